@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "oci/config.h"
+
+#define CONFIG_NAME "config.json"
+
+/* In the namespace that only root reads and writes, which tmpfs has had for longest. */
+#define DECLARED_ATTRIBUTE "trusted.tidemark.declared"
+
+struct declared_attribute {
+	uint64_t declared_bytes, limit_bytes;
+};
+
+int bundle_open(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open the bundle %s", path);
+	return fd;
+}
+
+int bundle_load_config(int bundle_fd, char **ret_text, size_t *ret_length, struct error *err)
+{
+	return file_load_at(bundle_fd, CONFIG_NAME, CONFIG_SIZE_MAX, ret_text, ret_length, err);
+}
+
+int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret_text, size_t *ret_length,
+			       struct error *err)
+{
+	char path[256];
+
+	if (sandbox_id[0] == '\0' || sandbox_id[0] == '.' || strchr(sandbox_id, '/'))
+		return error_set(err, EINVAL, "the sandbox id %.80s is no file name", sandbox_id);
+	int n = snprintf(path, sizeof path, "../../%s/userdata/" CONFIG_NAME, sandbox_id);
+	if (n < 0 || (size_t)n >= sizeof path)
+		return error_set(err, ENAMETOOLONG, "the sandbox id %.80s is too long", sandbox_id);
+	return file_load_at(bundle_fd, path, CONFIG_SIZE_MAX, ret_text, ret_length, err);
+}
+
+/* The label goes with the file; a file system without labels has none to copy. */
+static int copy_selinux_label(int from_fd, int to_fd)
+{
+	char label[256];
+
+	ssize_t n = fgetxattr(from_fd, "security.selinux", label, sizeof label);
+	if (n < 0)
+		return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
+	if (fsetxattr(to_fd, "security.selinux", label, (size_t)n, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int bundle_write_config(int fd, int old_fd, const char *text, size_t length)
+{
+	struct stat st;
+	if (fstat(old_fd, &st) < 0)
+		return -errno;
+
+	for (size_t done = 0; done < length;) {
+		ssize_t n = write(fd, text + done, length - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	/* The owner first: chown(2) may clear mode bits. A file that has the right owner is left alone. */
+	struct stat mine;
+	if (fstat(fd, &mine) < 0)
+		return -errno;
+	if ((mine.st_uid != st.st_uid || mine.st_gid != st.st_gid) && fchown(fd, st.st_uid, st.st_gid) < 0)
+		return -errno;
+	if (fchmod(fd, st.st_mode & 07777) < 0)
+		return -errno;
+	return copy_selinux_label(old_fd, fd);
+}
+
+int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct error *err)
+{
+	char temporary[NAME_MAX + 1];
+	int r = file_temporary_name(CONFIG_NAME, temporary, sizeof temporary, err);
+	if (r < 0)
+		return r;
+
+	cleanup_close int old_fd =
+		openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (old_fd < 0)
+		return error_errno(err, errno, "cannot open " CONFIG_NAME);
+
+	/* Readable by nobody else until it has its owner and mode. */
+	cleanup_close int fd = openat(bundle_fd, temporary,
+				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot create %s in the bundle", temporary);
+
+	r = bundle_write_config(fd, old_fd, text, length);
+	if (r < 0)
+		error_errno(err, -r, "cannot write %s in the bundle", temporary);
+	else if (renameat(bundle_fd, temporary, bundle_fd, CONFIG_NAME) < 0)
+		r = error_errno(err, errno, "cannot replace " CONFIG_NAME);
+	if (r < 0)
+		(void)unlinkat(bundle_fd, temporary, 0);
+	return r;
+}
+
+void bundle_remember_declared(int bundle_fd, uint64_t declared_bytes, uint64_t limit_bytes)
+{
+	const struct declared_attribute value = {declared_bytes, limit_bytes};
+
+	cleanup_close int fd = openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0)
+		(void)fsetxattr(fd, DECLARED_ATTRIBUTE, &value, sizeof value, 0);
+}
+
+uint64_t bundle_recall_declared(int bundle_fd, uint64_t limit_bytes)
+{
+	struct declared_attribute value;
+
+	cleanup_close int fd = openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fgetxattr(fd, DECLARED_ATTRIBUTE, &value, sizeof value) != sizeof value ||
+	    value.limit_bytes != limit_bytes)
+		return limit_bytes;
+	return value.declared_bytes;
+}

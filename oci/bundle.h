@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A bundle: the directory that holds a container's config.json (runtime-spec, bundle.md). */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroups/error.h"
+
+/* Opens the directory (a symbolic link to it will do). Returns a file descriptor or -errno. */
+int bundle_open(const char *path, struct error *err);
+
+/* config.json, which the caller frees; at most CONFIG_SIZE_MAX bytes of a regular file. */
+int bundle_load_config(int bundle_fd, char **ret_text, size_t *ret_length, struct error *err);
+
+/* The config.json of the sandbox that a container of CRI-O's belongs to, as seen from the container's
+ * bundle: ../../<sandbox id>/userdata/config.json. It is there even when no infra container runs. */
+int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret_text,
+			       size_t *ret_length, struct error *err);
+
+/* Replaces config.json by rename, with the owner, the mode and the SELinux label of the one before.
+ * Whatever happens, a config.json that is whole stays in its place. */
+int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct error *err);
+
+/* A bundle may be created from twice. So that a limit that we wrote is not taken for one that was
+ * declared, the file remembers both (in an extended attribute, which goes when the file is replaced).
+ * Not being able to is no error. bundle_recall_declared returns declared_bytes for a file that carries
+ * limit_bytes by our hand, else limit_bytes. */
+void bundle_remember_declared(int bundle_fd, uint64_t declared_bytes, uint64_t limit_bytes);
+uint64_t bundle_recall_declared(int bundle_fd, uint64_t limit_bytes);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cgroups/quantity.h"
+
+#define ROW(path, kind, member) JSON_FIELD(path, kind, struct config, member)
+
+static const struct json_field config_fields[] = {
+	ROW("annotations>io.kubernetes.pod.namespace", JSON_STRING, pod_namespace),
+	ROW("annotations>io.kubernetes.pod.name", JSON_STRING, pod_name),
+	ROW("annotations>io.kubernetes.pod.uid", JSON_STRING, pod_uid),
+	ROW("annotations>io.kubernetes.container.name", JSON_STRING, container_name),
+	ROW("annotations>io.kubernetes.cri-o.ContainerType", JSON_STRING, container_type),
+	ROW("annotations>io.kubernetes.cri-o.SandboxID", JSON_STRING, sandbox_id),
+	ROW("annotations>io.kubernetes.cri-o.ImageName", JSON_STRING, image_name),
+	ROW("annotations>io.kubernetes.cri-o.ImageRef", JSON_STRING, image_ref),
+	ROW("annotations>tidemark.dev/mode", JSON_STRING, mode),
+	ROW("annotations>pod-template-hash", JSON_STRING, pod_template_hash),
+	ROW("annotations>controller-revision-hash", JSON_STRING, controller_revision_hash),
+	ROW("annotations>statefulset.kubernetes.io/pod-name", JSON_STRING, statefulset_pod_name),
+	ROW("annotations>batch.kubernetes.io/job-name", JSON_STRING, job_name),
+	ROW("process>oomScoreAdj", JSON_INT, oom_score_adj),
+	ROW("linux", JSON_BRACES, resources.linux_braces),
+	ROW("linux>resources", JSON_BRACES, resources.braces),
+	ROW("linux>resources>memory", JSON_BRACES, resources.memory),
+	ROW("linux>resources>memory>limit", JSON_VALUE, resources.limit),
+	ROW("linux>resources>memory>swap", JSON_VALUE, resources.swap),
+	ROW("linux>resources>unified", JSON_BRACES, resources.unified),
+	ROW("linux>resources>unified>memory.max", JSON_VALUE, resources.unified_max),
+	ROW("linux>resources>unified>memory.high", JSON_VALUE, resources.unified_high),
+};
+
+#undef ROW
+#define ROW(path, kind, member) JSON_FIELD(path, kind, struct resources, member)
+
+static const struct json_field resources_fields[] = {
+	ROW("", JSON_BRACES, braces),
+	ROW("memory", JSON_BRACES, memory),
+	ROW("memory>limit", JSON_VALUE, limit),
+	ROW("memory>swap", JSON_VALUE, swap),
+	ROW("unified", JSON_BRACES, unified),
+	ROW("unified>memory.max", JSON_VALUE, unified_max),
+	ROW("unified>memory.high", JSON_VALUE, unified_high),
+};
+
+#undef ROW
+
+int resources_parse_number(const char *text, struct json_span span, const char *name, uint64_t *ret,
+			   struct error *err)
+{
+	if (span.length == 0) {
+		*ret = RESOURCES_UNLIMITED;
+		return 0;
+	}
+	const char *value = text + span.at;
+	size_t length = span.length;
+	bool quoted = *value == '"';
+	if (quoted) {
+		value++;
+		length -= 2;
+	}
+	/* -1 is "no limit" in the runtime-spec; 0 is what Go writers leave where none was set. */
+	if ((!quoted && length == 2 && memcmp(value, "-1", 2) == 0) ||
+	    (!quoted && length == 1 && *value == '0') || (quoted && length == 3 && memcmp(value, "max", 3) == 0)) {
+		*ret = RESOURCES_UNLIMITED;
+		return 0;
+	}
+	uint64_t number;
+	if (quantity_parse_uint(value, length, &number) < 0 || number > INT64_MAX)
+		return error_set(err, EBADMSG, "%s is no size in bytes: %.*s", name,
+				 span.length < 40 ? (int)span.length : 40, text + span.at);
+	*ret = number;
+	return 0;
+}
+
+static int resources_parse(const char *text, struct resources *resources, struct error *err)
+{
+	uint64_t limit_bytes, unified_bytes;
+
+	/* The types: memory's are numbers, unified's are strings (a map of string to string). */
+	if (resources->limit.length > 0 && text[resources->limit.at] == '"')
+		return error_set(err, EBADMSG, "memory limit is not a whole number");
+	if (resources->unified_max.length > 0 && text[resources->unified_max.at] != '"')
+		return error_set(err, EBADMSG, "unified memory.max is not a string");
+
+	int r = resources_parse_number(text, resources->limit, "memory limit", &limit_bytes, err);
+	if (r < 0)
+		return r;
+	r = resources_parse_number(text, resources->unified_max, "unified memory.max", &unified_bytes, err);
+	if (r < 0)
+		return r;
+	/* In memory.max 0 is no word for "none": it kills whatever starts. */
+	if (unified_bytes == 0)
+		return error_set(err, EBADMSG, "unified memory.max is 0");
+	resources->limit_bytes = resources->unified_max.length > 0 ? unified_bytes : limit_bytes;
+	return 0;
+}
+
+int config_read(const char *text, size_t length, struct config *ret, struct error *err)
+{
+	struct config config = {0};
+
+	int r = json_read(text, length, config_fields, sizeof config_fields / sizeof *config_fields, &config,
+			  err);
+	if (r < 0)
+		return r;
+	r = resources_parse(text, &config.resources, err);
+	if (r < 0)
+		return r;
+	*ret = config;
+	return 0;
+}
+
+int resources_read(const char *text, size_t length, struct resources *ret, struct error *err)
+{
+	struct resources resources = {0};
+
+	int r = json_read(text, length, resources_fields, sizeof resources_fields / sizeof *resources_fields,
+			  &resources, err);
+	if (r < 0)
+		return r;
+	r = resources_parse(text, &resources, err);
+	if (r < 0)
+		return r;
+	*ret = resources;
+	return 0;
+}
+
+bool config_is_sandbox(const struct config *config)
+{
+	return strcmp(config->container_type, "sandbox") == 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The few fields of an OCI config.json that we need (runtime-spec, config.md and config-linux.md), and
+ * where those that we may change lie in its text. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "oci/json.h"
+
+/* The largest config.json that is read. CRI-O's have 7 to 20 KiB; Kubernetes caps annotations at 256 KiB. */
+#define CONFIG_SIZE_MAX (4u << 20)
+
+/* No limit: the field is absent, -1, 0 or "max". */
+#define RESOURCES_UNLIMITED UINT64_MAX
+
+/* The memory part of linux.resources. */
+struct resources {
+	/* In the text. Objects "{" to "}"; absent ones have length 0. */
+	struct json_span linux_braces, braces, memory, limit, swap, unified, unified_max, unified_high;
+
+	/* The limit that the container would get from this: runtimes let unified's memory.max win over
+	 * memory.limit. Bytes, or RESOURCES_UNLIMITED. */
+	uint64_t limit_bytes;
+};
+
+/* Names in a Kubernetes API object have at most 253 bytes. */
+#define CONFIG_NAME_SIZE 256
+
+struct config {
+	/* Annotations that CRI-O writes after the pod's own ones, so that a pod's author cannot forge them. */
+	char pod_namespace[CONFIG_NAME_SIZE], pod_name[CONFIG_NAME_SIZE], pod_uid[64];
+	char container_name[CONFIG_NAME_SIZE];
+	char container_type[16]; /* "container" or "sandbox" */
+	char sandbox_id[80];
+	char image_name[512], image_ref[512];
+
+	/* The pod's annotation that steers us, as written; empty where absent. */
+	char mode[16];
+
+	/* Pod labels: CRI-O writes them into the sandbox's config.json only. */
+	char pod_template_hash[64], controller_revision_hash[CONFIG_NAME_SIZE];
+	char statefulset_pod_name[CONFIG_NAME_SIZE], job_name[CONFIG_NAME_SIZE];
+
+	int64_t oom_score_adj;
+	struct resources resources;
+};
+
+/* Parses a whole config.json. Returns 0, or -EBADMSG with *err saying what is wrong with it: what
+ * json_read() refuses, and a memory limit that is negative other than -1, a float, or beyond 2^63 - 1. */
+int config_read(const char *text, size_t length, struct config *ret, struct error *err);
+
+/* The same for a LinuxResources object on its own, as `update --resources` takes it. */
+int resources_read(const char *text, size_t length, struct resources *ret, struct error *err);
+
+/* The number at span in text, which stands there bare or in quotes; name is for the error. */
+int resources_parse_number(const char *text, struct json_span span, const char *name, uint64_t *ret,
+			   struct error *err);
+
+bool config_is_sandbox(const struct config *config);

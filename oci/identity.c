@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/identity.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SUFFIX_LENGTH     5
+#define BASE_MAX          58 /* what a generated name's base, its dash with it, is cut to */
+#define GENERATED_MAX     (BASE_MAX + SUFFIX_LENGTH)
+#define GENERATED_LETTERS "bcdfghjklmnpqrstvwxz2456789"
+#define DIGITS            "0123456789"
+/* A template hash is a 32-bit number in decimal, each digit spelled as one of the letters above: byte modulo 27. */
+#define HASH_LETTERS      "456789bcdf"
+
+static bool all_of(const char *text, size_t length, const char *letters)
+{
+	return length > 0 && strspn(text, letters) >= length;
+}
+
+/* The length of the name without "-<last part>", if that part has min to max characters, all of letters;
+ * else 0. Looks at the first length characters only. */
+static size_t without_part(const char *name, size_t length, size_t min, size_t max, const char *letters)
+{
+	size_t dash = length;
+	while (dash > 0 && name[dash - 1] != '-')
+		dash--;
+	if (dash < 2)
+		return 0;
+	size_t part = length - dash;
+	return part >= min && part <= max && all_of(name + dash, part, letters) ? dash - 1 : 0;
+}
+
+/* The base of a generated name. One of BASE_MAX characters was cut, and has lost its dash. */
+static size_t without_suffix(const char *name, size_t length)
+{
+	size_t base = without_part(name, length, SUFFIX_LENGTH, SUFFIX_LENGTH, GENERATED_LETTERS);
+	if (base == 0 && length == GENERATED_MAX && all_of(name + BASE_MAX, SUFFIX_LENGTH, GENERATED_LETTERS))
+		base = BASE_MAX;
+	return base;
+}
+
+/* A pod of a ReplicaSet whose template hash is known: "<owner>-<hash>-<5>". Where the base was cut, some of the
+ * hash may be missing, or all of it. */
+static size_t without_template_hash(const char *name, size_t length, const char *hash)
+{
+	size_t hash_length = strlen(hash);
+	size_t base = without_suffix(name, length);
+
+	for (size_t kept = hash_length; kept > 0; kept--) {
+		if (base > kept + 1 && name[base - kept - 1] == '-' && memcmp(name + base - kept, hash, kept) == 0)
+			return base - kept - 1;
+		if (base != BASE_MAX)
+			break;
+	}
+	return length == GENERATED_MAX ? base : 0;
+}
+
+/* What a CronJob adds to its jobs: the scheduled time in minutes (8 digits; seconds in old versions: 10). */
+static size_t without_schedule(const char *name, size_t length, size_t min)
+{
+	size_t base = without_part(name, length, min, 10, DIGITS);
+	return base > 0 ? base : length;
+}
+
+/* The owner of a pod of the job, where its name begins as such a pod's does. */
+static size_t owner_by_job(const char *name, size_t length, const char *job)
+{
+	size_t job_length = strlen(job);
+	size_t kept = job_length < BASE_MAX ? job_length : BASE_MAX;
+
+	if (kept >= length || strncmp(name, job, kept) != 0 || (kept < BASE_MAX && name[kept] != '-'))
+		return 0;
+	size_t base = without_schedule(job, job_length, 8);
+	return base < kept ? base : kept;
+}
+
+static size_t owner_by_labels(const char *name, size_t length, const struct config *labels)
+{
+	size_t base;
+
+	if (labels->statefulset_pod_name[0])
+		return without_part(name, length, 1, 10, DIGITS);
+	if (labels->pod_template_hash[0])
+		return without_template_hash(name, length, labels->pod_template_hash);
+	if (labels->job_name[0])
+		return owner_by_job(name, length, labels->job_name);
+	if (labels->controller_revision_hash[0]) {
+		base = without_suffix(name, length);
+		return base > 0 ? base : without_part(name, length, 1, 10, DIGITS);
+	}
+	return 0;
+}
+
+static size_t owner_by_shape(const char *name, size_t length)
+{
+	size_t base = without_suffix(name, length);
+	if (base > 0) {
+		/* Of a base that was cut, only the first characters of a hash or a time may be left. */
+		const bool cut = base == BASE_MAX;
+		size_t deployment = without_part(name, base, cut ? 1 : 6, 10, HASH_LETTERS);
+		return deployment > 0 ? deployment : without_schedule(name, base, cut ? 1 : 8);
+	}
+	base = without_part(name, length, 1, 5, DIGITS);
+	return base > 0 ? base : length;
+}
+
+void identity_owner(const char *pod_name, const struct config *labels, char *owner)
+{
+	size_t length = strnlen(pod_name, CONFIG_NAME_SIZE - 1);
+	size_t base = labels ? owner_by_labels(pod_name, length, labels) : 0;
+
+	if (base == 0 || base > length)
+		base = owner_by_shape(pod_name, length);
+	memcpy(owner, pod_name, base);
+	owner[base] = '\0';
+}
+
+/* Ids that container managers draw: 64 hexadecimal digits. */
+static bool is_generated_id(const char *id)
+{
+	return strlen(id) == 64 && strspn(id, DIGITS "abcdef") == 64;
+}
+
+static void set_name(char name[static CONFIG_NAME_SIZE], const char *value)
+{
+	size_t length = strnlen(value, CONFIG_NAME_SIZE - 1);
+	memcpy(name, value, length);
+	name[length] = '\0';
+}
+
+bool identity_of(const struct config *config, const struct config *sandbox, const char *id,
+		 const char *fallback_name, struct identity *ret)
+{
+	struct identity identity = {0};
+
+	if (config->pod_namespace[0] && config->pod_name[0] && config->container_name[0]) {
+		set_name(identity.namespace, config->pod_namespace);
+		set_name(identity.container, config->container_name);
+		identity_owner(config->pod_name, sandbox, identity.owner);
+	} else {
+		const char *name = id && !is_generated_id(id) ? id : fallback_name;
+		if (!name || !name[0])
+			name = config->image_name;
+		if (!name[0])
+			return false;
+		set_name(identity.namespace, "-");
+		set_name(identity.owner, name);
+		set_name(identity.container, config->container_name[0] ? config->container_name : name);
+	}
+	*ret = identity;
+	return true;
+}
+
+/* One component of identity_path(). */
+static int put_component(const char *name, char **buf, const char *end)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t written = 0;
+
+	for (const char *p = name; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+		/* "." and ".." are no file names, and a leading dot marks a temporary file. */
+		bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			    c == '-' || c == '_' || (c == '.' && p != name);
+		size_t need = safe ? 1 : 3;
+		written += need;
+		if ((size_t)(end - *buf) <= need || written > NAME_MAX - sizeof ".4194304.tmp.json")
+			return -ENAMETOOLONG;
+		if (safe) {
+			*(*buf)++ = (char)c;
+		} else {
+			*(*buf)++ = '%';
+			*(*buf)++ = hex[c >> 4];
+			*(*buf)++ = hex[c & 15];
+		}
+	}
+	return 0;
+}
+
+int identity_path(const struct identity *identity, char *buf, size_t size)
+{
+	const char *const parts[] = {identity->namespace, identity->owner, identity->container};
+	const char *end = buf + size;
+	char *at = buf;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (!parts[i][0])
+			return -EINVAL;
+		if (i > 0)
+			*at++ = '/'; /* put_component() leaves room for one more */
+		int r = put_component(parts[i], &at, end);
+		if (r < 0)
+			return r;
+	}
+	*at = '\0';
+	return 0;
+}
+
+const char *identity_text(const struct identity *identity, char buf[static IDENTITY_TEXT_MAX])
+{
+	(void)snprintf(buf, IDENTITY_TEXT_MAX, "%s/%s/%s", identity->namespace, identity->owner,
+		       identity->container);
+	return buf;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Which workload a container belongs to: namespace / owner / container, what outlives a pod. */
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "oci/config.h"
+
+struct identity {
+	char namespace[CONFIG_NAME_SIZE]; /* "-" outside Kubernetes */
+	char owner[CONFIG_NAME_SIZE];     /* Deployment, StatefulSet, DaemonSet, CronJob, Job or pod */
+	char container[CONFIG_NAME_SIZE];
+};
+
+/* sandbox is the config.json of the pod's sandbox, whose labels say what kind of controller named the pod,
+ * or NULL where it was not found; the name's shape then decides. Labels are the pod author's own word, but
+ * they can only choose among workloads of the author's namespace.
+ * Outside Kubernetes the owner is what the container manager calls the container: its id where a person
+ * chose it, else fallback_name, which may be NULL.
+ * Returns false where nothing names the workload. */
+bool identity_of(const struct config *config, const struct config *sandbox, const char *id,
+		 const char *fallback_name, struct identity *ret);
+
+/* The owner in a pod's name: the name less what its controller adds. owner has CONFIG_NAME_SIZE bytes.
+ * Rules: Kubernetes' names.SimpleNameGenerator (base cut to 58 characters, then 5 of
+ * "bcdfghjklmnpqrstvwxz2456789"), the Deployment, StatefulSet, DaemonSet, Job and CronJob controllers. */
+void identity_owner(const char *pod_name, const struct config *labels, char *owner);
+
+/* "<namespace>/<owner>/<container>" with every byte that is not safe in a file name as %XX, so that
+ * nothing leaves its directory and two names never meet. Returns 0, -ENAMETOOLONG, or -EINVAL for an empty name. */
+int identity_path(const struct identity *identity, char *buf, size_t size);
+
+/* "namespace/owner/container" as people read it. Returns buf. */
+#define IDENTITY_TEXT_MAX (3 * CONFIG_NAME_SIZE)
+const char *identity_text(const struct identity *identity, char buf[static IDENTITY_TEXT_MAX]);

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+#include "cgroups/quantity.h"
+
+#define JSON_FIELDS_MAX  64
+#define JSON_NUMBER_SIZE 336 /* the largest double has 309 digits before the point */
+
+#define NO_FIELD SIZE_MAX
+
+/* An open object or array, and the rows of the table that lie in it: bit i of a set stands for row i. Only they
+ * are looked at when a key comes, so most of a document costs nothing here. */
+struct json_level {
+	size_t prefix; /* of those rows' paths: the keys down to here, "linux>resources>" */
+	uint64_t rows; /* whose paths begin with it */
+	uint64_t seen; /* of these: those that a key of this object has led to */
+	uint64_t now;  /* of these: those that the last key led to */
+	size_t end;    /* of that key in their paths */
+	size_t field;  /* the row that this object or array is the value of, or none */
+};
+
+struct json_reader {
+	const char *text;
+	yajl_handle parser;
+	struct error *err;
+	int result;
+
+	struct json_level level[1 + JSON_DEPTH_MAX]; /* the first one holds the document */
+	unsigned depth;                              /* of open objects and arrays */
+
+	const struct json_field *fields;
+	size_t n_fields;
+	char *object;
+
+	/* json_each_string() */
+	int (*visit)(const char *key, const char *value, void *data);
+	void *visit_data;
+	char *key; /* of the member that comes now, owned; NULL in an array */
+};
+
+static int json_fail(struct json_reader *reader, int result)
+{
+	reader->result = result;
+	return 0; /* tells the parser to stop */
+}
+
+static struct json_level *json_level(struct json_reader *reader)
+{
+	return &reader->level[reader->depth];
+}
+
+/* Takes the lowest row out of the set. */
+static size_t row_next(uint64_t *set)
+{
+	size_t row = (size_t)__builtin_ctzll(*set);
+	*set &= *set - 1;
+	return row;
+}
+
+/* The row of the value that comes now, or NO_FIELD. What is no object cannot hold the rows below it. */
+static int json_find(struct json_reader *reader, bool may_hold_rows, size_t *ret_field)
+{
+	const struct json_level *level = json_level(reader);
+
+	*ret_field = NO_FIELD;
+	for (uint64_t rest = level->now; rest != 0;) {
+		size_t row = row_next(&rest);
+		const char *path = reader->fields[row].path;
+		if (path[level->end] == '\0')
+			*ret_field = row;
+		else if (!may_hold_rows && reader->depth == 0)
+			return error_set(reader->err, EBADMSG, "the top level is no object");
+		else if (!may_hold_rows)
+			return error_set(reader->err, EBADMSG, "%.*s is not an object", (int)level->end, path);
+	}
+	return 0;
+}
+
+static void json_set_span(struct json_reader *reader, size_t field, size_t at, size_t end)
+{
+	struct json_span span = {at, end - at};
+	memcpy(reader->object + reader->fields[field].offset, &span, sizeof span);
+}
+
+static int json_wrong_type(struct json_reader *reader, size_t field)
+{
+	static const char *const expected[] = {
+		[JSON_STRING] = "a string",   [JSON_UINT] = "a whole number", [JSON_INT] = "a whole number",
+		[JSON_BOOL] = "true or false", [JSON_DOUBLE] = "a number",     [JSON_ENUM] = "a known name",
+		[JSON_VALUE] = "a value",     [JSON_BRACES] = "an object",
+	};
+	return error_set(reader->err, EBADMSG, "%s is not %s", reader->fields[field].path,
+			 expected[reader->fields[field].kind]);
+}
+
+static int json_store_integer(struct json_reader *reader, size_t field, const char *digits, size_t length)
+{
+	const struct json_field *row = &reader->fields[field];
+	bool negative = length > 0 && *digits == '-';
+	uint64_t value;
+
+	int r = quantity_parse_uint(digits + negative, length - negative, &value);
+	if (r == -EINVAL)
+		return json_wrong_type(reader, field);
+	if (r < 0 || (row->kind == JSON_UINT && negative && value > 0) ||
+	    (row->kind == JSON_INT && value > (uint64_t)INT64_MAX + negative))
+		return error_set(reader->err, EBADMSG, "%s is out of range: %.*s", row->path,
+				 length < 40 ? (int)length : 40, digits);
+	if (row->kind == JSON_INT)
+		value = negative ? 0 - value : value; /* two's complement, as int64_t is in C17 on Linux */
+	memcpy(reader->object + row->offset, &value, sizeof value);
+	return 0;
+}
+
+static int json_store_double(struct json_reader *reader, size_t field, const char *digits, size_t length)
+{
+	char copy[JSON_NUMBER_SIZE];
+	if (length >= sizeof copy)
+		return json_wrong_type(reader, field);
+	memcpy(copy, digits, length);
+	copy[length] = '\0';
+	double value = strtod(copy, NULL);
+	if (!isfinite(value))
+		return error_set(reader->err, EBADMSG, "%s is out of range: %.40s",
+				 reader->fields[field].path, copy);
+	memcpy(reader->object + reader->fields[field].offset, &value, sizeof value);
+	return 0;
+}
+
+static int json_store_string(struct json_reader *reader, size_t field, const char *value, size_t length)
+{
+	const struct json_field *row = &reader->fields[field];
+	if (row->kind == JSON_ENUM) {
+		for (int i = 0; row->names[i]; i++)
+			if (strlen(row->names[i]) == length && memcmp(row->names[i], value, length) == 0) {
+				memcpy(reader->object + row->offset, &i, sizeof i);
+				return 0;
+			}
+		return json_wrong_type(reader, field);
+	}
+	if (length >= row->size)
+		return error_set(reader->err, EBADMSG, "%s is longer than %zu bytes", row->path,
+				 row->size - 1);
+	if (memchr(value, '\0', length))
+		return error_set(reader->err, EBADMSG, "%s holds a NUL", row->path);
+	memcpy(reader->object + row->offset, value, length);
+	reader->object[row->offset + length] = '\0';
+	return 0;
+}
+
+/* The text's bytes of the token that the parser has just read end here. */
+static size_t json_token_end(const struct json_reader *reader)
+{
+	return yajl_get_bytes_consumed(reader->parser);
+}
+
+static int on_null(void *data)
+{
+	struct json_reader *reader = data;
+	size_t field;
+
+	int r = json_find(reader, reader->depth > 0, &field);
+	if (r < 0)
+		return json_fail(reader, r);
+	if (field != NO_FIELD &&
+	    (reader->fields[field].kind == JSON_VALUE || reader->fields[field].kind == JSON_BRACES)) {
+		size_t at = json_token_end(reader) - 4;
+		json_set_span(reader, field, at, at);
+	}
+	return 1;
+}
+
+static int on_boolean(void *data, int value)
+{
+	struct json_reader *reader = data;
+	size_t field;
+
+	int r = json_find(reader, false, &field);
+	if (r < 0)
+		return json_fail(reader, r);
+	if (field == NO_FIELD)
+		return 1;
+	if (reader->fields[field].kind == JSON_VALUE) {
+		size_t end = json_token_end(reader);
+		json_set_span(reader, field, end - (value ? 4 : 5), end);
+	} else if (reader->fields[field].kind == JSON_BOOL) {
+		bool flag = value != 0;
+		memcpy(reader->object + reader->fields[field].offset, &flag, sizeof flag);
+	} else {
+		return json_fail(reader, json_wrong_type(reader, field));
+	}
+	return 1;
+}
+
+static int on_number(void *data, const char *digits, size_t length)
+{
+	struct json_reader *reader = data;
+	size_t field;
+
+	int r = json_find(reader, false, &field);
+	if (r == 0 && field != NO_FIELD) {
+		switch (reader->fields[field].kind) {
+		case JSON_VALUE: {
+			size_t end = json_token_end(reader);
+			json_set_span(reader, field, end - length, end);
+			break;
+		}
+		case JSON_UINT:
+		case JSON_INT:
+			r = json_store_integer(reader, field, digits, length);
+			break;
+		case JSON_DOUBLE:
+			r = json_store_double(reader, field, digits, length);
+			break;
+		default:
+			r = json_wrong_type(reader, field);
+		}
+	}
+	return r < 0 ? json_fail(reader, r) : 1;
+}
+
+static int json_visit_string(struct json_reader *reader, const char *value, size_t length)
+{
+	char *copy = strndup(value, length);
+	int r = copy ? reader->visit(reader->key, copy, reader->visit_data) : -ENOMEM;
+	free(copy);
+	return r;
+}
+
+static int on_string(void *data, const unsigned char *value, size_t length)
+{
+	struct json_reader *reader = data;
+
+	if (reader->visit && json_level(reader)->field != NO_FIELD) {
+		int r = json_visit_string(reader, (const char *)value, length);
+		return r != 0 ? json_fail(reader, r) : 1;
+	}
+
+	size_t field;
+	int r = json_find(reader, false, &field);
+	if (r == 0 && field != NO_FIELD) {
+		const struct json_field *row = &reader->fields[field];
+		if (row->kind == JSON_STRING || row->kind == JSON_ENUM) {
+			r = json_store_string(reader, field, (const char *)value, length);
+		} else if (row->kind == JSON_VALUE) {
+			/* Back from the closing quote to the opening one: the one not behind a backslash. An
+			 * even number of backslashes before a quote escapes backslashes, not the quote; but no
+			 * quote stands inside a string unescaped, so the first such one is the opening. */
+			size_t end = json_token_end(reader), at = end - 1;
+			for (;;) {
+				size_t backslashes = 0;
+				at--;
+				if (reader->text[at] != '"')
+					continue;
+				while (backslashes < at && reader->text[at - 1 - backslashes] == '\\')
+					backslashes++;
+				if (backslashes % 2 == 0)
+					break;
+			}
+			json_set_span(reader, field, at, end);
+		} else {
+			r = json_wrong_type(reader, field);
+		}
+	}
+	return r < 0 ? json_fail(reader, r) : 1;
+}
+
+static int json_open(struct json_reader *reader, bool is_array)
+{
+	size_t field;
+
+	int r = json_find(reader, !is_array, &field);
+	if (r < 0)
+		return json_fail(reader, r);
+	if (field != NO_FIELD) {
+		enum json_kind kind = reader->fields[field].kind;
+		if (kind != JSON_VALUE && (kind != JSON_BRACES || is_array))
+			return json_fail(reader, json_wrong_type(reader, field));
+		json_set_span(reader, field, json_token_end(reader) - 1, json_token_end(reader));
+	}
+	if (reader->depth == JSON_DEPTH_MAX)
+		return json_fail(reader, error_set(reader->err, EBADMSG, "nested deeper than %d levels",
+						   JSON_DEPTH_MAX));
+
+	const struct json_level *above = json_level(reader);
+	uint64_t rows = above->now;
+	if (field != NO_FIELD)
+		rows &= ~(UINT64_C(1) << field);
+	/* Behind the '>' that follows the key; no key leads to the top. */
+	size_t prefix = reader->depth > 0 ? above->end + 1 : 0;
+	reader->depth++;
+	*json_level(reader) = (struct json_level){.prefix = prefix, .rows = rows, .field = field};
+	return 1;
+}
+
+static int json_close(struct json_reader *reader)
+{
+	size_t field = json_level(reader)->field;
+
+	reader->depth--;
+	if (field != NO_FIELD) {
+		struct json_span span;
+		memcpy(&span, reader->object + reader->fields[field].offset, sizeof span);
+		json_set_span(reader, field, span.at, json_token_end(reader));
+	}
+	return 1;
+}
+
+static int on_start_map(void *data)
+{
+	return json_open(data, false);
+}
+
+static int on_start_array(void *data)
+{
+	return json_open(data, true);
+}
+
+static int on_end(void *data)
+{
+	return json_close(data);
+}
+
+static int on_map_key(void *data, const unsigned char *key, size_t length)
+{
+	struct json_reader *reader = data;
+	struct json_level *level = json_level(reader);
+
+	if (reader->visit && level->field != NO_FIELD) {
+		free(reader->key);
+		reader->key = strndup((const char *)key, length);
+		if (!reader->key)
+			return json_fail(reader, error_errno(reader->err, ENOMEM, "cannot parse"));
+	}
+
+	level->now = 0;
+	/* A '>' or a NUL in a key is no part of our paths. */
+	if (level->rows == 0 || memchr(key, '>', length) || memchr(key, '\0', length))
+		return 1;
+	level->end = level->prefix + length;
+	for (uint64_t rest = level->rows; rest != 0;) {
+		size_t row = row_next(&rest);
+		const char *path = reader->fields[row].path;
+		if (strncmp(path + level->prefix, (const char *)key, length) != 0 ||
+		    (path[level->end] != '\0' && path[level->end] != '>'))
+			continue;
+		level->now |= UINT64_C(1) << row;
+		if (level->seen & level->now)
+			return json_fail(reader, error_set(reader->err, EBADMSG, "the key %.*s is given twice",
+							   (int)level->end, path));
+	}
+	level->seen |= level->now;
+	return 1;
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_null = on_null,
+	.yajl_boolean = on_boolean,
+	.yajl_number = on_number,
+	.yajl_string = on_string,
+	.yajl_start_map = on_start_map,
+	.yajl_map_key = on_map_key,
+	.yajl_end_map = on_end,
+	.yajl_start_array = on_start_array,
+	.yajl_end_array = on_end,
+};
+
+static int json_parse(struct json_reader *reader, size_t length)
+{
+	reader->parser = yajl_alloc(&callbacks, NULL, reader);
+	if (!reader->parser)
+		return error_errno(reader->err, ENOMEM, "cannot parse");
+
+	/* All rows lie in the document; the row "" is the document. */
+	uint64_t all = reader->n_fields == 64 ? UINT64_MAX : (UINT64_C(1) << reader->n_fields) - 1;
+	reader->level[0] = (struct json_level){.rows = all, .now = all, .field = NO_FIELD};
+
+	yajl_status status = yajl_parse(reader->parser, (const unsigned char *)reader->text, length);
+	size_t at = yajl_get_bytes_consumed(reader->parser);
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(reader->parser);
+	yajl_free(reader->parser);
+	free(reader->key);
+
+	if (status == yajl_status_client_canceled)
+		return reader->result;
+	if (status != yajl_status_ok)
+		return error_set(reader->err, EBADMSG, "not JSON, or cut off, near byte %zu", at);
+	return 0;
+}
+
+int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
+	      void *object, struct error *err)
+{
+	struct json_reader reader = {
+		.text = text,
+		.err = err,
+		.fields = fields,
+		.n_fields = n_fields,
+		.object = object,
+	};
+
+	if (n_fields > JSON_FIELDS_MAX)
+		return error_set(err, EINVAL, "a table of more than %d fields", JSON_FIELDS_MAX);
+	return json_parse(&reader, length);
+}
+
+int json_each_string(const char *text, size_t length, const char *path,
+		     int (*visit)(const char *key, const char *value, void *data), void *data,
+		     struct error *err)
+{
+	struct json_span where;
+	const struct json_field field = {.path = path, .kind = JSON_VALUE, .size = sizeof where};
+	struct json_reader reader = {
+		.text = text,
+		.err = err,
+		.fields = &field,
+		.n_fields = 1,
+		.object = (char *)&where,
+		.visit = visit,
+		.visit_data = data,
+	};
+
+	return json_parse(&reader, length);
+}
+
+static void json_out_bytes(struct json_out *out, const char *text, size_t length)
+{
+	if (length >= out->size - out->length) {
+		out->overflow = true;
+		return;
+	}
+	memcpy(out->buf + out->length, text, length);
+	out->length += length;
+	out->buf[out->length] = '\0';
+}
+
+void json_out_raw(struct json_out *out, const char *text)
+{
+	json_out_bytes(out, text, strlen(text));
+}
+
+/* The length of the UTF-8 sequence that begins here, or 0 if there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *s)
+{
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xC2 && s[0] <= 0xDF && (s[1] & 0xC0) == 0x80)
+		return 2;
+	if (s[0] >= 0xE0 && s[0] <= 0xEF && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 &&
+	    !(s[0] == 0xE0 && s[1] < 0xA0) && !(s[0] == 0xED && s[1] > 0x9F))
+		return 3;
+	if (s[0] >= 0xF0 && s[0] <= 0xF4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 &&
+	    (s[3] & 0xC0) == 0x80 && !(s[0] == 0xF0 && s[1] < 0x90) && !(s[0] == 0xF4 && s[1] > 0x8F))
+		return 4;
+	return 0;
+}
+
+void json_out_string(struct json_out *out, const char *text)
+{
+	json_out_raw(out, "\"");
+	for (const unsigned char *s = (const unsigned char *)text; *s;) {
+		size_t length = utf8_length(s);
+		char escape[8];
+		if (length == 0) {
+			json_out_raw(out, "\\ufffd");
+			length = 1;
+		} else if (*s == '"' || *s == '\\') {
+			escape[0] = '\\';
+			escape[1] = (char)*s;
+			json_out_bytes(out, escape, 2);
+		} else if (*s < 0x20) {
+			(void)snprintf(escape, sizeof escape, "\\u%04x", *s);
+			json_out_raw(out, escape);
+		} else {
+			json_out_bytes(out, (const char *)s, length);
+		}
+		s += length;
+	}
+	json_out_raw(out, "\"");
+}
+
+void json_out_uint(struct json_out *out, uint64_t value)
+{
+	char digits[24];
+	(void)snprintf(digits, sizeof digits, "%" PRIu64, value);
+	json_out_raw(out, digits);
+}
+
+static bool json_is_skipped(const struct json_field *row, const char *member)
+{
+	uint64_t number;
+
+	if (row->kind == JSON_VALUE || row->kind == JSON_BRACES)
+		return true;
+	/* JSON has no words for infinity and not-a-number. */
+	if (row->kind == JSON_DOUBLE && !isfinite(*(const double *)(const void *)member))
+		return true;
+	if (!row->skip)
+		return false;
+	if (row->kind == JSON_STRING)
+		return *member == '\0';
+	if (row->kind == JSON_BOOL)
+		return *(const bool *)member == (row->skip_value != 0);
+	if (row->kind == JSON_DOUBLE)
+		return *(const double *)(const void *)member == (double)row->skip_value;
+	memcpy(&number, member, sizeof number);
+	return number == row->skip_value;
+}
+
+static void json_out_member(struct json_out *out, const struct json_field *row, const char *member)
+{
+	char number[JSON_NUMBER_SIZE];
+	int64_t integer;
+	uint64_t natural;
+	double real;
+	int index;
+
+	switch (row->kind) {
+	case JSON_STRING:
+		json_out_string(out, member);
+		break;
+	case JSON_ENUM:
+		memcpy(&index, member, sizeof index);
+		json_out_string(out, row->names[index]);
+		break;
+	case JSON_BOOL:
+		json_out_raw(out, *(const bool *)member ? "true" : "false");
+		break;
+	case JSON_INT:
+		memcpy(&integer, member, sizeof integer);
+		(void)snprintf(number, sizeof number, "%" PRId64, integer);
+		json_out_raw(out, number);
+		break;
+	case JSON_UINT:
+		memcpy(&natural, member, sizeof natural);
+		json_out_uint(out, natural);
+		break;
+	case JSON_DOUBLE:
+		memcpy(&real, member, sizeof real);
+		(void)snprintf(number, sizeof number, "%.3f", real);
+		json_out_raw(out, number);
+		break;
+	case JSON_VALUE:
+	case JSON_BRACES:
+		break;
+	}
+}
+
+/* Closes the objects of the last path that this one is not in, and opens its own. Returns its last key.
+ * *last holds the path whose objects are open; depth counts them. */
+static const char *json_out_path(struct json_out *out, const char *last, const char *path, bool *first)
+{
+	/* How far both share whole objects, "a>b>". */
+	size_t shared = 0;
+	for (size_t i = 0; last[i] && last[i] == path[i]; i++)
+		if (path[i] == '>')
+			shared = i + 1;
+
+	for (const char *p = last + shared; (p = strchr(p, '>')); p++) {
+		json_out_raw(out, "}");
+		*first = false;
+	}
+	const char *key = path + shared;
+	for (const char *end; (end = strchr(key, '>')); key = end + 1) {
+		json_out_raw(out, *first ? "\"" : ",\"");
+		json_out_bytes(out, key, (size_t)(end - key));
+		json_out_raw(out, "\":{");
+		*first = true;
+	}
+	json_out_raw(out, *first ? "" : ",");
+	*first = false;
+	return key;
+}
+
+int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf,
+	       size_t size, size_t *ret_length, struct error *err)
+{
+	struct json_out out = {buf, size, 0, false};
+	const char *last = "";
+	bool first = true;
+
+	json_out_raw(&out, "{");
+	for (size_t i = 0; i < n_fields; i++) {
+		const char *member = (const char *)object + fields[i].offset;
+		if (json_is_skipped(&fields[i], member))
+			continue;
+		json_out_string(&out, json_out_path(&out, last, fields[i].path, &first));
+		json_out_raw(&out, ":");
+		json_out_member(&out, &fields[i], member);
+		last = fields[i].path;
+	}
+	for (const char *p = last; (p = strchr(p, '>')); p++)
+		json_out_raw(&out, "}");
+	json_out_raw(&out, "}\n");
+
+	if (out.overflow)
+		return error_set(err, ENOBUFS, "the document does not fit in %zu bytes", size);
+	*ret_length = out.length;
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/runtime.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROGRAM "tidemark"
+
+/* Where CRI-O's packages (libexec/crio) and distributions install them. Not $PATH: it is not always set,
+ * and what runs as root should not hang on it. */
+static const char *const directories[] = {
+	"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/libexec/crio", "/bin", "/sbin",
+};
+
+const char *runtime_from_program(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	const char *base = slash ? slash + 1 : argv0;
+	const size_t length = sizeof PROGRAM - 1;
+
+	if (strncmp(base, PROGRAM, length) != 0 || base[length] != '-' || base[length + 1] == '\0')
+		return NULL;
+	return base + length + 1;
+}
+
+static bool is_ourselves(const char *path)
+{
+	struct stat ours, theirs;
+	return stat("/proc/self/exe", &ours) == 0 && stat(path, &theirs) == 0 &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+int runtime_find(const char *name, const char *path, char *ret_path, size_t size, struct error *err)
+{
+	if (path[0]) {
+		int n = snprintf(ret_path, size, "%s", path);
+		if (n < 0 || (size_t)n >= size)
+			return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", path);
+		if (is_ourselves(path))
+			return error_set(err, ELOOP, "the runtime %s is tidemark itself", path);
+		return 0; /* whether it is there, execve() will say */
+	}
+
+	bool seen_ourselves = false;
+	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+		int n = snprintf(ret_path, size, "%s/%s", directories[i], name);
+		if (n < 0 || (size_t)n >= size || access(ret_path, X_OK) < 0)
+			continue;
+		if (!is_ourselves(ret_path))
+			return 0;
+		seen_ourselves = true;
+	}
+	if (seen_ourselves)
+		return error_set(err, ELOOP, "the only %s to be found is tidemark itself", name);
+	return error_set(err, ENOENT, "the runtime %s is not installed; [runtime] %s = <path> names it", name,
+			 name);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/archive.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "cgroups/quantity.h"
+#include "shim/node.h"
+#include "shim/registry.h"
+#include "shim/voice.h"
+
+/* How long the history goes back, and how often it is cut. */
+#define KEEP_USEC  (30 * USEC_PER_DAY)
+#define PRUNE_USEC USEC_PER_HOUR
+
+/* What cannot be kept is said once, until it can be again. */
+static void archive_told(struct node *node, int r, const struct error *err)
+{
+	if (r < 0 && !node->told_history)
+		voice_fault(&node->journal, LOG_ERR, "the history is not kept: %s", err->text);
+	else if (r >= 0 && node->told_history)
+		voice_fault(&node->journal, LOG_NOTICE, "the history is kept again");
+	node->told_history = r < 0;
+}
+
+void archive_workload(struct node *node, struct workload *workload, uint64_t now_usec)
+{
+	struct error err;
+
+	if (node->history)
+		archive_told(node,
+			     history_save_workload(node->history, &workload->limits, now_usec,
+						   &workload->history_id, &err),
+			     &err);
+}
+
+void archive_slot(struct node *node, struct workload *workload, uint64_t now_usec)
+{
+	struct slot_bytes slot;
+	struct error err;
+
+	archive_workload(node, workload, now_usec);
+	if (!node->history || workload->history_id == 0 || !window_closed(&workload->window, &slot))
+		return;
+	archive_told(node, history_save_slot(node->history, workload->history_id, &slot, &err), &err);
+}
+
+void archive_run(struct node *node, const struct container *container)
+{
+	const struct workload *workload = container->workload;
+	struct error err;
+
+	if (!node->history || !workload || workload->history_id == 0)
+		return;
+	const struct history_run run = {
+		.container_id = container->id,
+		.runtime = container->runtime,
+		.workload_id = workload->history_id,
+		.created_usec = container->created_usec,
+		.started_usec = container->started_usec,
+		.declared_bytes = container->declared_bytes,
+		.limit_bytes = container->limit_bytes,
+		.prestart_bytes = container->prestart_bytes,
+	};
+	archive_told(node, history_run_started(node->history, &run, &err), &err);
+}
+
+void archive_end(struct node *node, const struct container *container, uint64_t now_usec)
+{
+	struct error err;
+
+	if (!node->history || !container->workload)
+		return;
+	int r = history_run_ended(node->history, container->id, now_usec, container->peak_bytes,
+				  container->oom_kills, &err);
+	if (r != -ENOENT)
+		archive_told(node, r, &err);
+}
+
+/* The audit: a container's decision, or (container_id NULL) a recommendation. */
+void archive_decision(struct node *node, const struct workload *workload, const char *container_id,
+			       uint64_t limit_bytes, const char *reason, uint64_t now_usec)
+{
+	const struct limits *limits = &workload->limits;
+	char inputs[256];
+	struct error err;
+
+	if (!node->history || workload->history_id == 0)
+		return;
+	(void)snprintf(inputs, sizeof inputs,
+		       "samples %" PRIu64 ", avg %" PRIu64 ", p95 %" PRIu64 ", max %" PRIu64 ", recommended %" PRIu64
+		       ", oom floor %" PRIu64,
+		       limits->observed.samples, limits->observed.avg_bytes, limits->observed.p95_bytes,
+		       limits->observed.max_bytes, limits->recommendation.limit_bytes,
+		       limits->recommendation.oom_floor_bytes);
+	const struct history_decision decision = {
+		.at_usec = now_usec,
+		.workload_id = workload->history_id,
+		.container_id = container_id,
+		.request_bytes = container_id ? 0 : limits->recommendation.request_bytes,
+		.limit_bytes = limit_bytes,
+		.reason = reason,
+		.inputs = inputs,
+	};
+	archive_told(node, history_add_decision(node->history, &decision, &err), &err);
+}
+
+static int load_limits(const struct limits *limits, void *data)
+{
+	struct node *node = data;
+	if (registry_find_workload(node, &limits->identity))
+		return 0; /* a file under another name: a person's copy */
+	struct workload *workload = registry_add_workload(node, limits);
+	if (!workload)
+		return -ENOMEM;
+	workload->loaded_usec = limits->written_usec;
+	if (limits->written_usec > node->loaded_usec)
+		node->loaded_usec = limits->written_usec;
+	return 0;
+}
+
+static void load_fault(const char *path, const struct error *err, void *data)
+{
+	const struct node *node = data;
+	(void)path;
+	voice_fault(&node->journal, LOG_WARNING, "what was published is not taken up: %s", err->text);
+}
+
+/* What was published counts; of what was not, or can't be read, the history's word does. */
+static int load_workload(int64_t workload_id, const struct limits *limits, void *data)
+{
+	struct node *node = data;
+	struct workload *workload = registry_find_workload(node, &limits->identity);
+
+	if (!workload) {
+		workload = registry_add_workload(node, limits);
+		if (!workload)
+			return -ENOMEM;
+		workload->loaded_usec = limits->written_usec;
+		workload->dirty = true;
+		workload->fresh = 1;
+	}
+	workload->history_id = workload_id;
+	node->loading_workload = workload;
+	return 0;
+}
+
+static int load_slot(int64_t workload_id, const struct slot_bytes *slot, void *data)
+{
+	struct node *node = data;
+	(void)workload_id; /* slots come right after their workload */
+	int r = window_restore(&node->loading_workload->window, slot->data, slot->length);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int load_history(struct node *node, uint64_t now_usec)
+{
+	uint64_t span_usec = node->settings.sampling.long_window_usec, skipped = 0;
+	struct error err;
+
+	int r = history_load(node->history, now_usec > span_usec ? now_usec - span_usec : 0, load_workload,
+			     load_slot, node, &skipped, &err);
+	if (r < 0)
+		voice_fault(&node->journal, LOG_ERR, "the history cannot be loaded: %s", err.text);
+	else if (skipped > 0)
+		voice_fault(&node->journal, LOG_WARNING, "%" PRIu64 " rows of the history cannot be understood", skipped);
+	return r == -ENOMEM ? r : 0;
+}
+
+int archive_load(struct node *node, uint64_t now_usec, struct error *err)
+{
+	int r = limits_each(node->roots.state_fd, load_limits, load_fault, node);
+	if (r == 0 && node->history)
+		r = load_history(node, now_usec);
+	return r < 0 ? error_errno(err, -r, "cannot load what is known of the workloads") : 0;
+}
+
+bool archive_begin(struct node *node)
+{
+	struct error err;
+
+	if (!node->history)
+		return false;
+	int r = history_begin(node->history, &err);
+	archive_told(node, r, &err);
+	return r == 0;
+}
+
+void archive_commit(struct node *node)
+{
+	struct error err;
+	archive_told(node, history_commit(node->history, &err), &err);
+}
+
+/* Only by a clock that goes on as it should: one that has jumped years ahead must not empty the history. */
+void archive_prune(struct node *node, uint64_t now_usec)
+{
+	uint64_t since_usec = now_usec - node->pruned_usec;
+	struct error err;
+
+	if (!node->history || (now_usec >= node->pruned_usec && since_usec < PRUNE_USEC))
+		return;
+	if (now_usec >= node->pruned_usec && since_usec < 2 * PRUNE_USEC)
+		archive_told(node, history_prune(node->history, now_usec - KEEP_USEC, &err), &err);
+	node->pruned_usec = now_usec;
+}

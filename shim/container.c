@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroups/cgroup.h"
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/quantity.h"
+
+/* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the same
+ * limit, and with memory.oom.group all processes, one by one. */
+#define KILL_TICKS 5
+
+const char *const oom_cause_names[] = {"own", "nested", "ancestor", "node", "other", NULL};
+
+bool kills_are_new(struct kills *kills)
+{
+	uint64_t count = kills->by_events > kills->by_log ? kills->by_events : kills->by_log;
+	bool new = count > kills->told;
+	kills->told = count;
+	return new;
+}
+
+struct container *container_new(const char *id)
+{
+	struct container *container = calloc(1, sizeof *container);
+	if (!container)
+		return NULL;
+	container->sampled = (struct sampled)SAMPLED_NONE;
+	container->scope_fd = -1;
+	container->max_bytes = MEMORY_UNLIMITED;
+	for (size_t i = 0; i < WATCHES_COUNT; i++)
+		container->watches[i] = -1;
+	container->id = strdup(id);
+	if (!container->id) {
+		free(container);
+		return NULL;
+	}
+	return container;
+}
+
+void container_close(struct container *container, struct sampler *sampler)
+{
+	sampler_close(sampler, &container->sampled);
+	cleanup_close_fd(&container->scope_fd);
+	container->scope_fd = -1;
+}
+
+void container_free(struct container *container, struct sampler *sampler)
+{
+	if (!container)
+		return;
+	container_close(container, sampler);
+	free(container->id);
+	free(container->pod_name);
+	free(container->cgroup);
+	free(container);
+}
+
+int container_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct container *)a)->id, ((const struct container *)b)->id);
+}
+
+static int container_set_text(char **member, const char *text)
+{
+	if (!*text || (*member && strcmp(*member, text) == 0))
+		return 0;
+	char *copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*member);
+	*member = copy;
+	return 0;
+}
+
+int container_take_record(struct container *container, const struct record *record)
+{
+	/* Once its cgroup is open, the container stays with that one. */
+	if (container_set_text(&container->pod_name, record->pod_name) < 0 ||
+	    (container->state == CONTAINER_CREATED && container_set_text(&container->cgroup, record->cgroup) < 0))
+		return -ENOMEM;
+	memcpy(container->runtime, record->runtime, sizeof container->runtime);
+	container->is_sandbox = record->is_sandbox;
+	container->created_usec = record->created_usec;
+	container->started_usec = record->started_usec;
+	container->updated_usec = record->updated_usec;
+	container->declared_bytes = record->declared_bytes;
+	container->limit_bytes = record->limit_bytes;
+	container->prestart_bytes = record->prestart.peak_bytes ? record->prestart.peak_bytes
+								 : record->prestart.current_bytes;
+	return 0;
+}
+
+int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err)
+{
+	char pid_file[PATH_MAX], text[32];
+	uint64_t pid = record->pid;
+
+	if (pid == 0) {
+		/* A relative one is meant from the bundle, where the runtime is run. */
+		bool absolute = record->pid_file[0] == '/';
+		if (!record->pid_file[0])
+			return error_set(err, ESRCH, "container %.80s has no pid file", record->id);
+		(void)snprintf(pid_file, sizeof pid_file, "%s%s%s", absolute ? "" : record->bundle,
+			       absolute ? "" : "/", record->pid_file);
+		int r = file_read_at(AT_FDCWD, pid_file, text, sizeof text, NULL, err);
+		if (r < 0)
+			return r == -ENOENT ? -ESRCH : r;
+		if (quantity_parse_uint(text, strcspn(text, "\n"), &pid) < 0 || pid > INT_MAX)
+			return error_set(err, EBADMSG, "%.160s holds no process id", pid_file);
+	}
+	int r = cgroup_of_pid(proc_fd, pid > INT_MAX ? 0 : (pid_t)pid, path, size, err);
+	if (r < 0)
+		return r;
+	if (!cgroup_path_names(path, record->id))
+		return error_set(err, ESRCH, "process %llu is not of container %.80s any more",
+				 (unsigned long long)pid, record->id);
+	return 0;
+}
+
+/* The scope is the container's own if its name says so: the container is then its only child. */
+static int container_open_scope(const struct container *container, int cgroup_fd, struct error *err)
+{
+	char scope[CGROUP_PATH_SIZE];
+	size_t length;
+
+	if (!cgroup_path_parent(container->cgroup, &length) || length >= sizeof scope)
+		return -1;
+	memcpy(scope, container->cgroup, length);
+	scope[length] = '\0';
+	const char *name = strrchr(scope, '/');
+	if (!name || !cgroup_path_names(name, container->id))
+		return -1;
+	int fd = cgroup_open(cgroup_fd, scope, err);
+	return fd < 0 ? -1 : fd;
+}
+
+int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
+		   struct error *err)
+{
+	int dir_fd = cgroup_open(cgroup_fd, container->cgroup, err);
+	if (dir_fd == -ENOENT || dir_fd == -ENODEV)
+		return MEMORY_GONE;
+	if (dir_fd < 0)
+		return dir_fd;
+	int r = sampler_open(sampler, dir_fd, &container->sampled, err);
+	if (r != 0)
+		return r;
+	container->scope_fd = container_open_scope(container, cgroup_fd, NULL);
+
+	if (known) {
+		r = container_read_events(container, 0, err);
+		container->kill_ahead = container->oom_open = false;
+		container->own_kills = container->other_kills = (struct kills){0};
+	}
+	if (r == 0)
+		r = container_read_bounds(container, err);
+	if (r != 0)
+		container_close(container, sampler);
+	return r;
+}
+
+static void container_note_peak(struct container *container, uint64_t bytes)
+{
+	if (bytes <= container->peak_bytes)
+		return;
+	container->peak_bytes = bytes;
+	container->peak_inactive_bytes = container->memory.inactive_file_bytes;
+}
+
+int container_sample(struct container *container, struct sampler *sampler, struct error *err)
+{
+	int r = sampler_read(sampler, &container->sampled, &container->memory, err);
+	if (r != 0)
+		return r;
+	uint64_t working_set = memory_working_set(&container->memory);
+	if (working_set > container->working_set_max_bytes)
+		container->working_set_max_bytes = working_set;
+	container_note_peak(container, container->memory.current_bytes);
+	container->samples++;
+	return 0;
+}
+
+int container_read_bounds(struct container *container, struct error *err)
+{
+	uint64_t peak_bytes, max_bytes, scope_max_bytes = MEMORY_UNLIMITED;
+
+	int r = memory_read_max(container->sampled.dir_fd, &max_bytes, err);
+	if (r != 0)
+		return r;
+	if (container->scope_fd >= 0)
+		(void)memory_read_max(container->scope_fd, &scope_max_bytes, NULL);
+	container->max_bytes = max_bytes < scope_max_bytes ? max_bytes : scope_max_bytes;
+
+	r = memory_read_peak(container->sampled.dir_fd, &peak_bytes, err);
+	if (r != 0)
+		return r;
+	container_note_peak(container, peak_bytes);
+	return 0;
+}
+
+int container_read_events(struct container *container, uint64_t tick, struct error *err)
+{
+	struct memory_events own, all, scope = container->scope_events;
+
+	int r = memory_read_events_local(container->sampled.dir_fd, &own, err);
+	if (r != 0)
+		return r;
+	if (container->scope_fd >= 0)
+		(void)memory_read_events_local(container->scope_fd, &scope, NULL);
+	r = memory_read_events(container->sampled.dir_fd, &all, err);
+	if (r != 0)
+		return r;
+
+	bool ooms = own.oom > container->own_events.oom || scope.oom > container->scope_events.oom;
+	bool kills = all.oom_kill > container->oom_kills;
+	container->own_events = own;
+	container->scope_events = scope;
+	container->oom_kills = all.oom_kill;
+
+	/* The kernel counts "oom" where a limit was hit, by every thread that runs into it; then kills; then counts
+	 * "oom_kill" where the victims were. The first is told at once, and the kill that follows is then told already. */
+	struct kills *mine = &container->own_kills;
+	bool recent = mine->by_events > 0 && tick - container->kill_tick < KILL_TICKS;
+	if (kills && container->kill_ahead) {
+		container->kill_ahead = false;
+	} else if (ooms ? kills || !recent : kills && container->oom_open && recent) {
+		mine->by_events++;
+		container->kill_ahead = !kills;
+		container->kill_tick = tick;
+	} else if (kills && !recent) {
+		container->other_kills.by_events++;
+	}
+	if (ooms || kills)
+		container->oom_open = ooms && !kills;
+	return 0;
+}
+
+enum oom_cause container_oom_cause(const struct container *container, const struct oom_kill *kill)
+{
+	const char *limit = kill->limit_cgroup, *id = container->id;
+	size_t parent;
+
+	if (!limit[0])
+		return OOM_CAUSE_NODE;
+	if (!cgroup_path_names(limit, id))
+		return OOM_CAUSE_ANCESTOR;
+	if (container->cgroup && strcmp(limit, container->cgroup) == 0)
+		return OOM_CAUSE_OWN;
+	/* The scope around it, whose own name is the container's. */
+	const char *name = strrchr(limit, '/');
+	if (cgroup_path_names(name, id))
+		return OOM_CAUSE_OWN;
+	/* Before its cgroup is known: crun's place below the scope. */
+	if (!container->cgroup && strcmp(name, "/container") == 0 && cgroup_path_parent(limit, &parent))
+		return OOM_CAUSE_OWN;
+	return OOM_CAUSE_NESTED;
+}
+
+uint64_t container_peak_working_set(const struct container *container)
+{
+	/* A peak from before the start is the runtime's own, not the program's. */
+	if (container->peak_bytes <= container->prestart_bytes)
+		return container->working_set_max_bytes;
+	uint64_t peak = container->peak_bytes - container->peak_inactive_bytes;
+	if (container->peak_inactive_bytes > container->peak_bytes)
+		peak = 0;
+	return peak > container->working_set_max_bytes ? peak : container->working_set_max_bytes;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One container as the daemon follows it, from its record to the end of its cgroup. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroups/oom.h"
+#include "cgroups/sampler.h"
+#include "shim/store/record.h"
+#include "shim/workload.h"
+
+enum container_state {
+	CONTAINER_CREATED, /* it has a record; its cgroup is not known yet */
+	CONTAINER_RUNNING, /* its cgroup is read */
+	CONTAINER_ENDED,   /* its processes are gone; its record is still there */
+	CONTAINER_BROKEN,  /* its record cannot be read, which was said */
+};
+
+/* An OOM kill is told by two sources, either of which may miss it or come second: the cgroup's events and the
+ * kernel log. Each counts; what the larger count says has not been told yet is new. */
+struct kills {
+	uint64_t by_events, by_log, told;
+};
+bool kills_are_new(struct kills *kills);
+
+/* What the watches of a container are on. */
+enum container_watch {
+	WATCH_EVENTS,       /* memory.events.local of its cgroup */
+	WATCH_SCOPE_EVENTS, /* the same of the scope around it */
+	WATCH_POPULATED,    /* cgroup.events */
+	WATCHES_COUNT,
+};
+
+struct container {
+	/* From its record, which is gone when its end is noticed. */
+	char *id, *pod_name, *cgroup; /* cgroup: NULL until known */
+	char runtime[32];
+	bool is_sandbox;
+	uint64_t created_usec, started_usec, updated_usec;
+	uint64_t declared_bytes, limit_bytes, prestart_bytes;
+
+	struct workload *workload; /* borrowed; NULL: a sandbox, or not known */
+	enum container_state state;
+	size_t index;        /* in the node's list */
+	struct container *next_unsettled; /* in the node's list of those whose end was noticed */
+	bool unsettled, removed;          /* on that list; its record is gone */
+	bool known;                       /* it was followed, and logged, before the daemon was started */
+	bool told_broken;
+	uint64_t generation; /* of the scan that saw the record last */
+	uint64_t found_tick; /* when the record was first seen */
+
+	struct sampled sampled;
+	int scope_fd; /* owned; the directory above, where it is the container's own too (crun's scope); or -1 */
+	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
+
+	/* As last seen. */
+	struct memory memory;
+	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
+	uint64_t samples, working_set_max_bytes;
+	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less that is
+	 * the best there is to say about the working set at the peak. */
+	uint64_t peak_bytes, peak_inactive_bytes;
+
+	struct memory_events own_events, scope_events;
+	uint64_t oom_kills; /* processes, of its whole life */
+	bool kill_ahead;    /* a kill was told of by "oom", before it was counted */
+	bool oom_open;      /* "oom" was counted after a kill, and may mean another one */
+	uint64_t kill_tick; /* of the last kill by its own limit */
+	struct kills own_kills, other_kills;
+};
+
+struct container *container_new(const char *id);
+void container_free(struct container *container, struct sampler *sampler);
+
+/* By id: for tsearch(3). */
+int container_compare(const void *a, const void *b);
+
+/* Takes what the record says. Returns 0 or -ENOMEM. */
+int container_take_record(struct container *container, const struct record *record);
+
+/* Finds the cgroup by the pid file: for a container whose start was not recorded. Returns 0 with path filled,
+ * -ESRCH if the process is gone or is another one by now, or -errno. */
+int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err);
+
+/* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a container
+ * that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
+int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
+		   struct error *err);
+void container_close(struct container *container, struct sampler *sampler);
+
+/* One sample: container->memory and what follows from it. Returns 0, MEMORY_GONE, or -errno. */
+int container_sample(struct container *container, struct sampler *sampler, struct error *err);
+
+/* The values that change seldom: memory.max and memory.peak. Returns as above. */
+int container_read_bounds(struct container *container, struct error *err);
+
+/* The events' counts: adds what is new to own_kills and other_kills. Returns as above. */
+int container_read_events(struct container *container, uint64_t tick, struct error *err);
+
+/* Whose limit a kill in this container hit, by the kernel log. */
+enum oom_cause {
+	OOM_CAUSE_OWN,      /* the container's own */
+	OOM_CAUSE_NESTED,   /* one that was set inside the container */
+	OOM_CAUSE_ANCESTOR, /* that of a cgroup above */
+	OOM_CAUSE_NODE,     /* none: the node is out of memory */
+	OOM_CAUSE_OTHER,    /* not its own; more is not known */
+};
+extern const char *const oom_cause_names[];
+enum oom_cause container_oom_cause(const struct container *container, const struct oom_kill *kill);
+
+/* The working set at the peak, as far as it can be told; 0 where the peak was before the program's start. */
+uint64_t container_peak_working_set(const struct container *container);

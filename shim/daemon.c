@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* tidemarkd: waits for what node.c is to act on. One thread, one event loop. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/oom.h"
+#include "cgroups/quantity.h"
+#include "shim/node.h"
+#include "shim/store/history.h"
+#include "shim/voice.h"
+
+#define SWEEP_USEC USEC_PER_MIN
+
+/* File descriptors that are not kept for sampling. */
+#define SPARE_FDS 256
+
+enum path {
+	PATH_ETC,
+	PATH_RUN,
+	PATH_STATE,
+	PATH_CGROUP,
+	PATH_PROC,
+	PATH_DEV,
+	PATHS_COUNT,
+};
+
+static const struct {
+	const char *option, *path, *help;
+} paths[PATHS_COUNT] = {
+	[PATH_ETC] = {"etc", "/etc/tidemark", "settings: tidemark.conf and tidemark.conf.d/"},
+	[PATH_RUN] = {"run", "/run/tidemark", "records of the running containers"},
+	[PATH_STATE] = {"state", "/var/lib/tidemark", "published limits and the history"},
+	[PATH_CGROUP] = {"cgroup", "/sys/fs/cgroup", "where cgroup v2 is mounted"},
+	[PATH_PROC] = {"proc", "/proc", "where proc is mounted"},
+	[PATH_DEV] = {"dev", "/dev", "where the kernel log, kmsg, is"},
+};
+
+struct daemon {
+	const char *path[PATHS_COUNT];
+	struct node node;
+	struct settings settings;
+	sd_event *event;
+};
+
+static uint64_t clock_usec(clockid_t clock)
+{
+	struct timespec now;
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t now_usec(void)
+{
+	return clock_usec(CLOCK_REALTIME);
+}
+
+/* ---- What comes in ---- */
+
+static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_kernel_log(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_events(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_records(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_records(&daemon->node, now_usec());
+	return 0;
+}
+
+/* Kills first: what is learned from them has to be on disk before the replacement is created. */
+static const struct {
+	size_t fd_offset;
+	sd_event_io_handler_t handler;
+	int priority;
+} inputs[] = {
+	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
+	{offsetof(struct node, events_fd), on_events, -20},
+	{offsetof(struct node, records_fd), on_records, -10},
+};
+
+static int add_inputs(struct daemon *daemon)
+{
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+		sd_event_source *source;
+		int fd;
+		memcpy(&fd, (const char *)&daemon->node + inputs[i].fd_offset, sizeof fd);
+		if (fd < 0)
+			continue;
+		int r = sd_event_add_io(daemon->event, &source, fd, EPOLLIN, inputs[i].handler, daemon);
+		if (r < 0)
+			return r;
+		(void)sd_event_source_set_priority(source, inputs[i].priority);
+		(void)sd_event_source_set_floating(source, true);
+		(void)sd_event_source_unref(source);
+	}
+	return 0;
+}
+
+/* ---- What is done again and again ---- */
+
+static void sample(struct daemon *daemon)
+{
+	node_sample(&daemon->node, now_usec());
+}
+
+static void sweep(struct daemon *daemon)
+{
+	node_sweep(&daemon->node, now_usec());
+	if (daemon->node.records_gone) {
+		voice_fault(&daemon->node.journal, LOG_ERR, "%s/containers was removed, nothing more can be followed",
+			    daemon->path[PATH_RUN]);
+		(void)sd_event_exit(daemon->event, EXIT_FAILURE);
+	}
+}
+
+static void tune(struct daemon *daemon)
+{
+	node_tune(&daemon->node, now_usec());
+}
+
+static void report(struct daemon *daemon)
+{
+	node_report(&daemon->node);
+}
+
+static const uint64_t sweep_usec = SWEEP_USEC;
+
+static const struct chore {
+	void (*act)(struct daemon *daemon);
+	size_t interval_offset; /* in struct settings; 0: each sweep_usec */
+} chores[] = {
+	{sample, offsetof(struct settings, sampling.interval_usec)},
+	{tune, offsetof(struct settings, tuner_interval_usec)},
+	{report, offsetof(struct settings, report.node_interval_usec)},
+	{sweep, 0},
+};
+
+#define CHORES_COUNT (sizeof chores / sizeof *chores)
+
+struct timer {
+	struct daemon *daemon;
+	const struct chore *chore;
+	sd_event_source *source;
+};
+
+static uint64_t timer_interval(const struct timer *timer)
+{
+	uint64_t interval_usec = sweep_usec;
+	if (timer->chore->interval_offset)
+		memcpy(&interval_usec, (const char *)&timer->daemon->node.settings + timer->chore->interval_offset,
+		       sizeof interval_usec);
+	return interval_usec;
+}
+
+static int on_timer(sd_event_source *source, uint64_t scheduled_usec, void *data)
+{
+	const struct timer *timer = data;
+
+	timer->chore->act(timer->daemon);
+	/* What took longer than its interval is not made up for. */
+	uint64_t now = clock_usec(CLOCK_MONOTONIC), next = scheduled_usec + timer_interval(timer);
+	return sd_event_source_set_time(source, next > now ? next : now + timer_interval(timer));
+}
+
+static int add_timers(struct daemon *daemon, struct timer timers[static CHORES_COUNT])
+{
+	for (size_t i = 0; i < CHORES_COUNT; i++) {
+		struct timer *timer = &timers[i];
+		*timer = (struct timer){daemon, &chores[i], NULL};
+		uint64_t interval_usec = timer_interval(timer);
+		int r = sd_event_add_time(daemon->event, &timer->source, CLOCK_MONOTONIC,
+					  clock_usec(CLOCK_MONOTONIC) + interval_usec, interval_usec / 20, on_timer,
+					  timer);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(timer->source, SD_EVENT_ON);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void free_timers(struct timer (*timers)[CHORES_COUNT])
+{
+	for (size_t i = 0; i < CHORES_COUNT; i++)
+		(void)sd_event_source_unref((*timers)[i].source);
+}
+
+/* ---- Signals ---- */
+
+static int load_settings(const struct daemon *daemon, struct settings *ret, struct error *err)
+{
+	cleanup_close int etc_fd = open(daemon->path[PATH_ETC], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return settings_load(etc_fd, ret, err);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct timer *timers = data;
+	struct daemon *daemon = timers[0].daemon;
+	struct settings settings;
+	struct error err;
+	(void)source, (void)info;
+
+	(void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
+	if (load_settings(daemon, &settings, &err) < 0) {
+		voice_fault(&daemon->node.journal, LOG_ERR, "the settings stay as they were: %s", err.text);
+	} else {
+		node_reload(&daemon->node, &settings);
+		for (size_t i = 0; i < CHORES_COUNT; i++)
+			(void)sd_event_source_set_time(timers[i].source,
+						       clock_usec(CLOCK_MONOTONIC) + timer_interval(&timers[i]));
+	}
+	(void)sd_notify(false, "READY=1");
+	return 0;
+}
+
+static int add_signals(struct daemon *daemon, struct timer *timers)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+
+	/* Without a handler, the loop ends. */
+	int r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload, timers);
+	return r;
+}
+
+/* ---- Beginning ---- */
+
+/* Two daemons would publish over one another. The lock goes when the process does. */
+static int take_lock(const char *run, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s/daemon.lock", run) >= sizeof path)
+		return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", run);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int code = errno;
+		(void)close(fd);
+		if (code == EWOULDBLOCK)
+			return error_set(err, EBUSY, "another tidemarkd is running: it holds %s", path);
+		return error_errno(err, code, "cannot lock %s", path);
+	}
+	return fd;
+}
+
+/* All that may be had; returns how many may be kept for sampling: the rest is for each container's directory. */
+static size_t raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur > SPARE_FDS ? (size_t)(limit.rlim_cur - SPARE_FDS) / 2 : 0;
+}
+
+static int open_directory(const char *path, int *ret_fd, struct error *err)
+{
+	*ret_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 ? error_errno(err, errno, "cannot open %s", path) : 0;
+}
+
+static struct history *open_history(const char *directory, const struct journal *journal)
+{
+	struct history *history = NULL;
+	struct error err;
+
+	int r = history_open(directory, now_usec(), &history, &err);
+	if (r == HISTORY_SET_ASIDE)
+		voice_fault(journal, LOG_CRIT, "a new history was begun: %s", err.text);
+	else if (r < 0)
+		voice_fault(journal, LOG_CRIT, "there is no history, measurements will not outlive this process: %s",
+			    err.text);
+	return r < 0 ? NULL : history;
+}
+
+static int open_kernel_log(const char *dev, const struct journal *journal)
+{
+	struct error err;
+
+	cleanup_close int dev_fd = open(dev, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = dev_fd < 0 ? error_errno(&err, errno, "cannot open %s", dev) : oom_open(dev_fd, &err);
+	if (fd < 0)
+		voice_fault(journal, LOG_WARNING, "some OOM kills may go unseen: %s", err.text);
+	return fd < 0 ? -1 : fd;
+}
+
+static void check_cgroup(int cgroup_fd, const char *path, const struct journal *journal)
+{
+	char text[256];
+
+	if (file_read_at(cgroup_fd, "cgroup.controllers", text, sizeof text, NULL, NULL) < 0 ||
+	    !strstr(text, "memory"))
+		voice_fault(journal, LOG_ERR, "%s is no cgroup v2 with a memory controller: nothing can be measured", path);
+}
+
+static int loop(struct daemon *daemon, struct error *err)
+{
+	__attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
+	__attribute__((cleanup(free_timers))) struct timer timers[CHORES_COUNT] = {0};
+
+	int r = sd_event_default(&event);
+	daemon->event = event;
+	if (r >= 0)
+		r = add_inputs(daemon);
+	if (r >= 0)
+		r = add_timers(daemon, timers);
+	if (r >= 0)
+		r = add_signals(daemon, timers);
+	if (r < 0)
+		return error_errno(err, -r, "cannot set up the event loop");
+	(void)sd_event_set_watchdog(event, true);
+	(void)sd_notifyf(false, "READY=1\nSTATUS=Following %zu containers", daemon->node.n_containers);
+
+	r = sd_event_loop(event);
+	(void)sd_notify(false, "STOPPING=1");
+	node_flush(&daemon->node, now_usec());
+	return r < 0 ? error_errno(err, -r, "the event loop failed") : r;
+}
+
+static int run(struct daemon *daemon, struct error *err)
+{
+	char containers[PATH_MAX];
+	struct node_roots roots;
+	const struct journal journal = journal_system();
+
+	int r = load_settings(daemon, &daemon->settings, err);
+	if (r < 0)
+		return r;
+	if ((size_t)snprintf(containers, sizeof containers, "%s/containers", daemon->path[PATH_RUN]) >=
+	    sizeof containers)
+		return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", daemon->path[PATH_RUN]);
+	cleanup_close int containers_fd = file_open_directory_at(AT_FDCWD, containers, 0700, err);
+	if (containers_fd < 0)
+		return containers_fd;
+	cleanup_close int lock_fd = take_lock(daemon->path[PATH_RUN], err);
+	if (lock_fd < 0)
+		return lock_fd;
+	cleanup_close int state_fd = file_open_directory_at(AT_FDCWD, daemon->path[PATH_STATE], 0700, err);
+	if (state_fd < 0)
+		return state_fd;
+	cleanup_close int cgroup_fd = -1, proc_fd = -1;
+	if ((r = open_directory(daemon->path[PATH_CGROUP], &cgroup_fd, err)) < 0 ||
+	    (r = open_directory(daemon->path[PATH_PROC], &proc_fd, err)) < 0)
+		return r;
+	roots = (struct node_roots){containers_fd, state_fd, cgroup_fd, proc_fd};
+
+	size_t kept_max = raise_limits();
+	check_cgroup(cgroup_fd, daemon->path[PATH_CGROUP], &journal);
+	cleanup_close int kernel_log_fd = open_kernel_log(daemon->path[PATH_DEV], &journal);
+	struct history *history = open_history(daemon->path[PATH_STATE], &journal);
+	r = node_init(&daemon->node, &roots, &daemon->settings, journal, history, kernel_log_fd, kept_max, err);
+	if (r == 0)
+		r = node_load(&daemon->node, now_usec(), err);
+	if (r == 0)
+		r = loop(daemon, err);
+	node_free(&daemon->node);
+	if (history)
+		history_close(history);
+	return r;
+}
+
+static void print_help(void)
+{
+	printf("usage: tidemarkd [OPTION...]\n\n"
+	       "Measures the memory of this node's containers and publishes the limits that fit them.\n\n");
+	for (size_t i = 0; i < PATHS_COUNT; i++)
+		printf("  --%-7s DIR  %s (%s)\n", paths[i].option, paths[i].help, paths[i].path);
+	printf("  --help         this text\n"
+	       "  --version      the version\n\n"
+	       "See tidemarkd(8).\n");
+}
+
+int main(int argc, char *argv[])
+{
+	struct option options[PATHS_COUNT + 3] = {
+		[PATHS_COUNT] = {"help", no_argument, NULL, 'h'},
+		[PATHS_COUNT + 1] = {"version", no_argument, NULL, 'v'},
+	};
+	static struct daemon daemon;
+	struct error err;
+
+	for (int i = 0; i < PATHS_COUNT; i++) {
+		options[i] = (struct option){paths[i].option, required_argument, NULL, 256 + i};
+		daemon.path[i] = paths[i].path;
+	}
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (option == 'h') {
+			print_help();
+			return EXIT_SUCCESS;
+		}
+		if (option == 'v') {
+			puts("tidemarkd " TIDEMARK_VERSION);
+			return EXIT_SUCCESS;
+		}
+		if (option < 256)
+			return EXIT_FAILURE; /* getopt_long() has said why */
+		daemon.path[option - 256] = optarg;
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "tidemarkd: unexpected argument %s\n", argv[optind]);
+		return EXIT_FAILURE;
+	}
+
+	int r = run(&daemon, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "tidemarkd: %s\n", err.text);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/node.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <syslog.h>
+
+#include "cgroups/cgroup.h"
+#include "cgroups/cleanup.h"
+#include "cgroups/quantity.h"
+#include "shim/archive.h"
+#include "shim/registry.h"
+#include "shim/voice.h"
+
+/* How long after its creation a container's cgroup is looked for though no `start` was recorded (by `run`, say). */
+#define LOOK_TICKS       5
+#define LOOK_AGAIN_TICKS 5
+
+/* How old a record is at least that is removed as nobody's. */
+#define STALE_USEC (5 * USEC_PER_MIN)
+
+/* A recommendation has changed: kept and said. It has been published before. */
+static void node_take_recommendation(struct node *node, struct workload *workload, uint64_t now_usec)
+{
+	const struct recommendation *recommendation = &workload->limits.recommendation;
+
+	archive_workload(node, workload, now_usec);
+	archive_decision(node, workload, NULL, recommendation->limit_bytes,
+			   tuner_term_names[recommendation->limit_term], now_usec);
+	voice_recommendation(&node->journal, workload);
+}
+
+static void node_publish(struct node *node, struct workload *workload, uint64_t now_usec)
+{
+	bool failed_before = workload->unpublished;
+	struct error err;
+
+	int r = workload_publish(workload, node->roots.state_fd, now_usec, &err);
+	workload->unpublished = r < 0;
+	if (r < 0 && !failed_before && node->unpublished++ == 0)
+		voice_fault(&node->journal, LOG_ERR, "limits are not published, and will be tried again: %s",
+			    err.text);
+	if (r == 0 && failed_before && --node->unpublished == 0)
+		voice_fault(&node->journal, LOG_NOTICE, "all limits are published again");
+}
+
+/* A sample or a peak went to the workload's window. */
+static void node_took(struct node *node, struct workload *workload, int r, uint64_t now_usec)
+{
+	workload->fresh++;
+	if (r > 0)
+		archive_slot(node, workload, now_usec);
+}
+
+/* ---- Records ---- */
+
+/* A creation or a resize: what it decided is learned, and said. */
+static void node_take_decision(struct node *node, struct container *container, const struct record *record,
+			       uint64_t now_usec)
+{
+	if (container->workload) {
+		workload_take_record(container->workload, record, node->settings.sampling.long_window_usec,
+				     now_usec);
+		/* At once: the next creation's guards go by what was applied last. */
+		if (!node->loading)
+			node_publish(node, container->workload, now_usec);
+		archive_workload(node, container->workload, now_usec);
+		archive_run(node, container);
+		archive_decision(node, container->workload, container->id, record->limit_bytes, record->reason,
+				   now_usec);
+	}
+	if (record->fault[0])
+		voice_refused(&node->journal, record);
+	else
+		voice_decision(&node->journal, record);
+}
+
+static void node_take_start(struct node *node, struct container *container, const struct record *record)
+{
+	if (container->prestart_bytes == 0)
+		return;
+	if (container->workload)
+		workload_take_prestart(container->workload, record->runtime, container->prestart_bytes);
+	archive_run(node, container);
+	voice_prestart(&node->journal, record);
+}
+
+static void node_follow(struct node *node, struct container *container, uint64_t now_usec)
+{
+	struct error err;
+
+	int r = container_open(container, &node->sampler, node->roots.cgroup_fd, container->known, &err);
+	if (r == MEMORY_GONE) {
+		node_mark(node, container, false);
+		return;
+	}
+	if (r < 0) {
+		if (!node->told_follow)
+			voice_fault(&node->journal, LOG_ERR, "container %s cannot be followed: %s", container->id,
+				    err.text);
+		node->told_follow = true;
+		return;
+	}
+	if (node->sampler.degraded && !node->told_degraded) {
+		voice_fault(&node->journal, LOG_WARNING, "there are too few file descriptors to keep one open for "
+			    "every container: sampling costs more (see LimitNOFILE=)");
+		node->told_degraded = true;
+	}
+	container->state = CONTAINER_RUNNING;
+	watch_add(node, container);
+	/* What happened before the watch stood. */
+	node_check_events(node, container, now_usec);
+	if (container->state == CONTAINER_RUNNING && !container->unsettled)
+		node_sample_container(node, container, false, now_usec);
+}
+
+static void node_take_broken(struct node *node, struct container *container, const char *id,
+			     const struct error *err)
+{
+	if (!container) {
+		container = registry_add(node, id);
+		if (!container)
+			return;
+		container->state = CONTAINER_BROKEN;
+	}
+	container->generation = node->generation;
+	if (!container->told_broken)
+		voice_broken_record(&node->journal, id, err);
+	container->told_broken = true;
+}
+
+/* Whether what there is to say of this record was said by the daemon that ran before: at a creation the workload is
+ * published before anything is said, so its file is younger than the record then. */
+static bool node_is_known(const struct node *node, const struct container *container,
+			  const struct record *record)
+{
+	uint64_t said_usec = container->workload ? container->workload->loaded_usec : node->loaded_usec;
+	return node->loading && record->created_usec <= said_usec;
+}
+
+void node_take_record(struct node *node, const char *id, uint64_t now_usec)
+{
+	struct container *container = registry_find(node, id);
+	struct record record;
+	struct error err;
+
+	int r = record_read(node->roots.containers_fd, id, &record, &err);
+	if (r == -ENOENT)
+		return; /* removed meanwhile, of which we hear next */
+	if (r < 0) {
+		node_take_broken(node, container, id, &err);
+		return;
+	}
+	/* Created anew under the same id; or it could not be read before. */
+	if (container && container->created_usec != record.created_usec) {
+		node_end(node, container, now_usec);
+		registry_remove(node, container);
+		container = NULL;
+	}
+
+	bool new = !container;
+	if (new) {
+		container = registry_add(node, id);
+		if (!container)
+			return;
+		container->workload = registry_workload_of(node, &record);
+		container->known = node_is_known(node, container, &record);
+	}
+	bool decided = new ? !container->known : container->updated_usec != record.updated_usec;
+	bool started = record.started_usec && (new ? !container->known : container->started_usec == 0);
+	if (container_take_record(container, &record) < 0)
+		return;
+	container->generation = node->generation;
+	if (decided)
+		node_take_decision(node, container, &record, now_usec);
+	if (started)
+		node_take_start(node, container, &record);
+	if (container->state == CONTAINER_CREATED && container->cgroup)
+		node_follow(node, container, now_usec);
+}
+
+int node_scan(struct node *node, uint64_t now_usec, struct error *err)
+{
+	char id[RECORD_ID_SIZE];
+
+	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		int code = errno;
+		cleanup_close_fd(&fd);
+		return error_errno(err, code, "cannot read the directory of containers");
+	}
+	node->generation++;
+	for (const struct dirent *entry; (entry = readdir(dir));)
+		if (record_id_of(entry->d_name, id))
+			node_take_record(node, id, now_usec);
+	for (size_t i = 0; i < node->n_containers; i++)
+		if (node->containers[i]->generation != node->generation)
+			node_mark(node, node->containers[i], true);
+	return 0;
+}
+
+void node_look_for(struct node *node, struct container *container, uint64_t now_usec)
+{
+	char path[CGROUP_PATH_SIZE];
+	uint64_t age = node->tick - container->found_tick;
+	struct record record;
+
+	/* The init process is there before `start`, but measuring it would be measuring the runtime. */
+	if (container->started_usec == 0 && age < LOOK_TICKS)
+		return;
+	if (age % LOOK_AGAIN_TICKS != 0 && age > 1)
+		return;
+	if (!container->cgroup) {
+		if (record_read(node->roots.containers_fd, container->id, &record, NULL) < 0 ||
+		    container_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) < 0)
+			return;
+		container->cgroup = strdup(path);
+	}
+	if (container->cgroup)
+		node_follow(node, container, now_usec);
+}
+
+void node_sweep(struct node *node, uint64_t now_usec)
+{
+	struct stat st;
+	char path[CGROUP_PATH_SIZE];
+	struct record record;
+
+	archive_prune(node, now_usec);
+	/* inotify says nothing of a directory that we hold open ourselves. */
+	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
+	for (size_t i = 0; i < node->n_containers; i++) {
+		const struct container *container = node->containers[i];
+		uint64_t last_usec = container->created_usec;
+		if (container->started_usec > last_usec)
+			last_usec = container->started_usec;
+		if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_BROKEN ||
+		    now_usec < last_usec || now_usec - last_usec < STALE_USEC)
+			continue;
+		/* As it is now, not as it was when it was last read. */
+		if (record_read(node->roots.containers_fd, container->id, &record, NULL) < 0 ||
+		    record.created_usec != container->created_usec ||
+		    record.started_usec != container->started_usec)
+			continue;
+		if (container_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) == -ESRCH)
+			(void)record_remove(node->roots.containers_fd, container->id, NULL);
+	}
+}
+
+/* ---- Samples and events ---- */
+
+void node_sample_container(struct node *node, struct container *container, bool thorough, uint64_t now_usec)
+{
+	struct error err;
+
+	int r = container_sample(container, &node->sampler, &err);
+	if (r == 0 && container->workload)
+		node_took(node, container->workload,
+			  window_add(&container->workload->window, now_usec, memory_working_set(&container->memory)),
+			  now_usec);
+	if (r == 0 && thorough) {
+		r = container_read_bounds(container, &err);
+		node_check_events(node, container, now_usec);
+	}
+	if (r == MEMORY_GONE)
+		node_mark(node, container, false);
+	if (r < 0 && !container->told_broken) {
+		voice_fault(&node->journal, LOG_WARNING, "container %s cannot be read: %s", container->id, err.text);
+		container->told_broken = true;
+	}
+}
+
+void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
+		    const struct oom_kill *kill, uint64_t now_usec)
+{
+	struct workload *workload = container->workload;
+
+	if (!kills_are_new(cause == OOM_CAUSE_OWN ? &container->own_kills : &container->other_kills))
+		return;
+	if (cause != OOM_CAUSE_OWN) {
+		voice_oom(&node->journal, container, cause, kill);
+		return;
+	}
+
+	/* As it is at this moment, if it can still be read, else as it was last seen, or was decided. */
+	if (container->sampled.dir_fd >= 0)
+		(void)container_read_bounds(container, NULL);
+	if (container->max_bytes == MEMORY_UNLIMITED)
+		container->max_bytes = container->limit_bytes;
+	if (!workload || container->max_bytes == MEMORY_UNLIMITED) {
+		voice_oom(&node->journal, container, cause, kill);
+		return;
+	}
+	/* On disk before anything else, for the container's replacement may be created within milliseconds. */
+	uint64_t revision = workload->limits.recommendation.revision;
+	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, now_usec);
+	node_publish(node, workload, now_usec);
+	node_took(node, workload,
+		  window_add_peak(&workload->window, now_usec, container->max_bytes, container->samples > 0),
+		  now_usec);
+	voice_oom(&node->journal, container, cause, kill);
+	if (workload->limits.recommendation.revision != revision)
+		node_take_recommendation(node, workload, now_usec);
+}
+
+void node_check_events(struct node *node, struct container *container, uint64_t now_usec)
+{
+	if (container->state != CONTAINER_RUNNING)
+		return;
+	int r = container_read_events(container, node->tick, NULL);
+	if (r == MEMORY_GONE)
+		node_mark(node, container, false);
+	if (r != 0)
+		return;
+	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
+	node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
+}
+
+/* ---- Ends ---- */
+
+void node_mark(struct node *node, struct container *container, bool removed)
+{
+	container->removed = container->removed || removed;
+	if (container->unsettled)
+		return;
+	container->unsettled = true;
+	container->next_unsettled = node->unsettled;
+	node->unsettled = container;
+}
+
+void node_end(struct node *node, struct container *container, uint64_t now_usec)
+{
+	struct workload *workload = container->workload;
+
+	if (container->state == CONTAINER_RUNNING) {
+		/* The last that can be read, where the cgroup is still there. */
+		(void)container_read_bounds(container, NULL);
+		node_check_events(node, container, now_usec);
+		uint64_t peak_bytes = container_peak_working_set(container);
+		if (workload && peak_bytes > 0)
+			node_took(node, workload, window_add_peak(&workload->window, now_usec, peak_bytes,
+								  container->samples > 0),
+				  now_usec);
+	}
+	/* One that had ended before we began is none of ours. */
+	if (container->state == CONTAINER_RUNNING ||
+	    (container->state == CONTAINER_CREATED && container->started_usec && !container->known)) {
+		voice_exit(&node->journal, container, now_usec);
+		archive_end(node, container, now_usec);
+	}
+	watch_remove(node, container);
+	container_close(container, &node->sampler);
+	if (container->state != CONTAINER_BROKEN)
+		container->state = CONTAINER_ENDED;
+}
+
+void node_settle(struct node *node, uint64_t now_usec)
+{
+	for (struct container *container; (container = node->unsettled);) {
+		node_end(node, container, now_usec);
+		node->unsettled = container->next_unsettled;
+		container->next_unsettled = NULL;
+		container->unsettled = false;
+		if (container->removed)
+			registry_remove(node, container);
+	}
+}
+
+/* ---- Recommendations and sums ---- */
+
+void node_tune(struct node *node, uint64_t now_usec)
+{
+	bool grouped = archive_begin(node);
+
+	for (size_t i = 0; i < node->n_workloads; i++) {
+		struct workload *workload = node->workloads[i];
+		bool changed = false;
+		if (window_roll(&workload->window, now_usec) > 0)
+			archive_slot(node, workload, now_usec);
+		if (workload->fresh > 0)
+			changed = workload_tune(workload, &node->settings.tuner,
+						node->settings.sampling.long_window_usec,
+						now_usec) == TUNER_CHANGED;
+		if (workload_is_due(workload, now_usec))
+			node_publish(node, workload, now_usec);
+		if (changed)
+			node_take_recommendation(node, workload, now_usec);
+	}
+	if (grouped)
+		archive_commit(node);
+}
+
+void node_report(const struct node *node)
+{
+	struct node_sums sums = {.workloads = node->n_workloads};
+
+	for (size_t i = 0; i < node->n_containers; i++) {
+		const struct container *container = node->containers[i];
+		if (container->state != CONTAINER_RUNNING)
+			continue;
+		uint64_t working_set = memory_working_set(&container->memory);
+		sums.containers++;
+		sums.working_set_bytes += working_set;
+		sums.prestart_bytes += container->prestart_bytes;
+		if (container->declared_bytes == DECISION_UNLIMITED)
+			continue;
+		sums.declared_bytes += container->declared_bytes;
+		if (container->declared_bytes > working_set)
+			sums.slack_bytes += container->declared_bytes - working_set;
+	}
+	voice_node(&node->journal, &sums);
+}
+
+/* ---- Beginning and end ---- */
+
+int node_init(struct node *node, const struct node_roots *roots, const struct settings *settings,
+	      struct journal journal, struct history *history, int kernel_log_fd, size_t kept_max,
+	      struct error *err)
+{
+	*node = (struct node){
+		.roots = *roots,
+		.settings = *settings,
+		.journal = journal,
+		.history = history,
+		.records_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
+		.events_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
+		.kernel_log_fd = kernel_log_fd,
+	};
+	sampler_init(&node->sampler, kept_max);
+	if (node->records_fd < 0 || node->events_fd < 0)
+		return error_errno(err, errno, "cannot use inotify");
+	return watch_records(node, err);
+}
+
+void node_free(struct node *node)
+{
+	registry_free(node);
+	cleanup_close_fd(&node->records_fd);
+	cleanup_close_fd(&node->events_fd);
+}
+
+int node_load(struct node *node, uint64_t now_usec, struct error *err)
+{
+	int r = archive_load(node, now_usec, err);
+	if (r < 0)
+		return r;
+	bool grouped = archive_begin(node);
+	node->loading = true;
+	r = node_scan(node, now_usec, err);
+	node->loading = false;
+	for (size_t i = 0; i < node->n_workloads; i++)
+		if (node->workloads[i]->dirty)
+			node_publish(node, node->workloads[i], now_usec);
+	if (r == 0)
+		node_settle(node, now_usec);
+	if (grouped)
+		archive_commit(node);
+	return r;
+}
+
+void node_reload(struct node *node, const struct settings *settings)
+{
+	node->settings = *settings;
+	for (size_t i = 0; i < node->n_workloads; i++) {
+		struct workload *workload = node->workloads[i];
+		workload->window.slot_usec = settings->sampling.slot_usec;
+		workload->window.span_usec = settings->sampling.long_window_usec;
+		workload->fresh++;
+	}
+}
+
+void node_flush(struct node *node, uint64_t now_usec)
+{
+	for (size_t i = 0; i < node->n_workloads; i++)
+		if (window_close_slot(&node->workloads[i]->window, now_usec) > 0)
+			archive_slot(node, node->workloads[i], now_usec);
+	node_tune(node, now_usec);
+}

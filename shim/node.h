@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The daemon's state and all that it does. daemon.c waits and calls; nothing here waits, and nothing asks for the
+ * time: now_usec is CLOCK_REALTIME, and how often the functions are called is the caller's business. Time that
+ * jumps does no harm.
+ *
+ *     records ─► containers ─► samples ─► windows ─► recommendations ─► published limits
+ *
+ * registry.c keeps the tables, archive.c what outlives us; watch.c brings in what the kernel tells; node.c decides
+ * what follows from it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroups/error.h"
+#include "cgroups/sampler.h"
+#include "shim/container.h"
+#include "shim/report/journal.h"
+#include "shim/store/history.h"
+#include "shim/store/settings.h"
+#include "shim/workload.h"
+
+/* Where everything lies, as directories held open. Borrowed. */
+struct node_roots {
+	int containers_fd; /* /run/tidemark/containers */
+	int state_fd;      /* /var/lib/tidemark */
+	int cgroup_fd;     /* /sys/fs/cgroup */
+	int proc_fd;       /* /proc */
+};
+
+struct node {
+	struct node_roots roots;
+	struct settings settings;
+	struct journal journal;
+	struct history *history; /* borrowed; NULL: nothing is kept over a restart but what is published */
+	struct sampler sampler;
+
+	/* To be polled by the caller. */
+	int records_fd;    /* inotify: node_on_records() */
+	int events_fd;     /* inotify: node_on_events() */
+	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none */
+
+	/* Each both in a list, to walk, and in a tree (tsearch(3)), to find. */
+	struct container **containers;
+	struct workload **workloads;
+	size_t n_containers, containers_size, n_workloads, workloads_size;
+	void *containers_by_id, *workloads_by_identity, *watches_by_number;
+
+	uint64_t tick;       /* counts node_sample() */
+	uint64_t generation; /* counts scans of the records */
+	size_t unpublished;  /* workloads whose limits could not be written */
+	struct container *unsettled; /* whose end has been noticed, and is to be told */
+	uint64_t pruned_usec;
+	/* While the records are read that were there before us; what was published up to loaded_usec, was said. */
+	bool loading;
+	uint64_t loaded_usec;
+	struct workload *loading_workload;
+	bool records_gone;           /* the directory of records was removed: nothing more can be followed */
+	bool told_degraded, told_watches, told_follow, told_history;
+};
+
+/* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
+int node_init(struct node *node, const struct node_roots *roots, const struct settings *settings,
+	      struct journal journal, struct history *history, int kernel_log_fd, size_t kept_max,
+	      struct error *err);
+void node_free(struct node *node);
+
+/* What was published and kept before, and the containers that are there. */
+int node_load(struct node *node, uint64_t now_usec, struct error *err);
+
+/* The descriptors above can be read. */
+void node_on_records(struct node *node, uint64_t now_usec);
+void node_on_events(struct node *node, uint64_t now_usec);
+void node_on_kernel_log(struct node *node, uint64_t now_usec);
+
+/* One sample of every container: each sampling.interval. */
+void node_sample(struct node *node, uint64_t now_usec);
+
+/* A look at every workload that has new samples: each tuner.interval. */
+void node_tune(struct node *node, uint64_t now_usec);
+
+/* The node's summary: each report.node_interval. */
+void node_report(const struct node *node);
+
+/* Removes records that nobody will remove any more: now and then. */
+void node_sweep(struct node *node, uint64_t now_usec);
+
+void node_reload(struct node *node, const struct settings *settings);
+
+/* Keeps and publishes all there is: before the end. */
+void node_flush(struct node *node, uint64_t now_usec);
+
+/* ---- Between node.c and watch.c ---- */
+
+/* Reads all records; containers without one are marked as removed. */
+int node_scan(struct node *node, uint64_t now_usec, struct error *err);
+void node_take_record(struct node *node, const char *id, uint64_t now_usec);
+
+/* Tries to find the cgroup of a container that has not got one. */
+void node_look_for(struct node *node, struct container *container, uint64_t now_usec);
+/* thorough: also what changes seldom. */
+void node_sample_container(struct node *node, struct container *container, bool thorough, uint64_t now_usec);
+
+/* Reads the container's events and acts on them. */
+void node_check_events(struct node *node, struct container *container, uint64_t now_usec);
+/* One OOM kill, if it has not been told: learned from, published, and then said. */
+void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
+		    const struct oom_kill *kill, uint64_t now_usec);
+
+/* Its processes are gone; removed: its record, too. What follows from it is done by node_settle(), so that nobody's
+ * container goes away under their hands. */
+void node_mark(struct node *node, struct container *container, bool removed);
+void node_end(struct node *node, struct container *container, uint64_t now_usec);
+void node_settle(struct node *node, uint64_t now_usec);
+
+int watch_records(struct node *node, struct error *err);
+void watch_add(struct node *node, struct container *container);
+void watch_remove(struct node *node, struct container *container);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/report/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cgroups/cleanup.h"
+
+void fault_log(const char *format, ...)
+{
+	static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	char line[1024];
+	va_list args;
+
+	/* RFC 3164 as journald and syslogd read it on their own socket: no time, no host. */
+	int used = snprintf(line, sizeof line, "<%d>tidemark[%ld]: ", LOG_DAEMON | LOG_WARNING, (long)getpid());
+	va_start(args, format);
+	(void)vsnprintf(line + used, sizeof line - (size_t)used, format, args);
+	va_end(args);
+
+	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		(void)sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+			     sizeof address);
+}

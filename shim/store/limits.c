@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/store/limits.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "oci/json.h"
+
+#define LIMITS_DIRECTORY "limits"
+#define LIMITS_PATH_MAX  1024
+
+#define ROW(path, kind, member)               JSON_FIELD(path, kind, struct limits, member)
+#define ROW_UNLESS(path, kind, member, value) JSON_FIELD_UNLESS(path, kind, struct limits, member, value)
+
+static const struct json_field fields[] = {
+	ROW("v", JSON_UINT, version),
+	ROW("namespace", JSON_STRING, identity.namespace),
+	ROW("owner", JSON_STRING, identity.owner),
+	ROW("container", JSON_STRING, identity.container),
+	ROW_UNLESS("image_ref", JSON_STRING, image_ref, 0),
+	ROW("revision", JSON_UINT, recommendation.revision),
+	ROW("changed_usec", JSON_UINT, recommendation.changed_usec),
+	ROW("recommended>request", JSON_UINT, recommendation.request_bytes),
+	ROW("recommended>limit", JSON_UINT, recommendation.limit_bytes),
+	JSON_FIELD_ENUM("recommended>request_term", struct limits, recommendation.request_term, tuner_term_names),
+	JSON_FIELD_ENUM("recommended>limit_term", struct limits, recommendation.limit_term, tuner_term_names),
+	ROW_UNLESS("enforced>request", JSON_UINT, enforced_request_bytes, 0),
+	ROW_UNLESS("enforced>limit", JSON_UINT, enforced_limit_bytes, 0),
+	ROW("warmup>done", JSON_BOOL, recommendation.warm),
+	ROW("warmup>since_usec", JSON_UINT, recommendation.warmup_since_usec),
+	ROW("warmup>samples_before", JSON_UINT, recommendation.warmup_samples),
+	ROW("observed>samples", JSON_UINT, observed.samples),
+	ROW("observed>since_usec", JSON_UINT, observed.since_usec),
+	ROW("observed>until_usec", JSON_UINT, observed.until_usec),
+	ROW("observed>avg", JSON_UINT, observed.avg_bytes),
+	ROW("observed>p95", JSON_UINT, observed.p95_bytes),
+	ROW("observed>max", JSON_UINT, observed.max_bytes),
+	ROW_UNLESS("oom>kills", JSON_UINT, recommendation.oom_kills, 0),
+	ROW_UNLESS("oom>usec", JSON_UINT, recommendation.oom_usec, 0),
+	ROW_UNLESS("oom>limit", JSON_UINT, recommendation.oom_limit_bytes, 0),
+	ROW_UNLESS("oom>floor", JSON_UINT, recommendation.oom_floor_bytes, 0),
+	ROW_UNLESS("prestart>crun", JSON_UINT, prestart_crun_bytes, 0),
+	ROW_UNLESS("prestart>runc", JSON_UINT, prestart_runc_bytes, 0),
+	ROW_UNLESS("declared", JSON_UINT, declared_bytes, UINT64_MAX),
+	ROW_UNLESS("applied", JSON_UINT, applied_bytes, 0),
+	ROW("written_usec", JSON_UINT, written_usec),
+};
+
+#define FIELDS_COUNT (sizeof fields / sizeof *fields)
+
+static int limits_path(const struct identity *identity, char *buf, size_t size, struct error *err)
+{
+	char workload[LIMITS_PATH_MAX];
+
+	int r = identity_path(identity, workload, sizeof workload);
+	if (r == 0 && (size_t)snprintf(buf, size, LIMITS_DIRECTORY "/%s.json", workload) >= size)
+		r = -ENAMETOOLONG;
+	if (r < 0) {
+		char text[IDENTITY_TEXT_MAX];
+		return error_errno(err, -r, "no file name for the workload %.128s",
+				   identity_text(identity, text));
+	}
+	return 0;
+}
+
+/* What no daemon of ours would write. A limit that is out of its senses must not reach a container. */
+static int limits_check(const struct limits *limits, const char *path, struct error *err)
+{
+	const struct recommendation *rec = &limits->recommendation;
+
+	if (rec->limit_bytes > INT64_MAX || rec->request_bytes > rec->limit_bytes ||
+	    limits->enforced_limit_bytes > rec->limit_bytes ||
+	    limits->enforced_request_bytes > limits->enforced_limit_bytes)
+		return error_set(err, EBADMSG, "%s: its limits contradict each other", path);
+	if (limits->observed.avg_bytes > limits->observed.max_bytes ||
+	    limits->observed.p95_bytes > limits->observed.max_bytes || limits->observed.max_bytes > INT64_MAX)
+		return error_set(err, EBADMSG, "%s: its measurements contradict each other", path);
+
+	/* A path says which workload it is of, and no two workloads share one. */
+	char own_path[LIMITS_PATH_MAX + 32];
+	if (limits_path(&limits->identity, own_path, sizeof own_path, NULL) < 0 || strcmp(own_path, path) != 0)
+		return error_set(err, EBADMSG, "%s names another workload", path);
+	return 0;
+}
+
+int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err)
+{
+	char text[LIMITS_SIZE_MAX];
+	size_t length;
+	struct limits limits = {.declared_bytes = UINT64_MAX};
+	struct error fault = {0};
+
+	int r = file_read_at(state_fd, path, text, sizeof text, &length, err);
+	if (r < 0)
+		return r == -E2BIG ? -EBADMSG : r;
+	r = json_read(text, length, fields, FIELDS_COUNT, &limits, &fault);
+	if (limits.version > LIMITS_VERSION)
+		return error_set(err, ENOTSUP, "%s is of version %llu, newer than this program knows", path,
+				 (unsigned long long)limits.version);
+	if (r < 0)
+		return error_set(err, -r, "%.100s: %.120s", path, fault.text);
+	if (limits.version == 0)
+		return error_set(err, EBADMSG, "%s has no version", path);
+	r = limits_check(&limits, path, err);
+	if (r < 0)
+		return r;
+	*ret = limits;
+	return 0;
+}
+
+int limits_read(int state_fd, const struct identity *identity, struct limits *ret, struct error *err)
+{
+	char path[LIMITS_PATH_MAX + 32];
+
+	int r = limits_path(identity, path, sizeof path, err);
+	return r < 0 ? r : limits_read_path(state_fd, path, ret, err);
+}
+
+int limits_write(int state_fd, const struct limits *limits, struct error *err)
+{
+	char path[LIMITS_PATH_MAX + 32], text[LIMITS_SIZE_MAX];
+	size_t length;
+
+	int r = limits_path(&limits->identity, path, sizeof path, err);
+	if (r < 0)
+		return r;
+	r = json_write(fields, FIELDS_COUNT, limits, text, sizeof text, &length, err);
+	if (r < 0)
+		return r;
+
+	char *name = strrchr(path, '/');
+	*name++ = '\0';
+	cleanup_close int dir_fd = file_open_directory_at(state_fd, path, 0700, err);
+	if (dir_fd < 0)
+		return dir_fd;
+	return file_replace_at(dir_fd, name, 0600, text, length, err);
+}
+
+uint64_t *limits_prestart(struct limits *limits, const char *runtime)
+{
+	if (strcmp(runtime, "crun") == 0)
+		return &limits->prestart_crun_bytes;
+	if (strcmp(runtime, "runc") == 0)
+		return &limits->prestart_runc_bytes;
+	return NULL;
+}
+
+struct walk {
+	int state_fd;
+	int (*visit)(const struct limits *limits, void *data);
+	void (*fault)(const char *path, const struct error *err, void *data);
+	void *data;
+};
+
+/* limits/<namespace>/<owner>/<container>.json: two levels of directories, then files. */
+static int limits_walk(const struct walk *walk, const char *path, unsigned levels)
+{
+	struct error err;
+
+	int fd = openat(walk->state_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		if (errno != ENOENT && walk->fault) { /* gone meanwhile, or nothing published yet */
+			error_errno(&err, errno, "cannot open %.180s", path);
+			walk->fault(path, &err, walk->data);
+		}
+		return 0;
+	}
+	cleanup_dir DIR *dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		char below[LIMITS_PATH_MAX + 32];
+		struct limits limits;
+		if (entry->d_name[0] == '.' ||
+		    (size_t)snprintf(below, sizeof below, "%s/%s", path, entry->d_name) >= sizeof below)
+			continue;
+		int r = 0;
+		if (levels > 0)
+			r = limits_walk(walk, below, levels - 1);
+		else if (limits_read_path(walk->state_fd, below, &limits, &err) == 0)
+			r = walk->visit(&limits, walk->data);
+		else if (walk->fault)
+			walk->fault(below, &err, walk->data);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int limits_each(int state_fd, int (*visit)(const struct limits *limits, void *data),
+		void (*fault)(const char *path, const struct error *err, void *data), void *data)
+{
+	const struct walk walk = {state_fd, visit, fault, data};
+	return limits_walk(&walk, LIMITS_DIRECTORY, 2);
+}

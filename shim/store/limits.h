@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* /var/lib/tidemark/limits/<namespace>/<owner>/<container>.json: what the daemon publishes of a workload, one
+ * small file that the wrapper reads at a creation. Only the daemon writes it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cgroups/error.h"
+#include "oci/identity.h"
+#include "shim/tune/tuner.h"
+
+#define LIMITS_VERSION  1
+#define LIMITS_SIZE_MAX 8192
+
+struct limits {
+	uint64_t version;
+	struct identity identity;
+	char image_ref[512]; /* of the last container */
+
+	struct recommendation recommendation;
+	/* What may be applied: the recommendation once it is warm, else 0. */
+	uint64_t enforced_request_bytes, enforced_limit_bytes;
+
+	/* Over the long window. */
+	struct observed observed;
+
+	/* Seen between create and start, by runtime: the highest charge of the last containers. */
+	uint64_t prestart_crun_bytes, prestart_runc_bytes;
+
+	uint64_t declared_bytes; /* by the last container; UINT64_MAX: none */
+	uint64_t applied_bytes;  /* to the last container; 0: none yet, UINT64_MAX: no limit */
+	uint64_t written_usec;
+};
+
+/* state_fd: /var/lib/tidemark. Returns 0; -ENOENT where nothing is published; -EBADMSG for a file that is torn,
+ * names another workload or holds what cannot be; -ENOTSUP for a newer version. *ret is set only with 0. */
+int limits_read(int state_fd, const struct identity *identity, struct limits *ret, struct error *err);
+
+/* By its path below state_fd, "limits/<namespace>/…", for a walk over all. */
+int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err);
+
+/* Makes the directories and replaces the file atomically. */
+int limits_write(int state_fd, const struct limits *limits, struct error *err);
+
+/* The pre-start footprint under this runtime, 0 where not known; and its place to write to (NULL for a
+ * runtime that has none). */
+uint64_t *limits_prestart(struct limits *limits, const char *runtime);
+
+/* Calls visit for every file that can be read, in no order, until it returns non-zero, which is passed on. A
+ * file that cannot be read is passed to fault (which may be NULL) with its error. */
+int limits_each(int state_fd, int (*visit)(const struct limits *limits, void *data),
+		void (*fault)(const char *path, const struct error *err, void *data), void *data);

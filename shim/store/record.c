@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/store/record.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroups/file.h"
+#include "oci/json.h"
+
+#define ENDING ".json"
+
+#define ROW(path, kind, member)               JSON_FIELD(path, kind, struct record, member)
+#define ROW_UNLESS(path, kind, member, value) JSON_FIELD_UNLESS(path, kind, struct record, member, value)
+
+static const struct json_field fields[] = {
+	ROW("v", JSON_UINT, version),
+	ROW("id", JSON_STRING, id),
+	ROW_UNLESS("namespace", JSON_STRING, identity.namespace, 0),
+	ROW_UNLESS("owner", JSON_STRING, identity.owner, 0),
+	ROW_UNLESS("container", JSON_STRING, identity.container, 0),
+	ROW_UNLESS("pod>name", JSON_STRING, pod_name, 0),
+	ROW_UNLESS("pod>uid", JSON_STRING, pod_uid, 0),
+	ROW_UNLESS("pod>sandbox_id", JSON_STRING, sandbox_id, 0),
+	ROW_UNLESS("sandbox", JSON_BOOL, is_sandbox, 0),
+	ROW_UNLESS("image_ref", JSON_STRING, image_ref, 0),
+	ROW("runtime", JSON_STRING, runtime),
+	ROW("bundle", JSON_STRING, bundle),
+	ROW_UNLESS("pid_file", JSON_STRING, pid_file, 0),
+	ROW("oom_score_adj", JSON_INT, oom_score_adj),
+	ROW_UNLESS("declared", JSON_UINT, declared_bytes, DECISION_UNLIMITED),
+	ROW_UNLESS("recommended", JSON_UINT, recommended_bytes, 0),
+	JSON_FIELD_ENUM("decision>mode", struct record, mode, mode_names),
+	JSON_FIELD_ENUM("decision>source", struct record, source, decision_source_names),
+	ROW_UNLESS("decision>limit", JSON_UINT, limit_bytes, DECISION_UNLIMITED),
+	ROW("decision>reason", JSON_STRING, reason),
+	ROW_UNLESS("decision>fault", JSON_STRING, fault, 0),
+	ROW("created_usec", JSON_UINT, created_usec),
+	ROW_UNLESS("started_usec", JSON_UINT, started_usec, 0),
+	ROW_UNLESS("updated_usec", JSON_UINT, updated_usec, 0),
+	ROW_UNLESS("pid", JSON_UINT, pid, 0),
+	ROW_UNLESS("cgroup", JSON_STRING, cgroup, 0),
+	ROW_UNLESS("prestart>current", JSON_UINT, prestart.current_bytes, 0),
+	ROW_UNLESS("prestart>peak", JSON_UINT, prestart.peak_bytes, 0),
+	ROW_UNLESS("prestart>anon", JSON_UINT, prestart.anon_bytes, 0),
+	ROW_UNLESS("prestart>file", JSON_UINT, prestart.file_bytes, 0),
+	ROW_UNLESS("prestart>kernel", JSON_UINT, prestart.kernel_bytes, 0),
+};
+
+#define FIELDS_COUNT (sizeof fields / sizeof *fields)
+
+int record_file_name(const char *id, char *buf, size_t size, struct error *err)
+{
+	if (!id[0] || id[0] == '.' || strchr(id, '/') || strlen(id) >= RECORD_ID_SIZE)
+		return error_set(err, EINVAL, "the container id %.80s is no file name", id);
+	if ((size_t)snprintf(buf, size, "%s" ENDING, id) >= size)
+		return error_set(err, ENAMETOOLONG, "the container id %.80s is too long", id);
+	return 0;
+}
+
+bool record_id_of(const char *file_name, char id[static RECORD_ID_SIZE])
+{
+	const size_t ending = sizeof ENDING - 1, length = strlen(file_name);
+
+	if (file_name[0] == '.' || length <= ending || length - ending >= RECORD_ID_SIZE ||
+	    strcmp(file_name + length - ending, ENDING) != 0)
+		return false;
+	memcpy(id, file_name, length - ending);
+	id[length - ending] = '\0';
+	return true;
+}
+
+int record_read(int containers_fd, const char *id, struct record *ret, struct error *err)
+{
+	char name[NAME_MAX + 1], text[RECORD_SIZE_MAX];
+	size_t length;
+	struct record record = {.declared_bytes = DECISION_UNLIMITED, .limit_bytes = DECISION_UNLIMITED};
+	struct error fault = {0};
+
+	int r = record_file_name(id, name, sizeof name, err);
+	if (r < 0)
+		return r;
+	r = file_read_at(containers_fd, name, text, sizeof text, &length, err);
+	if (r < 0)
+		return r == -E2BIG ? -EBADMSG : r;
+	r = json_read(text, length, fields, FIELDS_COUNT, &record, &fault);
+	if (record.version > RECORD_VERSION)
+		return error_set(err, ENOTSUP, "the record %.80s is of version %llu, newer than this program knows",
+				 name, (unsigned long long)record.version);
+	if (r < 0)
+		return error_set(err, -r, "the record %.80s: %.120s", name, fault.text);
+	if (record.version == 0 || strcmp(record.id, id) != 0 || record.pid > INT_MAX)
+		return error_set(err, EBADMSG, "the record %.80s is not one of that container", name);
+	*ret = record;
+	return 0;
+}
+
+int record_write(int containers_fd, const struct record *record, struct error *err)
+{
+	char name[NAME_MAX + 1], text[RECORD_SIZE_MAX];
+	size_t length;
+
+	int r = record_file_name(record->id, name, sizeof name, err);
+	if (r < 0)
+		return r;
+	r = json_write(fields, FIELDS_COUNT, record, text, sizeof text, &length, err);
+	if (r < 0)
+		return r;
+	return file_replace_at(containers_fd, name, 0600, text, length, err);
+}
+
+int record_remove(int containers_fd, const char *id, struct error *err)
+{
+	char name[NAME_MAX + 1];
+
+	int r = record_file_name(id, name, sizeof name, err);
+	if (r < 0)
+		return r;
+	if (unlinkat(containers_fd, name, 0) < 0)
+		return error_errno(err, errno, "cannot remove the record %s", name);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* /run/tidemark/containers/<id>.json: what the wrapper knows of a container. It is written at create, again at
+ * start and update, and removed at delete. The daemon follows the directory. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cgroups/error.h"
+#include "oci/config.h"
+#include "oci/identity.h"
+#include "shim/tune/decision.h"
+
+#define RECORD_VERSION  1
+#define RECORD_SIZE_MAX 16384
+#define RECORD_ID_SIZE  128
+
+struct record {
+	uint64_t version;
+	char id[RECORD_ID_SIZE];
+	struct identity identity; /* empty names: the workload is not known */
+	char pod_name[CONFIG_NAME_SIZE], pod_uid[64], sandbox_id[RECORD_ID_SIZE];
+	bool is_sandbox;
+	char image_ref[512];
+
+	char runtime[32]; /* "crun" */
+	char bundle[512], pid_file[512];
+
+	int64_t oom_score_adj;
+	uint64_t declared_bytes;    /* DECISION_UNLIMITED: none */
+	uint64_t recommended_bytes; /* 0: none */
+
+	int mode, source; /* enum mode, enum decision_source */
+	uint64_t limit_bytes; /* decided; DECISION_UNLIMITED: none */
+	char reason[DECISION_REASON_MAX];
+	char fault[240]; /* why the container was started as declared though it should not have been; or empty */
+
+	uint64_t created_usec, started_usec, updated_usec; /* CLOCK_REALTIME; 0: not yet */
+
+	/* At start: the init process and its cgroup's path below the cgroup v2 root, "/a/b". */
+	uint64_t pid;
+	char cgroup[1024];
+
+	/* Charged to that cgroup before the user's program runs. */
+	struct {
+		uint64_t current_bytes, peak_bytes, anon_bytes, file_bytes, kernel_bytes;
+	} prestart;
+};
+
+/* containers_fd: /run/tidemark/containers. Returns 0, -ENOENT, -EBADMSG or -ENOTSUP (a newer version). */
+int record_read(int containers_fd, const char *id, struct record *ret, struct error *err);
+int record_write(int containers_fd, const struct record *record, struct error *err);
+int record_remove(int containers_fd, const char *id, struct error *err);
+
+/* "<id>.json". Returns -EINVAL for an id that is no file name. The inverse fills id from a directory
+ * entry's name and returns false for what is no record's (dot files, other endings). */
+int record_file_name(const char *id, char *buf, size_t size, struct error *err);
+bool record_id_of(const char *file_name, char id[static RECORD_ID_SIZE]);

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/store/settings.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/quantity.h"
+
+#define SETTINGS_FILE      "tidemark.conf"
+#define SETTINGS_DIRECTORY "tidemark.conf.d"
+#define SETTINGS_SIZE_MAX  65536
+#define SETTINGS_FILES_MAX 64
+
+enum kind {
+	KIND_MODE,
+	KIND_NAME, /* a program's name, no path */
+	KIND_PATH, /* absolute, or empty */
+	KIND_BYTES,
+	KIND_DURATION,
+	KIND_RATIO,
+	KIND_COUNT,
+	KIND_BOOL,
+};
+
+struct row {
+	struct setting public;
+	enum kind kind;
+	size_t offset, size;
+	double least, most; /* of numbers, inclusive */
+};
+
+#define ROW_WITHIN(least, most, section, key, kind, member, default_text, description)         \
+	{{section, key, default_text, description}, kind, offsetof(struct settings, member), \
+	 sizeof(((struct settings *)NULL)->member), least, most}
+#define ROW(...)      ROW_WITHIN(0, 0x1p62, __VA_ARGS__)
+#define ROW_SIZE(...) ROW_WITHIN((double)MIB, 0x1p62, __VA_ARGS__)
+
+static const struct row rows[] = {
+	ROW("node", "mode", KIND_MODE, mode, "observe",
+	    "What is done on this node: off, observe (measure and recommend) or enforce (set the tuned limit "
+	    "at a container's creation)."),
+	ROW("runtime", "default", KIND_NAME, runtime.name, "crun",
+	    "The runtime behind a program that is called plain tidemark. tidemark-crun and tidemark-runc have "
+	    "it in their names."),
+	ROW("runtime", "crun", KIND_PATH, runtime.crun, "",
+	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin and "
+	    "/usr/libexec/crio that has it."),
+	ROW("runtime", "runc", KIND_PATH, runtime.runc, "", "The path of runc, as above."),
+	ROW_WITHIN(1e5, 36e8, "sampling", "interval", KIND_DURATION, sampling.interval_usec, "1s",
+	    "The time between two readings of a container, 100ms to 1h."),
+	ROW_WITHIN(1e6, 864e8, "sampling", "slot", KIND_DURATION, sampling.slot_usec, "15min",
+	    "The length of one slot of a window: what a crash can lose at most."),
+	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec, "24h",
+	    "How far back a recommendation looks, up to 14d."),
+	ROW_WITHIN(1e6, 864e8, "sampling", "short_window", KIND_DURATION, sampling.short_window_usec, "15min",
+	    "The window that is shown beside the long one."),
+	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec, "1min",
+	    "The time between two looks at a workload's recommendation."),
+	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor, "1.2",
+	    "The request is at least the working set's 95th percentile times this."),
+	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor, "1.5",
+	    "The request is at least the working set's mean times this."),
+	ROW("tuner", "request_min", KIND_BYTES, tuner.request_min_bytes, "64Mi",
+	    "The smallest request that is recommended."),
+	ROW_SIZE("tuner", "request_max", KIND_BYTES, tuner.request_max_bytes, "4Gi",
+	    "The largest request that is recommended."),
+	ROW_WITHIN(1, 100, "tuner", "limit_max_factor", KIND_RATIO, tuner.limit_max_factor, "1.1",
+	    "The limit is at least the working set's maximum times this."),
+	ROW_WITHIN(1, 100, "tuner", "limit_request_factor", KIND_RATIO, tuner.limit_request_factor, "1.5",
+	    "The limit is at least the request times this."),
+	ROW_SIZE("tuner", "limit_min", KIND_BYTES, tuner.limit_min_bytes, "128Mi",
+	    "The smallest limit that is recommended."),
+	ROW_SIZE("tuner", "limit_max", KIND_BYTES, tuner.limit_max_bytes, "8Gi",
+	    "The largest limit that is recommended."),
+	ROW_WITHIN(65536, 0x1p40, "tuner", "round", KIND_BYTES, tuner.round_bytes, "16Mi",
+	    "Recommendations are rounded up to a multiple of this."),
+	ROW_WITHIN(0, 10, "tuner", "hysteresis", KIND_RATIO, tuner.hysteresis_ratio, "20 %",
+	    "A recommendation is replaced only by one that differs by more than this share …"),
+	ROW("tuner", "hysteresis_bytes", KIND_BYTES, tuner.hysteresis_bytes, "64Mi",
+	    "… or by more than this much."),
+	ROW("tuner", "cooldown", KIND_DURATION, tuner.cooldown_usec, "30min",
+	    "A recommendation stands for at least so long, unless a container was OOM-killed."),
+	ROW_WITHIN(1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor, "1.2",
+	    "After an OOM kill the limit is at least the one that the container died at times this …"),
+	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "100Mi", "… and at least this much above it."),
+	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec, "7d",
+	    "How long an OOM kill keeps the limit from falling back."),
+	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples, "600",
+	    "Nothing is enforced for a workload, or for a new image of it, before so many readings …"),
+	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "1h", "… and before so much time."),
+	ROW_SIZE("guards", "min", KIND_BYTES, guards.min_bytes, "16Mi",
+	    "No container is given a limit below this, nor less than this above what its runtime needs before "
+	    "the program starts."),
+	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes, "1Ti", "No container is given a tuned limit above this."),
+	ROW_WITHIN(0.01, 1, "guards", "max_change", KIND_RATIO, guards.max_change_ratio, "30 %",
+	    "A limit moves at most by this share away from the one that was applied at the creation before. A "
+	    "raise that a floor asks for is not held back."),
+	ROW("guards", "allow_raise", KIND_BOOL, guards.allow_raise, "no",
+	    "Whether a container may be given more than its pod declares."),
+	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited, "no",
+	    "Whether a container that declares no limit is given one."),
+	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec, "5min",
+	    "The time between two summaries of the node in the journal."),
+};
+
+#define ROWS_COUNT (sizeof rows / sizeof *rows)
+
+static const char *const bool_words[][2] = {{"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
+
+/* Returns 0, or -EINVAL with what would be right in *ret_expected. */
+static int parse_value(const struct row *row, const char *text, void *member, const char **ret_expected)
+{
+	uint64_t number = 0;
+	double ratio;
+	int r = -EINVAL;
+
+	switch (row->kind) {
+	case KIND_MODE:
+		*ret_expected = "off, observe or enforce";
+		for (int i = 0; mode_names[i]; i++)
+			if (strcmp(text, mode_names[i]) == 0) {
+				memcpy(member, &i, sizeof i);
+				return 0;
+			}
+		return -EINVAL;
+	case KIND_BOOL:
+		*ret_expected = "yes or no";
+		for (size_t i = 0; i < sizeof bool_words / sizeof *bool_words; i++)
+			for (int value = 0; value <= 1; value++)
+				if (strcmp(text, bool_words[i][value]) == 0) {
+					*(bool *)member = value != 0;
+					return 0;
+				}
+		return -EINVAL;
+	case KIND_NAME:
+		*ret_expected = "a program's name";
+		if (!text[0] || strchr(text, '/') || strlen(text) >= row->size)
+			return -EINVAL;
+		memcpy(member, text, strlen(text) + 1);
+		return 0;
+	case KIND_PATH:
+		*ret_expected = "an absolute path";
+		if ((text[0] && text[0] != '/') || strlen(text) >= row->size)
+			return -EINVAL;
+		memcpy(member, text, strlen(text) + 1);
+		return 0;
+	case KIND_RATIO:
+		*ret_expected = "a ratio such as 1.5 or 30 %, within its bounds";
+		if (quantity_parse_ratio(text, &ratio) < 0 || ratio < row->least || ratio > row->most)
+			return -EINVAL;
+		memcpy(member, &ratio, sizeof ratio);
+		return 0;
+	case KIND_BYTES:
+		*ret_expected = "a size such as 256Mi, within its bounds";
+		r = quantity_parse_bytes(text, &number);
+		break;
+	case KIND_DURATION:
+		*ret_expected = "a duration such as 30min, within its bounds";
+		r = quantity_parse_duration(text, &number);
+		break;
+	case KIND_COUNT:
+		*ret_expected = "a whole number";
+		r = quantity_parse_uint(text, strlen(text), &number);
+		break;
+	}
+	if (r < 0 || (double)number < row->least || (double)number > row->most)
+		return -EINVAL;
+	memcpy(member, &number, sizeof number);
+	return 0;
+}
+
+struct reader {
+	struct settings *settings;
+	bool salvage; /* take what is right of [runtime], and pass over all else */
+
+	/* The file that is being read. */
+	const char *text; /* what is left of it */
+	int line;
+	int fault_line; /* 0: none yet */
+	struct error fault;
+};
+
+/* One line for libinih, as fgets(3) gives it. What does not fit would be read as a line of its own: of a comment
+ * it is cut off. Leading blanks would mean a continuation of the value above. */
+static char *next_line(char *buf, int size, void *data)
+{
+	struct reader *reader = data;
+
+	if (!*reader->text)
+		return NULL;
+	const char *start = reader->text + strspn(reader->text, " \t");
+	size_t length = strcspn(start, "\n"), most = (size_t)size - 2;
+	reader->line++;
+	reader->text = start + length + (start[length] == '\n');
+	if (length > most) {
+		bool is_comment = *start == '#' || *start == ';';
+		if (!is_comment && reader->fault_line == 0) {
+			error_set(&reader->fault, EINVAL, "a line of more than %zu bytes", most);
+			reader->fault_line = reader->line;
+		}
+		length = 0;
+	}
+	memcpy(buf, start, length);
+	buf[length] = '\0';
+	return buf;
+}
+
+static int set_row(const struct row *row, const char *value, struct settings *settings, struct error *err)
+{
+	const char *expected = "";
+
+	if (parse_value(row, value, (char *)settings + row->offset, &expected) == 0)
+		return 0;
+	return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", row->public.section, row->public.key, value, expected);
+}
+
+static int on_setting(void *data, const char *section, const char *key, const char *value)
+{
+	struct reader *reader = data;
+	struct error err;
+
+	if (reader->salvage && strcmp(section, "runtime") != 0)
+		return 1;
+	int r = -ENOENT;
+	for (size_t i = 0; i < ROWS_COUNT && r == -ENOENT; i++)
+		if (strcmp(section, rows[i].public.section) == 0 && strcmp(key, rows[i].public.key) == 0)
+			r = set_row(&rows[i], value, reader->settings, &err);
+	if (r == -ENOENT)
+		error_set(&err, EINVAL, "[%.40s] %.40s: no such setting", section, key);
+	if (r < 0 && reader->fault_line == 0) {
+		reader->fault = err;
+		reader->fault_line = reader->line;
+	}
+	return r == 0;
+}
+
+static int settings_read_file(int dir_fd, const char *name, struct reader *reader, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	size_t length;
+
+	int r = file_load_at(dir_fd, name, SETTINGS_SIZE_MAX, &text, &length, err);
+	if (r < 0)
+		return r;
+	if (memchr(text, '\0', length))
+		return error_set(err, EINVAL, "%s holds a NUL", name);
+
+	reader->text = text;
+	reader->line = reader->fault_line = 0;
+	int line = ini_parse_stream(next_line, reader, on_setting, reader);
+	if (line < 0)
+		return error_errno(err, ENOMEM, "cannot parse %s", name);
+	/* What libinih does not understand it counts itself: the first of both is told. */
+	if (line > 0 && (reader->fault_line == 0 || line < reader->fault_line))
+		return error_set(err, EINVAL, "%s:%d: neither [section] nor key = value", name, line);
+	if (reader->fault_line > 0)
+		return error_set(err, EINVAL, "%s:%d: %s", name, reader->fault_line, reader->fault.text);
+	return 0;
+}
+
+/* Relations between settings that a row on its own cannot check. */
+static int settings_check(const struct settings *s, struct error *err)
+{
+	if (s->tuner.request_min_bytes > s->tuner.request_max_bytes)
+		return error_set(err, EINVAL, "[tuner] request_min is above request_max");
+	if (s->tuner.limit_min_bytes > s->tuner.limit_max_bytes)
+		return error_set(err, EINVAL, "[tuner] limit_min is above limit_max");
+	if (s->guards.min_bytes > s->guards.max_bytes)
+		return error_set(err, EINVAL, "[guards] min is above max");
+	if (s->sampling.slot_usec > s->sampling.long_window_usec)
+		return error_set(err, EINVAL, "[sampling] slot is longer than long_window");
+	if (s->sampling.interval_usec > s->sampling.slot_usec)
+		return error_set(err, EINVAL, "[sampling] interval is longer than slot");
+	return 0;
+}
+
+static int is_drop_in(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+	return entry->d_name[0] != '.' && length > 5 && strcmp(entry->d_name + length - 5, ".conf") == 0;
+}
+
+static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct error *err)
+{
+	char names[SETTINGS_FILES_MAX][NAME_MAX + 1];
+	size_t count = 0;
+
+	int fd = openat(etc_fd, SETTINGS_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : error_errno(err, errno, "cannot open " SETTINGS_DIRECTORY);
+	cleanup_dir DIR *dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return error_errno(err, ENOMEM, "cannot read " SETTINGS_DIRECTORY);
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		if (!is_drop_in(entry))
+			continue;
+		if (count == SETTINGS_FILES_MAX)
+			return error_set(err, E2BIG, SETTINGS_DIRECTORY " holds more than %d files",
+					 SETTINGS_FILES_MAX);
+		/* Sorted as they come in. */
+		size_t at = count++;
+		for (; at > 0 && strcmp(names[at - 1], entry->d_name) > 0; at--)
+			memcpy(names[at], names[at - 1], sizeof names[at]);
+		(void)snprintf(names[at], sizeof names[at], "%s", entry->d_name);
+	}
+	for (size_t i = 0; i < count; i++) {
+		char path[sizeof SETTINGS_DIRECTORY + NAME_MAX + 1];
+		(void)snprintf(path, sizeof path, SETTINGS_DIRECTORY "/%.*s", NAME_MAX, names[i]);
+		int r = settings_read_file(etc_fd, path, reader, err);
+		if (r < 0 && r != -ENOENT && !reader->salvage)
+			return r; /* ENOENT: removed since the directory was read */
+	}
+	return 0;
+}
+
+void settings_default(struct settings *ret)
+{
+	*ret = (struct settings){0};
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		const char *expected;
+		(void)parse_value(&rows[i], rows[i].public.default_text, (char *)ret + rows[i].offset, &expected);
+	}
+}
+
+int settings_load(int etc_fd, struct settings *ret, struct error *err)
+{
+	struct settings settings;
+	struct reader reader = {.settings = &settings};
+
+	settings_default(&settings);
+	if (etc_fd >= 0) {
+		int r = settings_read_file(etc_fd, SETTINGS_FILE, &reader, err);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		r = settings_read_drop_ins(etc_fd, &reader, err);
+		if (r < 0)
+			return r;
+		r = settings_check(&settings, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = settings;
+	return 0;
+}
+
+void settings_salvage(int etc_fd, struct settings *ret)
+{
+	struct reader reader = {.settings = ret, .salvage = true};
+
+	settings_default(ret);
+	if (etc_fd >= 0) {
+		(void)settings_read_file(etc_fd, SETTINGS_FILE, &reader, NULL);
+		(void)settings_read_drop_ins(etc_fd, &reader, NULL);
+	}
+}
+
+size_t settings_count(void)
+{
+	return ROWS_COUNT;
+}
+
+struct setting settings_row(size_t index)
+{
+	return rows[index].public;
+}
+
+const char *settings_text(const struct settings *settings, size_t index, char *buf, size_t size)
+{
+	const char *member = (const char *)settings + rows[index].offset;
+	char quantity[QUANTITY_MAX];
+	uint64_t number, read_back;
+	double ratio;
+	int mode;
+
+	switch (rows[index].kind) {
+	case KIND_MODE:
+		memcpy(&mode, member, sizeof mode);
+		(void)snprintf(buf, size, "%s", mode_names[mode]);
+		break;
+	case KIND_NAME:
+	case KIND_PATH:
+		(void)snprintf(buf, size, "%s", member);
+		break;
+	case KIND_BOOL:
+		(void)snprintf(buf, size, "%s", *(const bool *)member ? "yes" : "no");
+		break;
+	case KIND_RATIO:
+		memcpy(&ratio, member, sizeof ratio);
+		(void)snprintf(buf, size, "%g", ratio);
+		break;
+	/* The readable forms are rounded, or have two units: where such a one would not be read as the same
+	 * number, it is told in the smallest unit. */
+	case KIND_BYTES:
+		memcpy(&number, member, sizeof number);
+		if (quantity_parse_bytes(quantity_format_bytes(number, quantity), &read_back) < 0 ||
+		    read_back != number)
+			(void)snprintf(quantity, sizeof quantity, "%" PRIu64, number);
+		(void)snprintf(buf, size, "%s", quantity);
+		break;
+	case KIND_DURATION:
+		memcpy(&number, member, sizeof number);
+		if (quantity_parse_duration(quantity_format_duration(number, quantity), &read_back) < 0 ||
+		    read_back != number)
+			(void)snprintf(quantity, sizeof quantity, "%" PRIu64 "us", number);
+		(void)snprintf(buf, size, "%s", quantity);
+		break;
+	case KIND_COUNT:
+		memcpy(&number, member, sizeof number);
+		(void)snprintf(buf, size, "%" PRIu64, number);
+		break;
+	}
+	return buf;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* /etc/tidemark/tidemark.conf and tidemark.conf.d/ *.conf: see tidemark.conf(5). Read through libinih. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroups/error.h"
+#include "shim/tune/decision.h"
+#include "shim/tune/tuner.h"
+
+#define SETTINGS_PATH_SIZE 256
+
+struct settings {
+	int mode; /* enum mode */
+
+	struct {
+		char name[32]; /* the runtime when the program's own name asks for none */
+		char crun[SETTINGS_PATH_SIZE], runc[SETTINGS_PATH_SIZE]; /* empty: looked for */
+	} runtime;
+
+	struct {
+		uint64_t interval_usec;      /* between two samples of a container */
+		uint64_t slot_usec;          /* a slot of the window */
+		uint64_t long_window_usec;   /* what recommendations look back on */
+		uint64_t short_window_usec;  /* for display */
+	} sampling;
+
+	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */
+	struct tuner_settings tuner;
+	struct guard_settings guards;
+
+	struct {
+		uint64_t node_interval_usec; /* between two node summaries */
+	} report;
+};
+
+/* One row a key: its own documentation, default and check. */
+struct setting {
+	const char *section, *key;
+	const char *default_text; /* as it would stand in the file */
+	const char *description;  /* a sentence, for tidemark.conf(5) and for the commented default file */
+};
+
+/* The known settings, for `tidemarkctl settings` and the tests that hold the manual against it. */
+size_t settings_count(void);
+struct setting settings_row(size_t index);
+
+/* The value as it would stand in the file. Returns buf. */
+const char *settings_text(const struct settings *settings, size_t index, char *buf, size_t size);
+
+void settings_default(struct settings *ret);
+
+/* Reads below etc_fd ("/etc/tidemark" as the caller has opened it; -1: it does not exist): tidemark.conf
+ * first, then the drop-ins in the order of their names. What is missing is no error. *ret is set only when 0
+ * is returned; an error names file and line. */
+int settings_load(int etc_fd, struct settings *ret, struct error *err);
+
+/* For one that has to go on after settings_load() has failed: the defaults, with those settings of [runtime] that
+ * can be read all the same. */
+void settings_salvage(int etc_fd, struct settings *ret);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/survey.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroups/cgroup.h"
+#include "cgroups/cleanup.h"
+
+struct taking {
+	struct survey survey;
+	void (*fault)(const char *text);
+};
+
+static int compare_identities(const struct identity *a, const struct identity *b)
+{
+	int order = strcmp(a->namespace, b->namespace);
+	if (order == 0)
+		order = strcmp(a->owner, b->owner);
+	return order != 0 ? order : strcmp(a->container, b->container);
+}
+
+static int compare_workloads(const void *a, const void *b)
+{
+	return compare_identities(&((const struct survey_workload *)a)->identity,
+				  &((const struct survey_workload *)b)->identity);
+}
+
+/* Makes room for one more element behind the count that are there; the sizes are powers of two. */
+static void *grow(void *array, size_t count, size_t size)
+{
+	if (count > 0 && (count & (count - 1)) != 0)
+		return array;
+	return reallocarray(array, count > 0 ? 2 * count : 1, size);
+}
+
+static struct survey_workload *add_workload(struct survey *survey, const struct identity *identity)
+{
+	struct survey_workload *grown =
+		grow(survey->workloads, survey->n_workloads, sizeof *survey->workloads);
+	if (!grown)
+		return NULL;
+	survey->workloads = grown;
+	grown[survey->n_workloads] = (struct survey_workload){.identity = *identity};
+	return &grown[survey->n_workloads++];
+}
+
+static void survey_fault(struct taking *taking, const struct error *err)
+{
+	taking->survey.n_faults++;
+	if (taking->fault)
+		taking->fault(err->text);
+}
+
+static int on_limits(const struct limits *limits, void *data)
+{
+	struct taking *taking = data;
+
+	struct survey_workload *workload = add_workload(&taking->survey, &limits->identity);
+	if (!workload)
+		return -ENOMEM;
+	workload->has_limits = true;
+	workload->limits = *limits;
+	return 0;
+}
+
+static void on_fault(const char *path, const struct error *err, void *data)
+{
+	(void)path; /* stands in the error's text */
+	survey_fault(data, err);
+}
+
+static void read_live(int cgroup_fd, struct survey_container *container)
+{
+	size_t length;
+	const char *path = container->record.cgroup;
+
+	if (!path[0])
+		return;
+	cleanup_close int dir_fd = cgroup_open(cgroup_fd, path, NULL);
+	container->is_running =
+		dir_fd >= 0 && memory_read(dir_fd, &container->memory, NULL) == 0 &&
+		memory_read_max(dir_fd, &container->max_bytes, NULL) == 0 &&
+		cgroup_effective_limit(cgroup_fd, path, &container->effective_bytes, &length, NULL) == 0;
+}
+
+/* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none yet
+ * is added behind them. */
+static int add_container(struct survey *survey, size_t n_published, const struct record *record, int cgroup_fd)
+{
+	struct survey_workload key = {.identity = record->identity}, *workload = NULL;
+
+	if (n_published > 0)
+		workload = bsearch(&key, survey->workloads, n_published, sizeof key, compare_workloads);
+	for (size_t i = n_published; !workload && i < survey->n_workloads; i++)
+		if (compare_identities(&survey->workloads[i].identity, &record->identity) == 0)
+			workload = &survey->workloads[i];
+	if (!workload)
+		workload = add_workload(survey, &record->identity);
+	if (!workload)
+		return -ENOMEM;
+
+	struct survey_container *grown =
+		grow(workload->containers, workload->n_containers, sizeof *workload->containers);
+	if (!grown)
+		return -ENOMEM;
+	workload->containers = grown;
+	struct survey_container *container = &grown[workload->n_containers++];
+	*container = (struct survey_container){.record = *record};
+	survey->n_containers++;
+	if (cgroup_fd >= 0)
+		read_live(cgroup_fd, container);
+	return 0;
+}
+
+static int take_records(struct taking *taking, int run_fd, int cgroup_fd)
+{
+	const size_t n_published = taking->survey.n_workloads;
+	char id[RECORD_ID_SIZE];
+	struct record record;
+	struct error err;
+
+	int fd = openat(run_fd, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0; /* no container was ever made here */
+	cleanup_dir DIR *dir = fdopendir(fd);
+	if (!dir)
+		return -ENOMEM;
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		if (!record_id_of(entry->d_name, id))
+			continue;
+		int r = record_read(fd, id, &record, &err);
+		if (r < 0 && r != -ENOENT)
+			survey_fault(taking, &err);
+		if (r < 0 || record.is_sandbox || !record.identity.owner[0])
+			continue;
+		r = add_container(&taking->survey, n_published, &record, cgroup_fd);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int survey_take(int run_fd, int state_fd, int cgroup_fd, void (*fault)(const char *text), struct survey *ret,
+		struct error *err)
+{
+	struct taking taking = {.fault = fault};
+
+	int r = state_fd >= 0 ? limits_each(state_fd, on_limits, on_fault, &taking) : 0;
+	if (taking.survey.n_workloads > 0)
+		qsort(taking.survey.workloads, taking.survey.n_workloads, sizeof *taking.survey.workloads,
+		      compare_workloads);
+	if (r == 0 && run_fd >= 0)
+		r = take_records(&taking, run_fd, cgroup_fd);
+	if (r < 0) {
+		survey_free(&taking.survey);
+		return error_errno(err, -r, "cannot survey the node");
+	}
+	if (taking.survey.n_workloads > 0)
+		qsort(taking.survey.workloads, taking.survey.n_workloads, sizeof *taking.survey.workloads,
+		      compare_workloads);
+	*ret = taking.survey;
+	return 0;
+}
+
+void survey_free(struct survey *survey)
+{
+	for (size_t i = 0; i < survey->n_workloads; i++)
+		free(survey->workloads[i].containers);
+	free(survey->workloads);
+	*survey = (struct survey){0};
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Which limit one container gets at its creation, and why. Pure. Bytes throughout. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum mode {
+	MODE_OFF,     /* not even a recommendation is shown */
+	MODE_OBSERVE, /* recommended, not applied */
+	MODE_ENFORCE,
+};
+extern const char *const mode_names[]; /* NULL-ended, in the order of the enum */
+
+#define DECISION_UNLIMITED UINT64_MAX
+
+/* What the node's administrator bounds decisions with: settings of [guards]. */
+struct guard_settings {
+	uint64_t min_bytes, max_bytes;
+	double max_change_ratio;
+	bool allow_raise, limit_unlimited;
+};
+
+struct decision_input {
+	int mode; /* enum mode */
+	uint64_t declared_bytes; /* DECISION_UNLIMITED: none declared */
+	uint64_t override_bytes; /* 0: none */
+
+	/* From the workload's published limits; 0 where not known. */
+	uint64_t recommended_bytes; /* what is right */
+	uint64_t enforced_bytes;    /* what may be applied: 0 during warm-up */
+	uint64_t p95_bytes;
+	uint64_t prestart_bytes;     /* peak before start, of this runtime */
+	uint64_t last_applied_bytes; /* at the last creation */
+	uint64_t oom_floor_bytes;    /* raised from a limit that a container died at */
+
+	uint64_t in_use_bytes; /* charged to the container now, when a running one is resized; else 0 */
+};
+
+/* Where a limit came from, in the order of precedence. */
+enum decision_source {
+	SOURCE_OVERRIDE,
+	SOURCE_ENFORCED,
+	SOURCE_OBSERVED, /* there is a recommendation, which is shown only */
+	SOURCE_DECLARED,
+};
+extern const char *const decision_source_names[];
+
+/* The guards in the order in which they act. */
+enum guard {
+	GUARD_P95,
+	GUARD_PRESTART,
+	GUARD_OOM,
+	GUARD_MAX_CHANGE,
+	GUARD_NODE_RANGE,
+	GUARD_IN_USE,
+	GUARD_DECLARED,
+	GUARD_UNLIMITED,
+	GUARDS_COUNT,
+};
+extern const char *const guard_names[]; /* NULL-ended: words for records and logs */
+
+struct decision {
+	uint64_t limit_bytes; /* what the container gets; DECISION_UNLIMITED: none */
+	int source;           /* enum decision_source */
+	/* The guards that moved the number, in order, each with what it made of it. */
+	struct {
+		enum guard guard;
+		uint64_t limit_bytes;
+	} step[GUARDS_COUNT];
+	size_t n_steps;
+};
+
+/* With SOURCE_OBSERVED and SOURCE_DECLARED the limit is what was declared, and no guard acts. */
+void decision_make(const struct decision_input *input, const struct guard_settings *guards,
+		   struct decision *ret);
+
+/* "enforced", "enforced+max-change+p95", "declared": the source and the guards. Returns buf. */
+#define DECISION_REASON_MAX 128
+const char *decision_reason(const struct decision *decision, char buf[static DECISION_REASON_MAX]);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/tune/tuner.h"
+
+#include <stddef.h>
+
+const char *const tuner_term_names[] = {
+	[TERM_NONE] = "none", [TERM_P95] = "p95",         [TERM_AVG] = "avg",
+	[TERM_PEAK] = "peak", [TERM_REQUEST] = "request", [TERM_OOM] = "oom",
+	[TERM_MIN] = "min",   [TERM_MAX] = "max",         NULL,
+};
+
+const char *const tuner_outcome_names[] = {
+	[TUNER_NO_SAMPLES] = "no-samples", [TUNER_SAME] = "same",       [TUNER_HYSTERESIS] = "hysteresis",
+	[TUNER_COOLDOWN] = "cooldown",     [TUNER_CHANGED] = "changed", NULL,
+};
+
+/* A number on its way to a recommendation, with the term that it came from. */
+struct amount {
+	uint64_t bytes;
+	int term;
+};
+
+/* Cuts off what is below a byte: as 1.2 is no binary fraction, 80Mi × 1.2 could else pass 96Mi by a hair and
+ * be rounded up to the next multiple. */
+static uint64_t bytes_scale(uint64_t bytes, double factor)
+{
+	double product = (double)bytes * factor;
+	return product >= 0x1p64 ? UINT64_MAX : (uint64_t)product;
+}
+
+static uint64_t bytes_add(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static struct amount amount_or(struct amount amount, uint64_t bytes, int term)
+{
+	return bytes > amount.bytes ? (struct amount){bytes, term} : amount;
+}
+
+/* Up to the next multiple of round_bytes, then within [min, max]. max wins over min. */
+static struct amount amount_fit(struct amount amount, uint64_t round_bytes, uint64_t min_bytes,
+				uint64_t max_bytes)
+{
+	uint64_t over = round_bytes ? amount.bytes % round_bytes : 0;
+	if (over > 0)
+		amount.bytes = bytes_add(amount.bytes, round_bytes - over);
+	amount = amount_or(amount, min_bytes, TERM_MIN);
+	return amount.bytes > max_bytes ? (struct amount){max_bytes, TERM_MAX} : amount;
+}
+
+static struct amount limit_fit(const struct tuner_settings *settings, struct amount limit)
+{
+	return amount_fit(limit, settings->round_bytes, settings->limit_min_bytes, settings->limit_max_bytes);
+}
+
+static bool differs(const struct tuner_settings *settings, uint64_t old_bytes, uint64_t new_bytes)
+{
+	uint64_t difference = new_bytes > old_bytes ? new_bytes - old_bytes : old_bytes - new_bytes;
+	return difference > settings->hysteresis_bytes ||
+	       (double)difference > (double)old_bytes * settings->hysteresis_ratio;
+}
+
+/* The kill that counts no longer counts once it has been held for long enough. */
+static void oom_decay(const struct tuner_settings *settings, uint64_t now_usec,
+		      struct recommendation *standing)
+{
+	if (standing->oom_usec > now_usec)
+		standing->oom_usec = now_usec;
+	if (now_usec - standing->oom_usec >= settings->oom_hold_usec)
+		standing->oom_limit_bytes = standing->oom_floor_bytes = 0;
+}
+
+static void warmup_update(const struct tuner_settings *settings, const struct observed *observed,
+			  uint64_t now_usec, struct recommendation *standing)
+{
+	if (standing->warmup_since_usec == 0)
+		standing->warmup_since_usec = observed->since_usec;
+	if (standing->warmup_since_usec > now_usec)
+		standing->warmup_since_usec = now_usec;
+
+	uint64_t fresh = observed->fresh_samples;
+	if (fresh == 0 && observed->since_usec >= standing->warmup_since_usec)
+		fresh = observed->samples;
+	else if (fresh == 0 && observed->samples > standing->warmup_samples)
+		fresh = observed->samples - standing->warmup_samples;
+
+	if (fresh >= settings->warmup_samples &&
+	    now_usec - standing->warmup_since_usec >= settings->warmup_usec)
+		standing->warm = true;
+}
+
+static void recommendation_set(struct recommendation *standing, struct amount request, struct amount limit,
+			       uint64_t now_usec)
+{
+	standing->request_bytes = request.bytes;
+	standing->request_term = request.term;
+	standing->limit_bytes = limit.bytes;
+	standing->limit_term = limit.term;
+	standing->revision++;
+	standing->changed_usec = now_usec;
+}
+
+enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const struct observed *observed,
+				   const struct recommendation *previous, uint64_t now_usec,
+				   struct recommendation *ret)
+{
+	*ret = *previous;
+	oom_decay(settings, now_usec, ret);
+	if (observed->samples == 0)
+		return TUNER_NO_SAMPLES;
+	warmup_update(settings, observed, now_usec, ret);
+
+	/* warmup_samples: not the first warm-up, so that what stands is of an image before. */
+	bool keep = !ret->warm && ret->warmup_samples > 0;
+
+	struct amount request = {bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
+	request =
+		amount_or(request, bytes_scale(observed->avg_bytes, settings->request_avg_factor), TERM_AVG);
+	if (keep)
+		request = amount_or(request, ret->request_bytes, ret->request_term);
+	request = amount_fit(request, settings->round_bytes, settings->request_min_bytes,
+			     settings->request_max_bytes);
+
+	struct amount limit = {bytes_scale(observed->max_bytes, settings->limit_max_factor), TERM_PEAK};
+	limit = amount_or(limit, bytes_scale(request.bytes, settings->limit_request_factor), TERM_REQUEST);
+	/* With a factor below 1, or for a window without its peaks. */
+	limit = amount_or(limit, request.bytes, TERM_REQUEST);
+	limit = amount_or(limit, ret->oom_floor_bytes, TERM_OOM);
+	if (keep)
+		limit = amount_or(limit, ret->limit_bytes, ret->limit_term);
+	limit = limit_fit(settings, limit);
+
+	if (request.bytes > limit.bytes)
+		request = (struct amount){limit.bytes, TERM_MAX};
+
+	if (ret->limit_bytes > 0) {
+		if (request.bytes == ret->request_bytes && limit.bytes == ret->limit_bytes)
+			return TUNER_SAME;
+		if (!differs(settings, ret->request_bytes, request.bytes) &&
+		    !differs(settings, ret->limit_bytes, limit.bytes))
+			return TUNER_HYSTERESIS;
+		if (ret->changed_usec <= now_usec && now_usec - ret->changed_usec < settings->cooldown_usec)
+			return TUNER_COOLDOWN;
+	}
+	recommendation_set(ret, request, limit, now_usec);
+	return TUNER_CHANGED;
+}
+
+void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
+		     uint64_t limit_bytes, uint64_t now_usec, struct recommendation *ret)
+{
+	*ret = *previous;
+	ret->oom_kills++;
+	if (limit_bytes == 0 || limit_bytes == UINT64_MAX)
+		return;
+
+	oom_decay(settings, now_usec, ret);
+	uint64_t floor_bytes = bytes_scale(limit_bytes, settings->oom_factor);
+	if (floor_bytes < bytes_add(limit_bytes, settings->oom_bytes))
+		floor_bytes = bytes_add(limit_bytes, settings->oom_bytes);
+	if (floor_bytes >= ret->oom_floor_bytes) {
+		ret->oom_limit_bytes = limit_bytes;
+		ret->oom_floor_bytes = floor_bytes;
+	}
+	ret->oom_usec = now_usec;
+
+	struct amount limit = {ret->limit_bytes, ret->limit_term};
+	limit = limit_fit(settings, amount_or(limit, ret->oom_floor_bytes, TERM_OOM));
+	if (limit.bytes <= ret->limit_bytes)
+		return;
+
+	/* A workload that died before anything was known of it asks for the least. */
+	struct amount request = {ret->request_bytes, ret->request_term};
+	if (request.bytes == 0)
+		request = (struct amount){settings->request_min_bytes, TERM_MIN};
+	if (request.bytes > limit.bytes)
+		request = (struct amount){limit.bytes, TERM_MAX};
+	recommendation_set(ret, request, limit, now_usec);
+}
+
+void tuner_restart_warmup(const struct recommendation *previous, const struct observed *observed,
+			  uint64_t now_usec, struct recommendation *ret)
+{
+	*ret = *previous;
+	ret->warm = false;
+	ret->warmup_since_usec = now_usec;
+	ret->warmup_samples = observed->samples;
+}

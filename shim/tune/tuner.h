@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What is right for a workload, from what was observed of it. Pure: no clock, no file, no log; the same
+ * input always gives the same recommendation. Bytes of working set and microseconds of CLOCK_REALTIME. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The constants of the policy, all settings of [tuner]. */
+struct tuner_settings {
+	double request_p95_factor, request_avg_factor;
+	uint64_t request_min_bytes, request_max_bytes;
+	double limit_max_factor, limit_request_factor;
+	uint64_t limit_min_bytes, limit_max_bytes;
+	uint64_t round_bytes;
+
+	double hysteresis_ratio;
+	uint64_t hysteresis_bytes;
+	uint64_t cooldown_usec;
+
+	double oom_factor;
+	uint64_t oom_bytes;
+	uint64_t oom_hold_usec; /* how long a limit that a container died at keeps later ones above it */
+
+	uint64_t warmup_samples, warmup_usec;
+};
+
+/* What a window says of a workload. */
+struct observed {
+	uint64_t samples;
+	uint64_t since_usec, until_usec; /* of the first and the last sample; 0 without samples */
+	uint64_t avg_bytes, p95_bytes, max_bytes;
+
+	/* Of the samples, those since recommendation.warmup_since_usec, which a window that slides would else
+	 * hide: window_samples(). 0: not counted, and until the window has slid past the beginning of the
+	 * warm-up only what exceeds recommendation.warmup_samples is known to be new. */
+	uint64_t fresh_samples;
+};
+
+/* The term of the formula that a number came from. */
+enum tuner_term {
+	TERM_NONE,
+	TERM_P95,     /* request: p95 × factor */
+	TERM_AVG,     /* request: avg × factor */
+	TERM_PEAK,    /* limit: max × factor */
+	TERM_REQUEST, /* limit: request × factor */
+	TERM_OOM,     /* limit: raised from the one that a container died at */
+	TERM_MIN,     /* raised to the smallest that is allowed */
+	TERM_MAX,     /* lowered to the largest that is allowed */
+};
+extern const char *const tuner_term_names[]; /* NULL-ended, in the order of the enum */
+
+/* A workload's standing recommendation; all zero for a workload that is new. */
+struct recommendation {
+	uint64_t request_bytes, limit_bytes; /* 0: none yet */
+	int request_term, limit_term;        /* enum tuner_term */
+	uint64_t revision;                   /* counts the changes, from 1 */
+	uint64_t changed_usec;               /* of the last change */
+
+	/* Warm-up: nothing is enforced until this image has been seen for long enough; then it is warm until the
+	 * next image. */
+	uint64_t warmup_since_usec, warmup_samples; /* samples counted before it began */
+	bool warm;
+
+	/* The last kill that counts: the memory.max that it died at, and the least limit since. */
+	uint64_t oom_limit_bytes, oom_floor_bytes, oom_usec;
+	uint64_t oom_kills; /* of all time */
+};
+
+/* What came of tuner_recommend(). */
+enum tuner_outcome {
+	TUNER_NO_SAMPLES, /* nothing to go by: previous stays */
+	TUNER_SAME,       /* the numbers are those that stand */
+	TUNER_HYSTERESIS, /* the difference is too small to be worth a change */
+	TUNER_COOLDOWN,   /* too soon after the last change */
+	TUNER_CHANGED,
+};
+extern const char *const tuner_outcome_names[];
+
+/* The policy `percentile`:
+ *     request = max(p95 × 1.20, avg × 1.50), up to the next 16Mi, within [64Mi, 4Gi]
+ *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
+ * then hysteresis and cooldown against what stands; one of the two numbers that differs enough replaces both.
+ * While a changed image warms up, what stood before it is a floor. The request is lowered to a limit that the
+ * node's maximum has pushed below it. A time in previous that is ahead of now (the clock was set back) delays
+ * nothing for longer than it would have from now. *ret (which may be previous) always becomes valid; warm and
+ * the OOM floor are brought up to date whatever the outcome. */
+enum tuner_outcome tuner_recommend(const struct tuner_settings *settings,
+				   const struct observed *observed,
+				   const struct recommendation *previous, uint64_t now_usec,
+				   struct recommendation *ret);
+
+/* A container of the workload was OOM-killed in its own cgroup, at this memory.max. Breaks hysteresis and
+ * cooldown: limit becomes at least max(limit_bytes × 1.2, limit_bytes + 100Mi), within the node's clamps,
+ * the request at most the limit. Idempotent for one limit, but that each call counts in oom_kills. A kill at no
+ * limit (0 or UINT64_MAX: the node ran out) is counted and teaches nothing. */
+void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
+		     uint64_t limit_bytes, uint64_t now_usec, struct recommendation *ret);
+
+/* The image changed: warm-up begins anew. */
+void tuner_restart_warmup(const struct recommendation *previous, const struct observed *observed,
+			  uint64_t now_usec, struct recommendation *ret);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the daemon says of containers, workloads and the node: the sentences and fields of each event. */
+
+#include "cgroups/error.h"
+#include "shim/container.h"
+#include "shim/report/journal.h"
+
+void voice_decision(const struct journal *journal, const struct record *record);
+void voice_prestart(const struct journal *journal, const struct record *record);
+
+/* record_id: the container whose record is of no use; or, with a record that can be read, why the container was
+ * started as declared. */
+void voice_refused(const struct journal *journal, const struct record *record);
+void voice_broken_record(const struct journal *journal, const char *id, const struct error *err);
+
+void voice_recommendation(const struct journal *journal, const struct workload *workload);
+
+/* kill: NULL where only the cgroup's events told of it. */
+void voice_oom(const struct journal *journal, const struct container *container, enum oom_cause cause,
+	       const struct oom_kill *kill);
+void voice_exit(const struct journal *journal, const struct container *container, uint64_t now_usec);
+
+struct node_sums {
+	uint64_t containers, workloads;
+	uint64_t declared_bytes, working_set_bytes, slack_bytes, prestart_bytes;
+};
+void voice_node(const struct journal *journal, const struct node_sums *sums);
+
+/* Something failed, or works again; the priority is one of syslog(3). */
+void voice_fault(const struct journal *journal, int priority, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/node.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cgroups/cgroup.h"
+#include "shim/registry.h"
+#include "shim/voice.h"
+
+/* Kernel files that change seldom are read each so many ticks, unless a watch says so before. */
+#define SLOW_TICKS 10
+
+/* What a watch number stands for. */
+struct watch {
+	int number;
+	enum container_watch kind;
+	struct container *container;
+};
+
+static int watch_compare(const void *a, const void *b)
+{
+	const struct watch *left = a, *right = b;
+	return (left->number > right->number) - (left->number < right->number);
+}
+
+/* inotify takes paths only, so the directory goes by its descriptor's name. */
+static int watch_path(int inotify_fd, int dir_fd, const char *name, uint32_t mask)
+{
+	char path[96];
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dir_fd, name);
+	int number = inotify_add_watch(inotify_fd, path, mask);
+	return number < 0 ? -errno : number;
+}
+
+static int watch_file(struct node *node, struct container *container, enum container_watch kind, int dir_fd,
+		      const char *name)
+{
+	/* The number of a file that is watched already would be the other container's. */
+	int number = watch_path(node->events_fd, dir_fd, name, IN_MODIFY | IN_MASK_CREATE);
+	if (number < 0)
+		return number == -EEXIST || number == -ENOENT || number == -ENODEV ? 0 : number;
+
+	struct watch *watch = malloc(sizeof *watch);
+	if (watch)
+		*watch = (struct watch){number, kind, container};
+	if (!watch || !tsearch(watch, &node->watches_by_number, watch_compare)) {
+		free(watch);
+		(void)inotify_rm_watch(node->events_fd, number);
+		return -ENOMEM;
+	}
+	container->watches[kind] = number;
+	return 0;
+}
+
+void watch_add(struct node *node, struct container *container)
+{
+	int dir_fd = container->sampled.dir_fd;
+
+	int r = watch_file(node, container, WATCH_EVENTS, dir_fd, MEMORY_FILE_EVENTS_LOCAL);
+	if (r == 0 && container->scope_fd >= 0)
+		r = watch_file(node, container, WATCH_SCOPE_EVENTS, container->scope_fd, MEMORY_FILE_EVENTS_LOCAL);
+	if (r == 0)
+		r = watch_file(node, container, WATCH_POPULATED, dir_fd, "cgroup.events");
+	if (r < 0 && !node->told_watches) {
+		voice_fault(&node->journal, LOG_WARNING, "not every container can be watched, so that kills may be "
+			    "seen seconds late: %s (see fs.inotify.max_user_watches)", strerror(-r));
+		node->told_watches = true;
+	}
+}
+
+void watch_remove(struct node *node, struct container *container)
+{
+	for (size_t i = 0; i < WATCHES_COUNT; i++) {
+		struct watch key = {.number = container->watches[i]}, *watch;
+		struct watch **found;
+		if (key.number < 0 || !(found = tfind(&key, &node->watches_by_number, watch_compare)))
+			continue;
+		watch = *found;
+		tdelete(&key, &node->watches_by_number, watch_compare);
+		free(watch);
+		(void)inotify_rm_watch(node->events_fd, key.number);
+		container->watches[i] = -1;
+	}
+}
+
+/* Reads what inotify has and hands it on, event by event. */
+static void watch_read(int inotify_fd, void (*handle)(struct node *node, const struct inotify_event *event,
+						      uint64_t now_usec),
+		       struct node *node, uint64_t now_usec)
+{
+	_Alignas(struct inotify_event) char buf[16384];
+
+	for (;;) {
+		ssize_t n = read(inotify_fd, buf, sizeof buf);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		const struct inotify_event *event;
+		for (char *at = buf; at < buf + n; at += sizeof *event + event->len) {
+			event = (const void *)at;
+			handle(node, event, now_usec);
+		}
+	}
+}
+
+static void on_record(struct node *node, const struct inotify_event *event, uint64_t now_usec)
+{
+	char id[RECORD_ID_SIZE];
+
+	if (event->mask & IN_Q_OVERFLOW) {
+		(void)node_scan(node, now_usec, NULL);
+	} else if (event->len > 0 && record_id_of(event->name, id)) {
+		struct container *container = event->mask & IN_DELETE ? registry_find(node, id) : NULL;
+		if (container)
+			node_mark(node, container, true);
+		else if (!(event->mask & IN_DELETE))
+			node_take_record(node, id, now_usec);
+	}
+}
+
+static void on_event(struct node *node, const struct inotify_event *event, uint64_t now_usec)
+{
+	const struct watch key = {.number = event->wd};
+
+	if (event->mask & IN_Q_OVERFLOW) {
+		for (size_t i = 0; i < node->n_containers; i++)
+			node_check_events(node, node->containers[i], now_usec);
+		return;
+	}
+	struct watch **found = tfind(&key, &node->watches_by_number, watch_compare);
+	if (!found || !(event->mask & IN_MODIFY))
+		return;
+	struct container *container = (*found)->container;
+	if ((*found)->kind != WATCH_POPULATED)
+		node_check_events(node, container, now_usec);
+	else if (cgroup_is_populated(container->sampled.dir_fd, NULL) == 0)
+		node_mark(node, container, false);
+}
+
+int watch_records(struct node *node, struct error *err)
+{
+	int number = watch_path(node->records_fd, node->roots.containers_fd, ".",
+				IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR);
+	return number < 0 ? error_errno(err, -number, "cannot watch the directory of containers") : 0;
+}
+
+static void read_kernel_log(struct node *node, uint64_t now_usec)
+{
+	struct oom_kill kill;
+
+	while (node->kernel_log_fd >= 0 && oom_read(node->kernel_log_fd, &kill, NULL) == 0) {
+		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
+		if (!container) {
+			/* A short life: its record may be there, unread. */
+			watch_read(node->records_fd, on_record, node, now_usec);
+			container = registry_find_by_cgroup(node, kill.task_cgroup);
+		}
+		if (!container)
+			continue;
+		enum oom_cause cause = container_oom_cause(container, &kill);
+		if (cause == OOM_CAUSE_OWN)
+			container->own_kills.by_log++;
+		else
+			container->other_kills.by_log++;
+		node_take_kill(node, container, cause, &kill, now_usec);
+	}
+}
+
+/* What the kernel logged of a container is heard before its end is told. */
+static void settle(struct node *node, uint64_t now_usec)
+{
+	if (!node->unsettled)
+		return;
+	read_kernel_log(node, now_usec);
+	node_settle(node, now_usec);
+}
+
+void node_on_records(struct node *node, uint64_t now_usec)
+{
+	watch_read(node->records_fd, on_record, node, now_usec);
+	settle(node, now_usec);
+}
+
+void node_on_events(struct node *node, uint64_t now_usec)
+{
+	watch_read(node->events_fd, on_event, node, now_usec);
+	settle(node, now_usec);
+}
+
+void node_on_kernel_log(struct node *node, uint64_t now_usec)
+{
+	read_kernel_log(node, now_usec);
+	node_settle(node, now_usec);
+}
+
+/* Whether it is this container's turn to have what changes seldom looked at. Turns are spread over the ticks. */
+static bool is_turn(const struct node *node, const struct container *container)
+{
+	return (node->tick + container->index) % SLOW_TICKS == 0;
+}
+
+void node_sample(struct node *node, uint64_t now_usec)
+{
+	node->tick++;
+	for (size_t i = 0; i < node->n_containers; i++) {
+		struct container *container = node->containers[i];
+		if (container->state == CONTAINER_CREATED)
+			node_look_for(node, container, now_usec);
+		else if (container->state == CONTAINER_RUNNING)
+			node_sample_container(node, container, is_turn(node, container), now_usec);
+	}
+	settle(node, now_usec);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/workload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroups/quantity.h"
+
+#define PUBLISH_USEC USEC_PER_MIN
+
+struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, uint64_t span_usec)
+{
+	struct workload *workload = calloc(1, sizeof *workload);
+	if (!workload)
+		return NULL;
+	workload->limits = *limits;
+	workload->limits.version = LIMITS_VERSION;
+	window_init(&workload->window, slot_usec, span_usec);
+	return workload;
+}
+
+void workload_free(struct workload *workload)
+{
+	if (!workload)
+		return;
+	window_free(&workload->window);
+	free(workload);
+}
+
+int workload_compare(const void *a, const void *b)
+{
+	const struct identity *left = &((const struct workload *)a)->limits.identity;
+	const struct identity *right = &((const struct workload *)b)->limits.identity;
+
+	int order = strcmp(left->namespace, right->namespace);
+	if (order == 0)
+		order = strcmp(left->owner, right->owner);
+	return order ? order : strcmp(left->container, right->container);
+}
+
+static void workload_observe(struct workload *workload, uint64_t window_usec, uint64_t now_usec)
+{
+	uint64_t from_usec = now_usec > window_usec ? now_usec - window_usec : 0;
+	window_observe(&workload->window, from_usec, UINT64_MAX, &workload->limits.observed);
+}
+
+/* Nothing is enforced of a workload that is not warm. */
+static void workload_set_enforced(struct limits *limits)
+{
+	const struct recommendation *recommendation = &limits->recommendation;
+	limits->enforced_request_bytes = recommendation->warm ? recommendation->request_bytes : 0;
+	limits->enforced_limit_bytes = recommendation->warm ? recommendation->limit_bytes : 0;
+}
+
+void workload_take_record(struct workload *workload, const struct record *record, uint64_t window_usec,
+			  uint64_t now_usec)
+{
+	struct limits *limits = &workload->limits;
+
+	if (record->image_ref[0] && strcmp(limits->image_ref, record->image_ref) != 0) {
+		if (limits->image_ref[0]) {
+			workload_observe(workload, window_usec, now_usec);
+			tuner_restart_warmup(&limits->recommendation, &limits->observed, now_usec,
+					     &limits->recommendation);
+			workload_set_enforced(limits);
+		}
+		memcpy(limits->image_ref, record->image_ref, sizeof limits->image_ref);
+	}
+	limits->declared_bytes = record->declared_bytes;
+	limits->applied_bytes = record->limit_bytes;
+	workload->dirty = true;
+}
+
+void workload_take_prestart(struct workload *workload, const char *runtime, uint64_t peak_bytes)
+{
+	uint64_t *highest = limits_prestart(&workload->limits, runtime);
+	if (!highest || peak_bytes == 0)
+		return;
+
+	uint64_t faded = peak_bytes;
+	if (*highest > peak_bytes)
+		faded = *highest - (*highest - peak_bytes + 7) / 8;
+	workload->dirty = workload->dirty || *highest != faded;
+	*highest = faded;
+}
+
+void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings, uint64_t limit_bytes,
+			uint64_t now_usec)
+{
+	struct limits *limits = &workload->limits;
+
+	tuner_learn_oom(settings, &limits->recommendation, limit_bytes, now_usec, &limits->recommendation);
+	workload_set_enforced(limits);
+	workload->dirty = true;
+}
+
+enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_settings *settings,
+				 uint64_t window_usec, uint64_t now_usec)
+{
+	struct limits *limits = &workload->limits;
+	const struct recommendation before = limits->recommendation;
+
+	workload->fresh = 0;
+	workload->measured = true;
+	workload_observe(workload, window_usec, now_usec);
+	enum tuner_outcome outcome =
+		tuner_recommend(settings, &limits->observed, &before, now_usec, &limits->recommendation);
+	if (outcome == TUNER_CHANGED || before.warm != limits->recommendation.warm)
+		workload->dirty = true;
+	workload_set_enforced(limits);
+	return outcome;
+}
+
+bool workload_is_due(const struct workload *workload, uint64_t now_usec)
+{
+	/* Unsigned: a clock that was set back makes it due, too. */
+	return workload->dirty ||
+	       (workload->measured && now_usec - workload->limits.written_usec >= PUBLISH_USEC);
+}
+
+int workload_publish(struct workload *workload, int state_fd, uint64_t now_usec, struct error *err)
+{
+	uint64_t before_usec = workload->limits.written_usec;
+
+	workload->limits.written_usec = now_usec;
+	int r = limits_write(state_fd, &workload->limits, err);
+	if (r < 0)
+		workload->limits.written_usec = before_usec;
+	workload->dirty = r < 0;
+	workload->measured = false;
+	return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One workload on this node, over all its containers: its window, and what is published of it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/store/limits.h"
+#include "shim/store/record.h"
+#include "shim/tune/window.h"
+
+struct workload {
+	struct limits limits; /* as published, or as it will be: see dirty */
+	struct window window;
+	int64_t history_id;   /* 0: not kept yet */
+	uint64_t loaded_usec; /* when what was loaded at the daemon's start had been published; 0: it is new */
+	uint64_t fresh; /* samples and peaks since the tuner looked last */
+	bool dirty;     /* what is published is not what stands in limits */
+	bool measured;  /* nor are its measurements, which may wait a minute */
+	bool unpublished; /* the last attempt to publish failed, which was said */
+};
+
+/* The workload as it was published last, or a new one. */
+struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, uint64_t span_usec);
+void workload_free(struct workload *workload);
+
+/* By namespace, owner and container name: for tsearch(3). */
+int workload_compare(const void *a, const void *b);
+
+/* A container of it was created, or resized: what it declares and was given, and which image it runs. A new image
+ * begins warm-up anew. */
+void workload_take_record(struct workload *workload, const struct record *record, uint64_t window_usec,
+			  uint64_t now_usec);
+
+/* What one of its containers was charged with before start. The highest counts; it fades by an eighth a container,
+ * so that a single bad one (whose image was not cached, say) is not kept for ever. */
+void workload_take_prestart(struct workload *workload, const char *runtime, uint64_t peak_bytes);
+
+/* A container was killed at this memory.max: what is learned goes before anything else. */
+void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings, uint64_t limit_bytes,
+			uint64_t now_usec);
+
+/* Looks at what was observed in the last window_usec. */
+enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_settings *settings,
+				 uint64_t window_usec, uint64_t now_usec);
+
+/* Whether what is published should be replaced: it is wrong, or its measurements are a minute old. */
+bool workload_is_due(const struct workload *workload, uint64_t now_usec);
+int workload_publish(struct workload *workload, int state_fd, uint64_t now_usec, struct error *err);

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/tune/decision.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cgroups/quantity.h"
+
+static const struct guard_settings usual = {
+	.min_bytes = 16 * MIB,
+	.max_bytes = 1024 * GIB,
+	.max_change_ratio = 0.3,
+};
+
+/* A workload that declares 1Gi, is right with 800Mi, and may be given it. */
+static const struct decision_input tuned = {
+	.mode = MODE_ENFORCE,
+	.declared_bytes = GIB,
+	.recommended_bytes = 800 * MIB,
+	.enforced_bytes = 800 * MIB,
+	.p95_bytes = 300 * MIB,
+};
+
+static struct decision decide(const struct decision_input *input, const struct guard_settings *guards)
+{
+	struct decision decision;
+	decision_make(input, guards, &decision);
+	return decision;
+}
+
+#define assert_decision(input, guards, bytes, text)                           \
+	do {                                                                  \
+		char reason_[DECISION_REASON_MAX];                            \
+		struct decision decision_ = decide(input, guards);            \
+		assert_string_equal(decision_reason(&decision_, reason_), text); \
+		assert_int_equal(decision_.limit_bytes, bytes);               \
+	} while (0)
+
+static void override_goes_before_the_enforced_recommendation(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.override_bytes = 900 * MIB;
+	assert_decision(&input, &usual, 900 * MIB, "override");
+}
+
+static void enforced_recommendation_goes_before_the_declared_limit(void **state)
+{
+	(void)state;
+	assert_decision(&tuned, &usual, 800 * MIB, "enforced");
+}
+
+static void recommendation_in_warm_up_is_shown_only(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.enforced_bytes = 0;
+	assert_decision(&input, &usual, GIB, "observed");
+}
+
+static void workload_that_nothing_is_known_of_gets_what_it_declares(void **state)
+{
+	const struct decision_input input = {.mode = MODE_ENFORCE, .declared_bytes = GIB};
+	(void)state;
+
+	assert_decision(&input, &usual, GIB, "declared");
+}
+
+static void observe_mode_applies_nothing(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.mode = MODE_OBSERVE;
+	input.override_bytes = 900 * MIB;
+	input.p95_bytes = input.in_use_bytes = 8 * GIB; /* no guard acts either */
+	assert_decision(&input, &usual, GIB, "observed");
+}
+
+static void off_mode_shows_nothing(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.mode = MODE_OFF;
+	assert_decision(&input, &usual, GIB, "declared");
+}
+
+static void limit_never_falls_below_p95(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.p95_bytes = 900 * MIB;
+	assert_decision(&input, &usual, 900 * MIB, "enforced+p95");
+}
+
+static void floors_are_rounded_up_to_what_every_page_size_divides(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.p95_bytes = 900 * MIB + 1;
+	assert_decision(&input, &usual, 900 * MIB + 64 * KIB, "enforced+p95");
+}
+
+static void limit_never_falls_below_the_prestart_footprint_and_the_minimum(void **state)
+{
+	struct decision_input input = tuned;
+	struct guard_settings guards = usual;
+	(void)state;
+
+	guards.min_bytes = 850 * MIB;
+	input.prestart_bytes = 8 * MIB;
+	assert_decision(&input, &guards, 858 * MIB, "enforced+prestart");
+
+	/* Where the footprint is not known the minimum holds all the same, by the node's range. */
+	input.prestart_bytes = 0;
+	assert_decision(&input, &guards, 850 * MIB, "enforced+node-range");
+}
+
+static void limit_never_falls_below_the_one_that_was_raised_after_an_oom_kill(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.oom_floor_bytes = 960 * MIB;
+	assert_decision(&input, &usual, 960 * MIB, "enforced+oom");
+}
+
+static void limit_falls_by_no_more_than_the_greatest_step(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.enforced_bytes = 320 * MIB;
+	input.last_applied_bytes = 1000 * MIB;
+	assert_decision(&input, &usual, 700 * MIB, "enforced+max-change");
+}
+
+static void limit_rises_by_no_more_than_the_greatest_step(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.last_applied_bytes = 400 * MIB;
+	assert_decision(&input, &usual, 520 * MIB, "enforced+max-change");
+}
+
+static void first_step_is_taken_from_the_declared_limit(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.declared_bytes = 2000 * MIB;
+	assert_decision(&input, &usual, 1400 * MIB, "enforced+max-change");
+	input.last_applied_bytes = DECISION_UNLIMITED;
+	assert_decision(&input, &usual, 1400 * MIB, "enforced+max-change");
+}
+
+static void first_limit_of_a_container_without_any_is_no_step(void **state)
+{
+	struct decision_input input = tuned;
+	struct guard_settings guards = usual;
+	(void)state;
+
+	guards.limit_unlimited = true;
+	input.declared_bytes = DECISION_UNLIMITED;
+	assert_decision(&input, &guards, 800 * MIB, "enforced");
+}
+
+static void raise_that_a_floor_asks_for_is_not_held_back(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.enforced_bytes = 800 * MIB;
+	input.last_applied_bytes = 400 * MIB; /* 520 Mi at most */
+	input.oom_floor_bytes = 700 * MIB;
+	assert_decision(&input, &usual, 700 * MIB, "enforced+max-change");
+	input.p95_bytes = 900 * MIB;
+	assert_decision(&input, &usual, 900 * MIB, "enforced+p95");
+}
+
+static void node_clamps_from_both_sides(void **state)
+{
+	struct decision_input input = tuned;
+	struct guard_settings guards = usual;
+	(void)state;
+
+	guards.max_bytes = 500 * MIB;
+	assert_decision(&input, &guards, 500 * MIB, "enforced+node-range");
+	guards.max_bytes = GIB;
+	guards.min_bytes = 810 * MIB;
+	assert_decision(&input, &guards, 810 * MIB, "enforced+node-range");
+}
+
+static void nodes_maximum_goes_before_a_floor(void **state)
+{
+	struct decision_input input = tuned;
+	struct guard_settings guards = usual;
+	(void)state;
+
+	guards.max_bytes = 500 * MIB;
+	input.p95_bytes = 900 * MIB;
+	assert_decision(&input, &guards, 500 * MIB, "enforced+p95+node-range");
+}
+
+static void resize_never_goes_below_what_is_in_use(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.in_use_bytes = 950 * MIB;
+	assert_decision(&input, &usual, 950 * MIB, "enforced+in-use");
+	/* A person who asks for less than is in use gets just that. */
+	input.in_use_bytes = 2 * GIB;
+	assert_decision(&input, &usual, GIB, "enforced+in-use+declared");
+}
+
+static void limit_is_never_above_the_declared_one(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.enforced_bytes = 1200 * MIB;
+	assert_decision(&input, &usual, GIB, "enforced+declared");
+	input.p95_bytes = 3 * GIB;
+	assert_decision(&input, &usual, GIB, "enforced+p95+declared");
+	input.override_bytes = 1100 * MIB;
+	input.p95_bytes = 0;
+	assert_decision(&input, &usual, GIB, "override+declared");
+}
+
+static void limit_above_the_declared_one_needs_the_nodes_leave(void **state)
+{
+	struct decision_input input = tuned;
+	struct guard_settings guards = usual;
+	(void)state;
+
+	guards.allow_raise = true;
+	input.enforced_bytes = 1200 * MIB;
+	assert_decision(&input, &guards, 1200 * MIB, "enforced");
+}
+
+static void container_without_a_limit_is_given_none(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.declared_bytes = DECISION_UNLIMITED;
+	assert_decision(&input, &usual, DECISION_UNLIMITED, "enforced+unlimited");
+	input.override_bytes = GIB;
+	assert_decision(&input, &usual, DECISION_UNLIMITED, "override+unlimited");
+}
+
+static void steps_tell_what_each_guard_made_of_the_number(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.enforced_bytes = 100 * MIB;
+	struct decision decision = decide(&input, &usual);
+	assert_int_equal(decision.n_steps, 2);
+	assert_int_equal(decision.step[0].guard, GUARD_P95);
+	assert_int_equal(decision.step[0].limit_bytes, 300 * MIB);
+	assert_int_equal(decision.step[1].guard, GUARD_MAX_CHANGE);
+	assert_int_equal(decision.step[1].limit_bytes, decision.limit_bytes);
+}
+
+static void longest_reason_fits(void **state)
+{
+	struct decision decision = {.source = SOURCE_OVERRIDE, .n_steps = GUARDS_COUNT};
+	char reason[DECISION_REASON_MAX];
+	(void)state;
+
+	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++)
+		decision.step[guard].guard = guard;
+	assert_true(strlen(decision_reason(&decision, reason)) < DECISION_REASON_MAX - 1);
+	assert_non_null(strstr(reason, "+unlimited"));
+}
+
+/* ---- Each guard alone, and in pairs ---- */
+
+/* What makes this guard, and no other, move the 800 Mi of `tuned` (its declared limit is then that of the
+ * input, so that the guards that raise have room). */
+static void arm(enum guard guard, struct decision_input *input, struct guard_settings *guards)
+{
+	switch (guard) {
+	case GUARD_P95:
+		input->p95_bytes = 840 * MIB;
+		break;
+	case GUARD_PRESTART:
+		input->prestart_bytes = 845 * MIB - guards->min_bytes;
+		break;
+	case GUARD_OOM:
+		input->oom_floor_bytes = 850 * MIB;
+		break;
+	case GUARD_MAX_CHANGE:
+		input->last_applied_bytes = 500 * MIB;
+		break;
+	case GUARD_NODE_RANGE:
+		guards->max_bytes = 600 * MIB;
+		break;
+	case GUARD_IN_USE:
+		input->in_use_bytes = 900 * MIB;
+		break;
+	case GUARD_DECLARED:
+		input->declared_bytes = 580 * MIB;
+		input->last_applied_bytes = input->last_applied_bytes ? input->last_applied_bytes : 700 * MIB;
+		break;
+	case GUARD_UNLIMITED:
+		input->declared_bytes = DECISION_UNLIMITED;
+		break;
+	case GUARDS_COUNT:
+		fail();
+	}
+}
+
+static bool acted(const struct decision *decision, enum guard guard)
+{
+	for (size_t i = 0; i < decision->n_steps; i++)
+		if (decision->step[i].guard == guard)
+			return true;
+	return false;
+}
+
+static void each_guard_alone_is_the_only_one_named(void **state)
+{
+	(void)state;
+	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
+		struct decision_input input = tuned;
+		struct guard_settings guards = usual;
+		arm(guard, &input, &guards);
+		struct decision decision = decide(&input, &guards);
+		assert_int_equal(decision.n_steps, 1);
+		assert_int_equal(decision.step[0].guard, guard);
+	}
+}
+
+static void guards_in_pairs_hold_both_their_promises(void **state)
+{
+	(void)state;
+	for (enum guard a = 0; a < GUARDS_COUNT; a++) {
+		for (enum guard b = a + 1; b < GUARDS_COUNT; b++) {
+			struct decision_input input = tuned;
+			struct guard_settings guards = usual;
+			arm(a, &input, &guards);
+			arm(b, &input, &guards);
+			struct decision decision = decide(&input, &guards);
+
+			if (b == GUARD_UNLIMITED) {
+				assert_int_equal(decision.limit_bytes,
+						 a == GUARD_DECLARED ? DECISION_UNLIMITED : decision.limit_bytes);
+				assert_true(acted(&decision, b));
+				continue;
+			}
+			/* The later one has the last word, and there is a last word. */
+			assert_true(decision.limit_bytes <= input.declared_bytes);
+			if (a == GUARD_NODE_RANGE && b == GUARD_IN_USE)
+				assert_int_equal(decision.limit_bytes, 900 * MIB);
+			else if (guards.max_bytes < usual.max_bytes)
+				assert_true(decision.limit_bytes <= guards.max_bytes);
+			else if (b == GUARD_MAX_CHANGE) /* b is after the floors: they are not taken back */
+				assert_true(decision.limit_bytes >= 840 * MIB);
+			else if (b < GUARD_MAX_CHANGE)
+				assert_true(acted(&decision, a) && acted(&decision, b));
+		}
+	}
+}
+
+/* ---- Properties over random input ---- */
+
+static uint64_t draw(uint64_t *seed)
+{
+	/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators" (2016) */
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return *seed * UINT64_C(2685821657736338717);
+}
+
+static uint64_t draw_bytes(uint64_t *seed)
+{
+	static const uint64_t extremes[] = {0,         1,           65535,           65536,      INT64_MAX - 1,
+					    INT64_MAX, 1ull << 63, UINT64_MAX - 1, UINT64_MAX, 1ull << 62};
+	uint64_t kind = draw(seed) % 8;
+
+	if (kind == 0)
+		return extremes[draw(seed) % (sizeof extremes / sizeof *extremes)];
+	if (kind == 1)
+		return 0;
+	if (kind == 2)
+		return draw(seed) >> draw(seed) % 64;
+	return draw(seed) % (4 * GIB);
+}
+
+static void draw_input(uint64_t *seed, struct decision_input *input, struct guard_settings *guards)
+{
+	*input = (struct decision_input){
+		.mode = (int)(draw(seed) % 8 == 0 ? draw(seed) % 3 : MODE_ENFORCE),
+		.declared_bytes = draw(seed) % 6 == 0 ? DECISION_UNLIMITED : draw_bytes(seed),
+		.override_bytes = draw(seed) % 3 == 0 ? draw_bytes(seed) : 0,
+		.recommended_bytes = draw_bytes(seed),
+		.enforced_bytes = draw_bytes(seed),
+		.p95_bytes = draw_bytes(seed),
+		.prestart_bytes = draw_bytes(seed),
+		.last_applied_bytes = draw_bytes(seed),
+		.oom_floor_bytes = draw(seed) % 2 ? draw_bytes(seed) : 0,
+		.in_use_bytes = draw(seed) % 4 == 0 ? draw_bytes(seed) : 0,
+	};
+	/* What the settings let through. */
+	*guards = (struct guard_settings){
+		.min_bytes = MIB + draw(seed) % GIB,
+		.max_change_ratio = 0.01 + (double)(draw(seed) % 100) / 100 * 0.99,
+		.allow_raise = draw(seed) % 4 == 0,
+		.limit_unlimited = draw(seed) % 2 == 0,
+	};
+	guards->max_bytes = guards->min_bytes + (draw(seed) % 8 ? draw(seed) % (64 * GIB) : 0);
+	if (draw(seed) % 16 == 0)
+		guards->max_bytes = UINT64_C(1) << 62;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void check_properties(const struct decision_input *in, const struct guard_settings *guards)
+{
+	struct decision decision, again;
+	char reason[DECISION_REASON_MAX], expected[512];
+
+	decision_make(in, guards, &decision);
+	memset(&again, 0xA5, sizeof again);
+	decision_make(in, guards, &again);
+	assert_memory_equal(&decision, &again, sizeof decision);
+
+	/* The reason names the source and those that moved the number, each but once and in order. */
+	int used = snprintf(expected, sizeof expected, "%s", decision_source_names[decision.source]);
+	for (size_t i = 0; i < decision.n_steps; i++) {
+		assert_true(i == 0 || decision.step[i].guard > decision.step[i - 1].guard);
+		if (i > 0)
+			assert_true(decision.step[i].limit_bytes != decision.step[i - 1].limit_bytes);
+		used += snprintf(expected + used, sizeof expected - (size_t)used, "+%s",
+				 guard_names[decision.step[i].guard]);
+	}
+	assert_string_equal(decision_reason(&decision, reason), expected);
+
+	if (decision.source == SOURCE_OBSERVED || decision.source == SOURCE_DECLARED) {
+		assert_int_equal(decision.n_steps, 0);
+		assert_int_equal(decision.limit_bytes, in->declared_bytes);
+		return;
+	}
+	const uint64_t limit = decision.limit_bytes;
+	const uint64_t wanted = decision.source == SOURCE_OVERRIDE ? in->override_bytes : in->enforced_bytes;
+	assert_int_equal(in->mode, MODE_ENFORCE);
+	if (decision.n_steps > 0)
+		assert_int_equal(decision.step[decision.n_steps - 1].limit_bytes, limit);
+	else
+		assert_int_equal(limit, wanted);
+
+	if (in->declared_bytes == DECISION_UNLIMITED && !guards->limit_unlimited) {
+		assert_int_equal(limit, DECISION_UNLIMITED);
+		return;
+	}
+	/* From here on it is a number that a runtime takes, unless a pod declares what is none. */
+	assert_true(limit <= INT64_MAX || !(guards->allow_raise || limit < in->declared_bytes));
+	if (!guards->allow_raise)
+		assert_true(limit <= in->declared_bytes);
+
+	/* What may hold a floor down: the node's greatest limit, and what was declared. */
+	uint64_t cap = guards->max_bytes;
+	if (!guards->allow_raise)
+		cap = earlier(cap, in->declared_bytes);
+	const uint64_t big = INT64_MAX - 65535;
+	assert_true(limit >= earlier(cap, in->p95_bytes));
+	assert_true(limit >= earlier(cap, in->oom_floor_bytes));
+	if (in->prestart_bytes > 0 && in->prestart_bytes < big - guards->min_bytes)
+		assert_true(limit >= earlier(cap, in->prestart_bytes + guards->min_bytes));
+	assert_true(limit >= earlier(cap, guards->min_bytes));
+	uint64_t in_use = earlier(in->in_use_bytes, big);
+	assert_true(limit >= (guards->allow_raise ? in_use : earlier(in_use, in->declared_bytes)));
+
+	/* Above the node's maximum only for what is in use; away from the last limit only for a floor. */
+	if (limit > guards->max_bytes)
+		assert_true(limit <= in_use + 65535);
+	uint64_t base = in->last_applied_bytes && in->last_applied_bytes != DECISION_UNLIMITED
+				? in->last_applied_bytes
+				: in->declared_bytes;
+	if (base == DECISION_UNLIMITED || base > UINT64_C(1) << 60)
+		return;
+	double most = (double)base * (1 + guards->max_change_ratio) + 65536;
+	if ((double)limit > most)
+		assert_true(limit <= earlier(in->p95_bytes, big) + 65535 || limit <= earlier(in->oom_floor_bytes, big) + 65535 ||
+			    (in->prestart_bytes > 0 &&
+			     (double)limit <= (double)in->prestart_bytes + (double)guards->min_bytes + 65536) ||
+			    limit <= guards->min_bytes || limit <= in_use + 65535);
+	double least = (double)base * (1 - guards->max_change_ratio) - 1;
+	if ((double)limit < least)
+		assert_true(limit >= cap);
+}
+
+static void promises_hold_for_any_input(void **state)
+{
+	uint64_t seed = 0x71DE3A2C;
+	(void)state;
+
+	for (int i = 0; i < 1000000; i++) {
+		struct decision_input input;
+		struct guard_settings guards;
+		draw_input(&seed, &input, &guards);
+		check_properties(&input, &guards);
+	}
+}
+
+static void promises_hold_for_extremes(void **state)
+{
+	static const uint64_t extremes[] = {0, 1, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
+	enum { COUNT = 5, MEMBERS = 7 };
+	(void)state;
+
+	for (unsigned choice = 0; choice < COUNT * COUNT * COUNT * COUNT * COUNT * COUNT * COUNT; choice++) {
+		struct decision_input input = {.mode = MODE_ENFORCE};
+		uint64_t *const members[MEMBERS] = {
+			&input.declared_bytes,     &input.enforced_bytes,  &input.p95_bytes,    &input.prestart_bytes,
+			&input.last_applied_bytes, &input.oom_floor_bytes, &input.in_use_bytes,
+		};
+		unsigned rest = choice;
+		for (size_t m = 0; m < MEMBERS; m++, rest /= COUNT)
+			*members[m] = extremes[rest % COUNT];
+		for (unsigned leave = 0; leave < 4; leave++) {
+			struct guard_settings guards = usual;
+			guards.allow_raise = leave & 1;
+			guards.limit_unlimited = leave & 2;
+			check_properties(&input, &guards);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(override_goes_before_the_enforced_recommendation),
+		cmocka_unit_test(enforced_recommendation_goes_before_the_declared_limit),
+		cmocka_unit_test(recommendation_in_warm_up_is_shown_only),
+		cmocka_unit_test(workload_that_nothing_is_known_of_gets_what_it_declares),
+		cmocka_unit_test(observe_mode_applies_nothing),
+		cmocka_unit_test(off_mode_shows_nothing),
+		cmocka_unit_test(limit_never_falls_below_p95),
+		cmocka_unit_test(floors_are_rounded_up_to_what_every_page_size_divides),
+		cmocka_unit_test(limit_never_falls_below_the_prestart_footprint_and_the_minimum),
+		cmocka_unit_test(limit_never_falls_below_the_one_that_was_raised_after_an_oom_kill),
+		cmocka_unit_test(limit_falls_by_no_more_than_the_greatest_step),
+		cmocka_unit_test(limit_rises_by_no_more_than_the_greatest_step),
+		cmocka_unit_test(first_step_is_taken_from_the_declared_limit),
+		cmocka_unit_test(first_limit_of_a_container_without_any_is_no_step),
+		cmocka_unit_test(raise_that_a_floor_asks_for_is_not_held_back),
+		cmocka_unit_test(node_clamps_from_both_sides),
+		cmocka_unit_test(nodes_maximum_goes_before_a_floor),
+		cmocka_unit_test(resize_never_goes_below_what_is_in_use),
+		cmocka_unit_test(limit_is_never_above_the_declared_one),
+		cmocka_unit_test(limit_above_the_declared_one_needs_the_nodes_leave),
+		cmocka_unit_test(container_without_a_limit_is_given_none),
+		cmocka_unit_test(steps_tell_what_each_guard_made_of_the_number),
+		cmocka_unit_test(longest_reason_fits),
+		cmocka_unit_test(each_guard_alone_is_the_only_one_named),
+		cmocka_unit_test(guards_in_pairs_hold_both_their_promises),
+		cmocka_unit_test(promises_hold_for_any_input),
+		cmocka_unit_test(promises_hold_for_extremes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

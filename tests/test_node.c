@@ -1,0 +1,966 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/node.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "cgroups/quantity.h"
+#include "tests/fixture.h"
+
+#define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
+
+#define KEEP_ALL 1000
+#define SAID_MAX 64
+
+/* A node over directories of its own, with a pipe for the kernel log; what it says is remembered. */
+struct world {
+	struct fixture fixture; /* first */
+	struct node node;
+	struct node_roots roots;
+	struct settings settings;
+	struct history *history;
+	int kernel_log[2];
+	uint64_t now_usec;
+
+	size_t n_said[EVENTS_COUNT];
+	struct {
+		enum event event;
+		char text[2048]; /* all fields, a line each */
+	} said[SAID_MAX];
+	size_t n_all;
+
+	/* What was published when the oom event was said. */
+	struct limits at_oom;
+	struct identity watched;
+};
+
+static const struct identity web = {"default", "web", "app"};
+
+static void hear(const struct iovec *fields, size_t n_fields, void *data)
+{
+	struct world *world = data;
+	char text[2048] = "";
+	size_t used = 0, kind = EVENTS_COUNT;
+
+	for (size_t i = 0; i < n_fields; i++) {
+		used += (size_t)snprintf(text + used, sizeof text - used, "%.*s\n", (int)fields[i].iov_len,
+					 (const char *)fields[i].iov_base);
+		assert_true(used < sizeof text);
+	}
+	for (size_t i = 0; i < EVENTS_COUNT; i++) {
+		char line[64];
+		snprintf(line, sizeof line, "TIDEMARK_EVENT=%s\n", event_kinds[i].name);
+		if (strstr(text, line))
+			kind = i;
+	}
+	assert_true(kind < EVENTS_COUNT);
+	world->n_said[kind]++;
+	world->said[world->n_all % SAID_MAX].event = (enum event)kind;
+	strcpy(world->said[world->n_all % SAID_MAX].text, text);
+	world->n_all++;
+	if (kind == EVENT_OOM)
+		(void)limits_read(world->roots.state_fd, &world->watched, &world->at_oom, NULL);
+}
+
+/* The newest event of its kind. */
+static const char *last(const struct world *world, enum event event)
+{
+	for (size_t i = world->n_all; i-- > 0 && i + SAID_MAX >= world->n_all;)
+		if (world->said[i % SAID_MAX].event == event)
+			return world->said[i % SAID_MAX].text;
+	fail_msg("no event %s", event_kinds[event].name);
+	return "";
+}
+
+static void assert_says(const struct world *world, enum event event, const char *what)
+{
+	if (!strstr(last(world, event), what))
+		fail_msg("%s does not say \"%s\":\n%s", event_kinds[event].name, what, last(world, event));
+}
+
+static void start_node(struct world *world)
+{
+	struct error err;
+	const struct journal journal = {hear, world};
+	char path[512];
+
+	snprintf(path, sizeof path, "%s/state", world->fixture.path);
+	assert_true(history_open(path, world->now_usec, &world->history, &err) >= 0);
+	assert_int_equal(node_init(&world->node, &world->roots, &world->settings, journal, world->history,
+				   world->kernel_log[0], KEEP_ALL, &err), 0);
+	assert_int_equal(node_load(&world->node, world->now_usec, &err), 0);
+}
+
+static void stop_node(struct world *world)
+{
+	node_free(&world->node);
+	history_close(world->history);
+}
+
+static int begin(void **state)
+{
+	if (fixture_begin(state) < 0)
+		return -1;
+	struct fixture *fixture = *state;
+	struct world *world = calloc(1, sizeof *world);
+	world->fixture = *fixture;
+	free(fixture);
+	*state = world;
+
+	int root = world->fixture.root_fd, *fds[] = {&world->roots.containers_fd, &world->roots.state_fd,
+						      &world->roots.cgroup_fd, &world->roots.proc_fd};
+	static const char *const names[] = {"run/containers", "state", "cgroup", "proc"};
+	for (size_t i = 0; i < 4; i++) {
+		fixture_directory(root, names[i]);
+		*fds[i] = openat(root, names[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	settings_default(&world->settings);
+	world->now_usec = T0;
+	world->watched = web;
+	return pipe2(world->kernel_log, O_DIRECT | O_NONBLOCK | O_CLOEXEC);
+}
+
+static int end(void **state)
+{
+	struct world *world = *state;
+	stop_node(world);
+	close(world->roots.containers_fd);
+	close(world->roots.state_fd);
+	close(world->roots.cgroup_fd);
+	close(world->roots.proc_fd);
+	close(world->kernel_log[0]);
+	close(world->kernel_log[1]);
+	return fixture_end(state);
+}
+
+#define NODE_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+static struct record make_record(const struct world *world, const char *id)
+{
+	struct record record = {
+		.version = RECORD_VERSION,
+		.identity = web,
+		.mode = MODE_ENFORCE,
+		.source = SOURCE_DECLARED,
+		.declared_bytes = 512 * MIB,
+		.limit_bytes = 512 * MIB,
+		.created_usec = world->now_usec,
+	};
+	strcpy(record.id, id);
+	strcpy(record.pod_name, "web-5d4f8c7b6d-x2x4z");
+	strcpy(record.image_ref, "sha256:aa");
+	strcpy(record.runtime, "crun");
+	strcpy(record.bundle, "/bundle");
+	strcpy(record.reason, "declared");
+	return record;
+}
+
+static void write_record(const struct world *world, const struct record *record)
+{
+	struct error err;
+	assert_int_equal(record_write(world->roots.containers_fd, record, &err), 0);
+}
+
+static void write_cgroup_file(const struct world *world, const char *id, const char *file, const char *text)
+{
+	char name[512];
+	snprintf(name, sizeof name, "pods/crio-%s.scope/container/%s", id, file);
+	fixture_write(world->roots.cgroup_fd, name, text);
+}
+
+static void use(const struct world *world, const char *id, uint64_t mib)
+{
+	char text[256];
+	snprintf(text, sizeof text, "%" PRIu64 "\n", (mib + 10) * MIB);
+	write_cgroup_file(world, id, "memory.current", text);
+	snprintf(text, sizeof text, "anon %" PRIu64 "\nfile %" PRIu64 "\ninactive_file %" PRIu64 "\n", mib * MIB,
+		 10 * MIB, 10 * MIB);
+	write_cgroup_file(world, id, "memory.stat", text);
+}
+
+static void make_cgroup(const struct world *world, const char *id, uint64_t max_mib)
+{
+	char text[64];
+	snprintf(text, sizeof text, "%" PRIu64 "\n", max_mib * MIB);
+	write_cgroup_file(world, id, "memory.max", text);
+	write_cgroup_file(world, id, "memory.peak", "0\n");
+	write_cgroup_file(world, id, "memory.events", "oom 0\noom_kill 0\n");
+	write_cgroup_file(world, id, "memory.events.local", "oom 0\noom_kill 0\n");
+	write_cgroup_file(world, id, "cgroup.type", "domain\n");
+	write_cgroup_file(world, id, "cgroup.events", "populated 1\nfrozen 0\n");
+	use(world, id, 20);
+}
+
+static void remove_cgroup(const struct world *world, const char *id)
+{
+	char name[512];
+	snprintf(name, sizeof name, "pods/crio-%s.scope", id);
+	fixture_remove(world->roots.cgroup_fd, name);
+}
+
+static void start_record(const struct world *world, struct record *record)
+{
+	record->started_usec = world->now_usec;
+	record->pid = 4711;
+	snprintf(record->cgroup, sizeof record->cgroup, "/pods/crio-%.80s.scope/container", record->id);
+	record->prestart.current_bytes = 200 * KIB;
+	record->prestart.peak_bytes = 400 * KIB;
+}
+
+/* A container at work, of which the node knows. */
+static struct record run_container(struct world *world, const char *id)
+{
+	struct record record = make_record(world, id);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	make_cgroup(world, id, 512);
+	start_record(world, &record);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	return record;
+}
+
+static void pass(struct world *world, unsigned ticks)
+{
+	while (ticks-- > 0) {
+		world->now_usec += USEC_PER_SEC;
+		node_sample(&world->node, world->now_usec);
+	}
+}
+
+static struct limits published(const struct world *world)
+{
+	struct limits limits;
+	struct error err = {0};
+	if (limits_read(world->roots.state_fd, &web, &limits, &err) != 0)
+		fail_msg("%s", err.text);
+	return limits;
+}
+
+static void log_kill(const struct world *world, const char *limit_cgroup, const char *task_cgroup, unsigned pid)
+{
+	char line[1024];
+	if (*limit_cgroup)
+		snprintf(line, sizeof line,
+			 "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+			 "oom_memcg=%s,task_memcg=%s,task=sh,pid=%u,uid=0\n", limit_cgroup, task_cgroup, pid);
+	else
+		snprintf(line, sizeof line,
+			 "6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
+			 "global_oom,task_memcg=%s,task=sh,pid=%u,uid=0\n", task_cgroup, pid);
+	assert_true(write(world->kernel_log[1], line, strlen(line)) > 0);
+}
+
+#define CGROUP(id) "/pods/crio-" id ".scope/container"
+
+/* ---- From record to recommendation ---- */
+
+static void creation_is_said_and_published_at_once(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+
+	struct record record = make_record(world, "c1");
+	record.limit_bytes = 256 * MIB;
+	strcpy(record.reason, "enforced+max-change");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+
+	assert_int_equal(world->n_said[EVENT_DECISION], 1);
+	assert_says(world, EVENT_DECISION, "MESSAGE=default/web/app gets 256Mi, declared 512Mi (enforced+max-change)\n");
+	assert_says(world, EVENT_DECISION, "TIDEMARK_LIMIT_BYTES=268435456\n");
+	assert_says(world, EVENT_DECISION, "CONTAINER_ID=c1\n");
+	assert_says(world, EVENT_DECISION, "POD_NAMESPACE=default\n");
+	assert_says(world, EVENT_DECISION, "POD_NAME=web-5d4f8c7b6d-x2x4z\n");
+	struct limits limits = published(world);
+	assert_int_equal(limits.applied_bytes, 256 * MIB);
+	assert_int_equal(limits.declared_bytes, 512 * MIB);
+	assert_string_equal(limits.image_ref, "sha256:aa");
+}
+
+static void started_container_is_sampled_and_tuned(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+
+	assert_int_equal(world->n_said[EVENT_PRESTART], 1);
+	assert_says(world, EVENT_PRESTART, "TIDEMARK_PEAK_BYTES=409600\n");
+	use(world, "c1", 100);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+
+	struct limits limits = published(world);
+	assert_int_equal(limits.observed.samples, 61);
+	assert_int_equal(limits.observed.max_bytes, 100 * MIB);
+	assert_true(limits.recommendation.limit_bytes >= 110 * MIB);
+	assert_int_equal(limits.enforced_limit_bytes, 0); /* not warm */
+	assert_int_equal(limits.prestart_crun_bytes, 400 * KIB);
+	assert_int_equal(world->n_said[EVENT_RECOMMENDATION], 1);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void what_is_warm_is_enforced(void **state)
+{
+	struct world *world = *state;
+	world->settings.tuner.warmup_samples = 10;
+	world->settings.tuner.warmup_usec = USEC_PER_SEC;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+
+	struct limits limits = published(world);
+	assert_true(limits.enforced_limit_bytes > 0);
+	assert_int_equal(limits.enforced_limit_bytes, limits.recommendation.limit_bytes);
+
+	/* Another image: it has to prove itself anew. */
+	struct record record = make_record(world, "c2");
+	strcpy(record.image_ref, "sha256:bb");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(published(world).enforced_limit_bytes, 0);
+}
+
+static void sandbox_is_followed_without_a_workload(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = make_record(world, "s1");
+	record.is_sandbox = true;
+	make_cgroup(world, "s1", 512);
+	start_record(world, &record);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 2);
+	assert_int_equal(world->n_said[EVENT_PRESTART], 1);
+	assert_int_equal(world->node.n_workloads, 0);
+}
+
+static void start_that_was_not_recorded_is_found_by_the_pid_file(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	make_cgroup(world, "c1", 512);
+	struct record record = make_record(world, "c1");
+	snprintf(record.pid_file, sizeof record.pid_file, "%s/pidfile", world->fixture.path);
+	write_record(world, &record);
+	fixture_write(world->fixture.root_fd, "pidfile", "77");
+	fixture_write(world->roots.proc_fd, "77/cgroup", "0::" CGROUP("c1") "\n");
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 20);
+	node_tune(&world->node, world->now_usec);
+	assert_true(published(world).observed.samples >= 10);
+}
+
+static void pid_that_is_used_again_is_not_followed(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	make_cgroup(world, "other", 512);
+	struct record record = make_record(world, "c1");
+	snprintf(record.pid_file, sizeof record.pid_file, "%s/pidfile", world->fixture.path);
+	write_record(world, &record);
+	fixture_write(world->fixture.root_fd, "pidfile", "77");
+	fixture_write(world->roots.proc_fd, "77/cgroup", "0::" CGROUP("other") "\n");
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 20);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).observed.samples, 0);
+}
+
+static void resize_is_a_new_decision(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	record.declared_bytes = record.limit_bytes = 300 * MIB;
+	record.updated_usec = world->now_usec + 1;
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_DECISION], 2);
+	assert_int_equal(world->n_said[EVENT_PRESTART], 1);
+	assert_int_equal(published(world).applied_bytes, 300 * MIB);
+}
+
+static void fault_of_the_wrapper_is_told_as_refused(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	strcpy(record.fault, "limits/default/web/app.json: not JSON");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_REFUSED], 1);
+	assert_says(world, EVENT_REFUSED, "TIDEMARK_FAULT=limits/default/web/app.json: not JSON\n");
+	assert_int_equal(world->n_said[EVENT_DECISION], 0);
+}
+
+static void node_summary_adds_up(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	run_container(world, "c2");
+	use(world, "c2", 40);
+	pass(world, 1);
+	node_report(&world->node);
+	assert_says(world, EVENT_NODE, "TIDEMARK_CONTAINERS=2\n");
+	assert_says(world, EVENT_NODE, "TIDEMARK_DECLARED_BYTES=1073741824\n");
+	assert_says(world, EVENT_NODE, "TIDEMARK_WORKING_SET_BYTES=62914560\n");
+	assert_says(world, EVENT_NODE, "TIDEMARK_SLACK_BYTES=1010827264\n");
+}
+
+/* ---- Kills ---- */
+
+static void kill_at_its_own_limit_is_on_disk_before_it_is_said(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 3);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=536870912\n");
+	/* max(512Mi × 1.2, 512Mi + 100Mi) */
+	assert_true(world->at_oom.recommendation.limit_bytes >= 614 * MIB);
+	assert_int_equal(world->at_oom.recommendation.oom_limit_bytes, 512 * MIB);
+	assert_int_equal(world->at_oom.recommendation.oom_kills, 1);
+}
+
+static void one_kill_told_by_both_sources_is_said_once(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	log_kill(world, CGROUP("c1"), CGROUP("c1"), 99);
+	node_on_kernel_log(&world->node, world->now_usec);
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 0\n");
+	node_on_events(&world->node, world->now_usec);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	pass(world, 15);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_TASK=sh\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_PID=99\n");
+	assert_int_equal(published(world).recommendation.oom_kills, 1);
+
+	/* A second one, by the kernel log alone. */
+	log_kill(world, "/pods/crio-c1.scope", CGROUP("c1"), 100);
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 2);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+}
+
+static void kill_is_learned_from_though_the_cgroup_is_gone(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	log_kill(world, CGROUP("c1"), CGROUP("c1"), 99);
+	remove_cgroup(world, "c1");
+	pass(world, 10); /* notices the end first, by a sample */
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_OOM_KILLS=1\n");
+	assert_int_equal(published(world).recommendation.oom_limit_bytes, 512 * MIB);
+}
+
+static void kill_within_a_life_too_short_to_be_seen_is_learned_from(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	start_record(world, &record);
+	write_record(world, &record); /* its cgroup is gone already */
+	log_kill(world, CGROUP("c1"), CGROUP("c1"), 99);
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_int_equal(published(world).recommendation.oom_limit_bytes, 512 * MIB);
+}
+
+static void kill_by_an_ancestor_or_the_node_teaches_nothing(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	log_kill(world, "/pods", CGROUP("c1"), 99);
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=ancestor\n");
+	log_kill(world, "", CGROUP("c1"), 100);
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=node\n");
+	log_kill(world, CGROUP("c1") "/inner", CGROUP("c1") "/inner", 101);
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=nested\n");
+
+	/* The events come late, and say nothing new. */
+	write_cgroup_file(world, "c1", "memory.events", "oom 0\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 3);
+	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
+}
+
+static void counts_around_one_kill_are_one_kill(void **state)
+{
+	/* As a real kernel showed them, read by read: two processes run into the limit, one is killed. */
+	static const struct {
+		const char *events;
+		size_t told;
+	} reads[] = {
+		{"oom 1\noom_kill 0\n", 1}, {"oom 1\noom_kill 1\n", 1}, {"oom 2\noom_kill 1\n", 1},
+		{"oom 3\noom_kill 1\n", 1}, {"oom 3\noom_kill 2\n", 2}, {"oom 3\noom_kill 3\n", 2},
+	};
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
+		write_cgroup_file(world, "c1", "memory.events", reads[i].events);
+		write_cgroup_file(world, "c1", "memory.events.local", reads[i].events);
+		node_on_events(&world->node, world->now_usec);
+		assert_int_equal(world->n_said[EVENT_OOM], reads[i].told);
+	}
+	pass(world, 20);
+	write_cgroup_file(world, "c1", "memory.events", "oom 4\noom_kill 4\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 4\noom_kill 4\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 3);
+}
+
+static void kill_by_another_is_told_from_events_alone(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	write_cgroup_file(world, "c1", "memory.events", "oom 0\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=other\n");
+	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
+}
+
+static void lost_inotify_events_are_made_up_for(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	watch_remove(&world->node, world->node.containers[0]);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 0);
+	pass(world, 11);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+
+	/* More changes than the queue of inotify holds (16384): all records are read again. */
+	struct record noise[2] = {make_record(world, "n1"), make_record(world, "n2")};
+	for (unsigned i = 0; i < 9000; i++) {
+		write_record(world, &noise[0]);
+		write_record(world, &noise[1]);
+	}
+	struct record late = make_record(world, "late");
+	write_record(world, &late);
+	(void)record_remove(world->roots.containers_fd, record.id, NULL);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 3);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+/* ---- Ends ---- */
+
+static void cgroup_that_vanishes_ends_the_container_and_is_no_fault(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	pass(world, 5);
+	remove_cgroup(world, "c1");
+	pass(world, 10); /* a file that we hold open can still be read here, unlike one of a cgroup */
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "MESSAGE=default/web/app ended after 10s: ");
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	assert_int_equal(world->node.sampler.kept, 0);
+
+	assert_int_equal(record_remove(world->roots.containers_fd, record.id, NULL), 0);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 0);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+static void peak_between_two_samples_counts_at_the_end(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 5);
+	/* 90Mi, 10Mi of which were inactive page cache, as at the last sample. */
+	write_cgroup_file(world, "c1", "memory.peak", "94371840\n");
+	write_cgroup_file(world, "c1", "cgroup.events", "populated 0\nfrozen 0\n");
+	node_on_events(&world->node, world->now_usec);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=94371840\n");
+	assert_int_equal(published(world).observed.max_bytes, 80 * MIB);
+	assert_true(published(world).observed.p95_bytes < 21 * MIB);
+}
+
+static void peak_of_the_runtime_is_not_the_programs(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	make_cgroup(world, "c1", 512);
+	use(world, "c1", 1);
+	write_cgroup_file(world, "c1", "memory.current", "1048576\n");
+	write_cgroup_file(world, "c1", "memory.stat", "anon 1048576\n");
+	write_cgroup_file(world, "c1", "memory.peak", "8388608\n");
+	start_record(world, &record);
+	record.prestart.peak_bytes = 8 * MIB;
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 5);
+	remove_cgroup(world, "c1");
+	pass(world, 10);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).observed.max_bytes, MIB);
+}
+
+static void id_that_is_used_again_is_another_container(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 5);
+	remove_cgroup(world, "c1");
+	run_container(world, "c1");
+	assert_int_equal(world->node.n_containers, 1);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world->n_said[EVENT_DECISION], 2);
+	assert_int_equal(world->node.containers[0]->samples, 1);
+}
+
+static void stale_records_are_swept_and_living_ones_are_not(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record dead = make_record(world, "dead"), waiting = make_record(world, "waiting");
+	dead.pid = 77;
+	waiting.pid = 78;
+	write_record(world, &dead);
+	write_record(world, &waiting);
+	fixture_write(world->roots.proc_fd, "77/cgroup", "0::/user.slice\n");
+	fixture_write(world->roots.proc_fd, "78/cgroup", "0::" CGROUP("waiting") "\n");
+	run_container(world, "c1");
+	node_sweep(&world->node, world->now_usec);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 3);
+
+	world->now_usec += 6 * USEC_PER_MIN;
+	node_sweep(&world->node, world->now_usec);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 2);
+	assert_int_equal(record_read(world->roots.containers_fd, "dead", &dead, NULL), -ENOENT);
+}
+
+/* ---- Restarts ---- */
+
+static void restart_keeps_the_windows_and_says_nothing_twice(void **state)
+{
+	struct world *world = *state;
+	world->settings.sampling.slot_usec = 10 * USEC_PER_SEC;
+	start_node(world);
+	run_container(world, "c1");
+	run_container(world, "c2");
+	use(world, "c1", 100);
+	pass(world, 30);
+	node_tune(&world->node, world->now_usec);
+	node_flush(&world->node, world->now_usec);
+	struct limits before = published(world);
+	stop_node(world);
+	size_t said = world->n_all;
+
+	remove_cgroup(world, "c2"); /* ended meanwhile; its record is still there */
+	world->now_usec += USEC_PER_MIN;
+	start_node(world);
+	assert_int_equal(world->n_all, said);
+	pass(world, 10);
+	node_tune(&world->node, world->now_usec);
+	struct limits after = published(world);
+	assert_int_equal(after.observed.samples, before.observed.samples + 11);
+	assert_int_equal(after.observed.max_bytes, 100 * MIB);
+	assert_int_equal(after.recommendation.revision, before.recommendation.revision);
+	assert_int_equal(world->n_said[EVENT_DECISION], 2);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+
+	/* What was created while no daemon ran is said. */
+	stop_node(world);
+	world->now_usec += USEC_PER_MIN;
+	struct record record = make_record(world, "c3");
+	write_record(world, &record);
+	start_node(world);
+	assert_int_equal(world->n_said[EVENT_DECISION], 3);
+}
+
+static void kill_is_not_told_again_after_a_restart(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	stop_node(world);
+	world->now_usec += USEC_PER_MIN;
+	start_node(world);
+	pass(world, 20);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_int_equal(published(world).recommendation.oom_kills, 1);
+}
+
+static void crash_loses_no_closed_slot(void **state)
+{
+	struct world *world = *state;
+	world->settings.sampling.slot_usec = 10 * USEC_PER_SEC;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 95);
+	stop_node(world); /* without a flush */
+	start_node(world);
+	world->node.workloads[0]->fresh = 1;
+	node_tune(&world->node, world->now_usec + USEC_PER_MIN);
+	uint64_t samples = world->node.workloads[0]->limits.observed.samples;
+	assert_true(samples >= 85 && samples <= 97);
+}
+
+static void lost_limit_file_comes_back_from_the_history(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	node_flush(&world->node, world->now_usec);
+	struct limits before = published(world);
+	stop_node(world);
+	fixture_write(world->roots.state_fd, "limits/default/web/app.json", "{\"v\":1,\"names");
+	start_node(world);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1); /* the torn file */
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).recommendation.limit_bytes, before.recommendation.limit_bytes);
+}
+
+static void corrupt_history_is_set_aside_and_what_was_published_stands(void **state)
+{
+	struct world *world = *state;
+	char path[512], garbage[5000];
+	struct history *history;
+	struct error err;
+
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	struct limits before = published(world);
+	stop_node(world);
+
+	memset(garbage, 'x', sizeof garbage - 1);
+	garbage[sizeof garbage - 1] = '\0';
+	fixture_write(world->roots.state_fd, HISTORY_FILE, garbage);
+	(void)unlinkat(world->roots.state_fd, HISTORY_FILE "-wal", 0);
+	(void)unlinkat(world->roots.state_fd, HISTORY_FILE "-shm", 0);
+	snprintf(path, sizeof path, "%s/state", world->fixture.path);
+	assert_int_equal(history_open(path, world->now_usec, &history, &err), HISTORY_SET_ASIDE);
+	history_close(history);
+	start_node(world);
+	assert_int_equal(world->node.workloads[0]->limits.recommendation.limit_bytes,
+			 before.recommendation.limit_bytes);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+/* ---- Trouble ---- */
+
+static void disk_that_cannot_be_written_is_said_once_and_tried_again(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	fixture_write(world->roots.state_fd, "limits", "in the way");
+	run_container(world, "c1");
+	for (unsigned i = 0; i < 5; i++) {
+		pass(world, 60);
+		node_tune(&world->node, world->now_usec);
+	}
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "limits are not published, and will be tried again");
+
+	assert_int_equal(unlinkat(world->roots.state_fd, "limits", 0), 0);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 2);
+	assert_says(world, EVENT_FAULT, "all limits are published again");
+	assert_true(published(world).recommendation.limit_bytes > 0);
+}
+
+static void clock_steps_do_no_harm(void **state)
+{
+	static const int64_t steps[] = {-3600, 7200, -86400 * 3, 86400 * 365, -86400 * 365};
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		pass(world, 70);
+		node_tune(&world->node, world->now_usec);
+		node_sweep(&world->node, world->now_usec);
+		world->now_usec += (uint64_t)steps[i] * USEC_PER_SEC;
+	}
+	pass(world, 70);
+	node_tune(&world->node, world->now_usec);
+	struct limits limits = published(world);
+	assert_true(limits.observed.samples >= 70);
+	assert_int_equal(limits.observed.max_bytes, 20 * MIB);
+	assert_int_equal(limits.written_usec, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+	assert_int_equal(world->node.n_containers, 1);
+}
+
+static void hostile_records_are_said_once_and_passed_over(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	fixture_write(world->roots.containers_fd, "torn.json", "{\"v\":1,\"id\":\"torn\"");
+	fixture_write(world->roots.containers_fd, "newer.json", "{\"v\":2,\"id\":\"newer\"}");
+	fixture_write(world->roots.containers_fd, "liar.json", "{\"v\":1,\"id\":\"../../etc\"}");
+	assert_int_equal(symlinkat("/etc/passwd", world->roots.containers_fd, "link.json"), 0);
+	fixture_write(world->roots.containers_fd, "README", "no record");
+	node_on_records(&world->node, world->now_usec);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(node_scan(&world->node, world->now_usec, NULL), 0);
+	assert_int_equal(world->n_said[EVENT_REFUSED], 4);
+
+	/* One that leads out of the cgroup tree. */
+	struct record record = make_record(world, "c1");
+	start_record(world, &record);
+	strcpy(record.cgroup, "/../../c1");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 30);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+
+	/* A torn one that is whole again. */
+	record = make_record(world, "torn");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_DECISION], 2);
+}
+
+static void removed_directory_is_noticed(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	assert_false(world->node.records_gone);
+	fixture_remove(world->fixture.root_fd, "run/containers");
+	node_sweep(&world->node, world->now_usec);
+	assert_true(world->node.records_gone);
+}
+
+static void thousands_of_records_are_taken_up_in_a_moment(void **state)
+{
+	enum { N = 5000 };
+	struct world *world = *state;
+	struct timespec t[4];
+
+	for (unsigned i = 0; i < N; i++) {
+		char id[32];
+		snprintf(id, sizeof id, "c%u", i);
+		struct record record = make_record(world, id);
+		snprintf(record.identity.owner, sizeof record.identity.owner, "web%u", i % 500);
+		if (i % 10 == 0) {
+			make_cgroup(world, id, 512);
+			start_record(world, &record);
+		}
+		write_record(world, &record);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &t[0]);
+	start_node(world);
+	clock_gettime(CLOCK_MONOTONIC, &t[1]);
+	assert_int_equal(world->node.n_containers, N);
+	assert_int_equal(world->n_said[EVENT_DECISION], N);
+	stop_node(world);
+	world->now_usec += USEC_PER_SEC;
+	clock_gettime(CLOCK_MONOTONIC, &t[2]);
+	start_node(world);
+	clock_gettime(CLOCK_MONOTONIC, &t[3]);
+	assert_int_equal(world->n_said[EVENT_DECISION], N);
+
+	double first = (double)(t[1].tv_sec - t[0].tv_sec) + (double)(t[1].tv_nsec - t[0].tv_nsec) / 1e9;
+	double again = (double)(t[3].tv_sec - t[2].tv_sec) + (double)(t[3].tv_nsec - t[2].tv_nsec) / 1e9;
+	print_message("%d records: %.2f s the first time, %.2f s again\n", N, first, again);
+	assert_true(first < 20 && again < 10); /* far from it, but for a loop in a loop */
+}
+
+static void reload_changes_what_is_yet_to_come(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	struct settings settings = world->settings;
+	settings.tuner.limit_min_bytes = GIB;
+	settings.tuner.cooldown_usec = 0;
+	node_reload(&world->node, &settings);
+	pass(world, 1);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).recommendation.limit_bytes, GIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		NODE_TEST(creation_is_said_and_published_at_once),
+		NODE_TEST(started_container_is_sampled_and_tuned),
+		NODE_TEST(what_is_warm_is_enforced),
+		NODE_TEST(sandbox_is_followed_without_a_workload),
+		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
+		NODE_TEST(pid_that_is_used_again_is_not_followed),
+		NODE_TEST(resize_is_a_new_decision),
+		NODE_TEST(fault_of_the_wrapper_is_told_as_refused),
+		NODE_TEST(node_summary_adds_up),
+		NODE_TEST(kill_at_its_own_limit_is_on_disk_before_it_is_said),
+		NODE_TEST(one_kill_told_by_both_sources_is_said_once),
+		NODE_TEST(kill_is_learned_from_though_the_cgroup_is_gone),
+		NODE_TEST(kill_within_a_life_too_short_to_be_seen_is_learned_from),
+		NODE_TEST(kill_by_an_ancestor_or_the_node_teaches_nothing),
+		NODE_TEST(counts_around_one_kill_are_one_kill),
+		NODE_TEST(kill_by_another_is_told_from_events_alone),
+		NODE_TEST(lost_inotify_events_are_made_up_for),
+		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
+		NODE_TEST(peak_between_two_samples_counts_at_the_end),
+		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
+		NODE_TEST(id_that_is_used_again_is_another_container),
+		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
+		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),
+		NODE_TEST(kill_is_not_told_again_after_a_restart),
+		NODE_TEST(crash_loses_no_closed_slot),
+		NODE_TEST(lost_limit_file_comes_back_from_the_history),
+		NODE_TEST(corrupt_history_is_set_aside_and_what_was_published_stands),
+		NODE_TEST(disk_that_cannot_be_written_is_said_once_and_tried_again),
+		NODE_TEST(clock_steps_do_no_harm),
+		NODE_TEST(hostile_records_are_said_once_and_passed_over),
+		NODE_TEST(removed_directory_is_noticed),
+		NODE_TEST(thousands_of_records_are_taken_up_in_a_moment),
+		NODE_TEST(reload_changes_what_is_yet_to_come),
+	};
+	return cmocka_run_group_tests_name("node", tests, NULL, NULL);
+}

@@ -1,0 +1,1048 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The wrapper from end to end, where all goes well. test_wrapper_faults has the rest. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/wrapped.h"
+
+#include <sys/xattr.h>
+
+static struct outcome outcome;
+
+/* ---- What is passed through ---- */
+
+static void command_that_is_not_ours_is_passed_through(void **state)
+{
+	const struct node *node = *state;
+	const char *const *commands[] = {
+		ARGS("--version"),
+		ARGS("features"),
+		ARGS("state", ID),
+		ARGS("--root=/run/crun", "--systemd-cgroup", "kill", ID, "15"),
+		ARGS("--root=/run/crun", "exec", "--pid-file", "p", "--process", "f", "--detach", ID),
+		ARGS("exec", ID, "create", "--bundle", node->bundle, "x"),
+		ARGS("checkpoint", "--help"),
+		ARGS("create", "--help"),
+		ARGS("create", "--bundle", node->bundle),
+		ARGS("create", "--bundle", node->bundle, "--config", "other.json", ID),
+		ARGS("create", "--bundle", node->bundle, ID, "another"),
+		ARGS("delete", "--regex", ".*"),
+		ARGS("frobnicate", "--bundle", node->bundle, ID),
+		ARGS("-"),
+		ARGS(""),
+		ARGS(NULL),
+	};
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		run_both(node, NULL, commands[i], &outcome);
+		assert_silent(&outcome);
+		assert_config(node, CONFIG_DECLARED);
+	}
+}
+
+static void exit_code_and_output_are_the_runtimes(void **state)
+{
+	const struct way way = {.env = {"PROBE_EXIT=42", "PROBE_STDOUT={\"ok\": \xff}", "PROBE_STDERR=no\nway\t"}};
+
+	run_both(*state, &way, ARGS("state", ID), &outcome);
+	assert_int_equal(WEXITSTATUS(outcome.status), 42);
+	assert_string_equal(outcome.out, "{\"ok\": \xff}");
+	assert_string_equal(outcome.err, "no\nway\t");
+
+	node_configure(*state, "observe", "");
+	run_both(*state, &way, CREATE((const struct node *)*state), &outcome);
+}
+
+static void set_up_as_conmon_does(void)
+{
+	sigset_t mask;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR1);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	umask(0);
+	/* A socket that is meant for the runtime (--preserve-fds). */
+	dup3(1, 7, 0);
+}
+
+static void runtime_inherits_all_that_was_meant_for_it(void **state)
+{
+	const struct node *node = *state;
+	const struct way way = {.in_child = set_up_as_conmon_does, .env = {"_OCI_STARTPIPE=4", "EMPTY=", "=odd"}};
+	char pdeathsig[64];
+
+	node_configure(node, "observe", "");
+	run_both(node, &way, CREATE(node), &outcome);
+	snprintf(pdeathsig, sizeof pdeathsig, "pdeathsig: %d\n", SIGKILL);
+	assert_non_null(strstr(outcome.report, pdeathsig));
+	assert_non_null(strstr(outcome.report, "fd: 7\n"));
+	assert_null(strstr(outcome.report, "fd: 3\n"));
+	assert_non_null(strstr(outcome.report, "env: =odd\n"));
+
+	/* Where something is done, too. */
+	node_configure(node, "enforce", "");
+	run(node, &way, CREATE(node), &outcome);
+	assert_config(node, CONFIG_TUNED);
+	assert_non_null(strstr(outcome.report, pdeathsig));
+	assert_non_null(strstr(outcome.report, "fd: 7\n"));
+	for (int fd = 3; fd < 64; fd++) {
+		char line[16];
+		snprintf(line, sizeof line, "fd: %d\n", fd);
+		if (fd != 7)
+			assert_null(strstr(outcome.report, line));
+	}
+}
+
+static void close_the_standard_files(void)
+{
+	close(0);
+	close(1);
+	close(2);
+}
+
+static void closed_standard_files_stay_closed(void **state)
+{
+	const struct node *node = *state;
+	const struct way way = {.in_child = close_the_standard_files};
+
+	node_configure(node, "observe", "");
+	run_both(node, &way, CREATE(node), &outcome);
+	assert_null(strstr(outcome.report, "fd: 0\n"));
+	run_both(node, &way, ARGS("start", ID), &outcome);
+	run_both(node, &way, ARGS("delete", ID), &outcome);
+}
+
+static void ignore_too_large_files(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static void signal_that_was_ignored_stays_ignored(void **state)
+{
+	const struct node *node = *state;
+	const struct way way = {.in_child = ignore_too_large_files};
+
+	node_configure(node, "observe", "");
+	run_both(node, &way, CREATE(node), &outcome);
+}
+
+static void real_runtime_answers_byte_for_byte_the_same(void **state)
+{
+	static const char *const crun = "/usr/bin/crun";
+	const struct node *node = *state;
+	const struct way way = {.runtime = crun, .cwd = "real"};
+	static const char *const verbs[] = {"--version", "features", "spec", "spec", "list", "--help", "frobnicate"};
+	char root[600];
+
+	if (access(crun, X_OK) < 0)
+		skip();
+	/* The node does not name its runtime: it is found. */
+	node_write(node, "etc/tidemark/tidemark.conf", "[node]\nmode = enforce\n");
+	fixture_parents(node->fixture.root_fd, "real/");
+	snprintf(root, sizeof root, "--root=%s/crun", node->fixture.path);
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		/* Both runs of "spec" find no config.json the first time, and one the second time. */
+		if (i < 3)
+			unlinkat(node->fixture.root_fd, "real/config.json", 0);
+		static struct outcome without;
+		struct way direct = way;
+		direct.direct = true;
+		run(node, &direct, ARGS(root, verbs[i]), &without);
+		if (i == 2)
+			unlinkat(node->fixture.root_fd, "real/config.json", 0);
+		run(node, &way, ARGS(root, verbs[i]), &outcome);
+		assert_same(&outcome, &without);
+		assert_int_equal(outcome.n_logs, 0);
+	}
+	run_both(node, &way, ARGS(root, "state", "nosuch"), &outcome);
+	assert_true(outcome.status != 0);
+	run_both(node, &way, ARGS(root, "delete", "nosuch"), &outcome);
+	run_both(node, &way, ARGS(root, "start", "nosuch"), &outcome);
+	run_both(node, &way, ARGS(root, "create", "--bundle", "/nonexistent", "nosuch"), &outcome);
+}
+
+/* ---- Creation ---- */
+
+static void enforced_limit_is_written_and_nothing_else(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_TUNED);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.id, ID);
+	assert_string_equal(record.identity.namespace, "shop");
+	assert_string_equal(record.identity.owner, "web");
+	assert_string_equal(record.identity.container, "nginx");
+	assert_string_equal(record.pod_name, "web-5d4f8c7b9d-x2k4z");
+	assert_string_equal(record.pod_uid, "0f3c1b9e");
+	assert_string_equal(record.sandbox_id, "aabbcc");
+	assert_false(record.is_sandbox);
+	assert_string_equal(record.runtime, "crun");
+	assert_string_equal(record.bundle, node->bundle);
+	assert_string_equal(record.pid_file, node->pid_file);
+	assert_int_equal(record.oom_score_adj, 985);
+	assert_int_equal(record.mode, MODE_ENFORCE);
+	assert_int_equal(record.source, SOURCE_ENFORCED);
+	assert_string_equal(record.reason, "enforced");
+	assert_string_equal(record.fault, "");
+	assert_int_equal(record.declared_bytes, GIB);
+	assert_int_equal(record.recommended_bytes, 800 * MIB);
+	assert_int_equal(record.limit_bytes, 800 * MIB);
+	assert_true(record.created_usec > 1600000000 * USEC_PER_SEC);
+}
+
+static void runtime_sees_the_edited_file(void **state)
+{
+	const struct node *node = *state;
+
+	run(node, NULL, CREATE(node), &outcome);
+	assert_non_null(strstr(outcome.report, "<<" CONFIG_TUNED ">>"));
+}
+
+static void run_and_restore_are_creations_too(void **state)
+{
+	const struct node *node = *state;
+
+	run(node, NULL, ARGS("run", "--bundle", node->bundle, ID), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_TUNED);
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL,
+	    ARGS("restore", "--bundle", node->bundle, "--detach", "--image-path", "i", "--work-path", node->bundle, ID),
+	    &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_TUNED);
+}
+
+static void observe_mode_changes_no_byte_and_leaves_a_record(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "observe", "");
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_DECLARED);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_OBSERVE);
+	assert_string_equal(record.reason, "observed");
+	assert_int_equal(record.recommended_bytes, 800 * MIB);
+	assert_int_equal(record.limit_bytes, GIB);
+}
+
+static void switched_off_node_is_left_alone(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "off", "");
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_DECLARED);
+	assert_int_equal(node_record(node, ID, &record), -ENOENT);
+	assert_int_equal(faccessat(node->fixture.root_fd, "run/tidemark", F_OK, 0), -1);
+}
+
+static void pod_can_switch_itself_off(void **state)
+{
+	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"off\"");
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", config);
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, config);
+	assert_int_equal(node_record(node, ID, &record), -ENOENT);
+	run_both(node, NULL, ARGS("start", ID), &outcome);
+	assert_silent(&outcome);
+}
+
+static void pod_can_ask_to_be_observed_only(void **state)
+{
+	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"observe\"");
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", config);
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_config(node, config);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_OBSERVE);
+}
+
+static void pod_cannot_ask_for_more_than_the_node_does(void **state)
+{
+	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"enforce\"");
+	const struct node *node = *state;
+
+	node_configure(node, "observe", "");
+	node_write(node, "bundle/config.json", config);
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, config);
+}
+
+static void unlimited_container_is_given_no_limit(void **state)
+{
+	static const char *const configs[] = {CONFIG("-1", "-1", ""), CONFIG("0", "0", "")};
+	const struct node *node = *state;
+
+	for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+		const char *config = configs[i];
+		struct record record;
+		node_write(node, "bundle/config.json", config);
+		run_both(node, NULL, CREATE(node), &outcome);
+		assert_silent(&outcome);
+		assert_config(node, config);
+		assert_int_equal(node_record(node, ID, &record), 0);
+		assert_true(record.limit_bytes == DECISION_UNLIMITED);
+		assert_string_equal(record.reason, "enforced+unlimited");
+	}
+}
+
+static void bundle_can_be_the_working_directory(void **state)
+{
+	const struct node *node = *state;
+	const struct way way = {.cwd = "bundle"};
+	struct record record;
+
+	run(node, &way, ARGS("create", "--pid-file", "pidfile", ID), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_TUNED);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.bundle, node->bundle);
+	assert_string_equal(record.pid_file, node->pid_file); /* `start` comes from another directory */
+}
+
+static void path_that_is_too_long_for_the_record_is_not_cut(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+	char pid_file[1024] = "/";
+
+	memset(pid_file + 1, 'p', 800);
+	run(node, NULL, ARGS("create", "--bundle", node->bundle, "--pid-file", pid_file, ID), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.pid_file, "");
+}
+
+static void bundle_can_be_a_symbolic_link(void **state)
+{
+	const struct node *node = *state;
+	char link[512];
+
+	snprintf(link, sizeof link, "%s/link", node->fixture.path);
+	assert_int_equal(symlink("bundle", link), 0);
+	run(node, NULL, ARGS("create", "--bundle", link, ID), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_TUNED);
+}
+
+static void mode_of_the_file_is_kept(void **state)
+{
+	const struct node *node = *state;
+	struct stat st;
+
+	assert_int_equal(fchmodat(node->fixture.root_fd, "bundle/config.json", 0640, 0), 0);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(fstatat(node->fixture.root_fd, "bundle/config.json", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void other_runtime_is_taken_by_the_programs_name(void **state)
+{
+	struct node *node = *state;
+	struct record record;
+
+	unlink(node->program);
+	snprintf(node->program, sizeof node->program, "%s/tidemark-runc", node->fixture.path);
+	assert_int_equal(symlink(node->wrapper, node->program), 0);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.runtime, "runc");
+}
+
+static void plain_name_takes_the_runtime_of_the_settings(void **state)
+{
+	struct node *node = *state;
+	struct record record;
+
+	unlink(node->program);
+	snprintf(node->program, sizeof node->program, "%s/tidemark", node->fixture.path);
+	assert_int_equal(symlink(node->wrapper, node->program), 0);
+	node_configure(node, "enforce", "default = runc\n");
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.runtime, "runc");
+}
+
+static void second_creation_remembers_what_was_declared(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+	char value[64], config[512];
+
+	run(node, NULL, CREATE(node), &outcome);
+	snprintf(config, sizeof config, "%s/config.json", node->bundle);
+	if (getxattr(config, "trusted.tidemark.declared", value, sizeof value) < 0)
+		skip();
+	struct limits limits = node_limits();
+	limits.applied_bytes = 800 * MIB;
+	limits.recommendation.limit_bytes = limits.enforced_limit_bytes = 960 * MIB;
+	node_publish(node, &limits);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG("1006632960", "1006632960", ""));
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.declared_bytes, GIB);
+
+	/* Nor is it kept from what it declares when we step back. */
+	node_configure(node, "observe", "");
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_DECLARED);
+}
+
+static void limit_that_cannot_be_taken_out_again_harms_nobody(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+	char value[64], config[512];
+
+	node_configure(node, "enforce", "[guards]\nlimit_unlimited = yes\n");
+	node_write(node, "bundle/config.json", CONFIG("-1", "-1", ""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_config(node, CONFIG(TUNED, "-1", ""));
+	snprintf(config, sizeof config, "%s/config.json", node->bundle);
+	if (getxattr(config, "trusted.tidemark.declared", value, sizeof value) < 0)
+		skip();
+
+	node_configure(node, "enforce", "");
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(outcome.status, 0);
+	assert_config(node, CONFIG(TUNED, "-1", ""));
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.limit_bytes, 800 * MIB);
+	assert_true(record.declared_bytes == DECISION_UNLIMITED);
+}
+
+/* ---- One process, one execve ---- */
+
+struct trace {
+	size_t stops; /* at the beginning and the end of system calls */
+	size_t executions, births;
+};
+
+/* Traces a creation from the wrapper's first instruction to its execve(), and kills it at the stop kill_at
+ * (SIZE_MAX: never). */
+static void trace_creation(const struct node *node, size_t kill_at, struct trace *ret)
+{
+	static const struct way usual;
+	int status, stdin_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	*ret = (struct trace){0};
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+			_exit(123);
+		raise(SIGSTOP);
+		become(node, &usual, CREATE(node), stdin_fd);
+	}
+	close(stdin_fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFSTOPPED(status))
+		skip(); /* may not be traced here */
+	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
+				PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+					PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL),
+			 0);
+	alarm(DEADLINE_MSEC / 1000);
+	for (int signal = 0;; signal = 0) {
+		assert_int_equal(ptrace(ret->executions == 2 ? PTRACE_CONT : PTRACE_SYSCALL, pid, NULL,
+					(void *)(intptr_t)signal),
+				 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFSTOPPED(status))
+			break;
+		unsigned event = (unsigned)status >> 16;
+		if (event == PTRACE_EVENT_EXEC)
+			ret->executions++;
+		else if (event != 0)
+			ret->births++;
+		else if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+			signal = WSTOPSIG(status);
+		else if (ret->executions == 1 && ++ret->stops == kill_at)
+			kill(pid, SIGKILL);
+	}
+	alarm(0);
+	if (kill_at == SIZE_MAX)
+		assert_int_equal(status, 0);
+}
+
+static void nothing_is_forked_and_the_runtime_executed_once(void **state)
+{
+	struct trace trace;
+
+	trace_creation(*state, SIZE_MAX, &trace);
+	assert_int_equal(trace.executions, 2); /* the wrapper itself, and the runtime */
+	assert_int_equal(trace.births, 0);
+	assert_config(*state, CONFIG_TUNED);
+}
+
+/* Temporary files are at most left: one that is no longer written to. */
+static void assert_directory_holds(const struct node *node, const char *name, const char *file)
+{
+	size_t temporary = 0;
+	int fd = openat(node->fixture.root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	DIR *dir = fdopendir(fd);
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		size_t length = strlen(entry->d_name);
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || strcmp(entry->d_name, file) == 0)
+			continue;
+		assert_true(entry->d_name[0] == '.' && strcmp(entry->d_name + length - 4, ".tmp") == 0);
+		temporary++;
+	}
+	closedir(dir);
+	assert_true(temporary <= 1);
+}
+
+static void config_is_whole_whenever_the_wrapper_is_killed(void **state)
+{
+	const struct node *node = *state;
+	static char config[65536];
+	struct trace trace;
+	size_t seen_old = 0, seen_new = 0;
+
+	trace_creation(node, SIZE_MAX, &trace);
+	const size_t stops = trace.stops;
+	assert_true(stops > 20);
+	for (size_t at = 1; at <= stops; at++) {
+		struct record record;
+		fixture_remove(node->fixture.root_fd, "bundle");
+		fixture_remove(node->fixture.root_fd, "run");
+		fixture_parents(node->fixture.root_fd, "run/");
+		node_write(node, "bundle/config.json", CONFIG_DECLARED);
+
+		trace_creation(node, at, &trace);
+		assert_int_equal(trace.executions, 1);
+		node_read(node, "bundle/config.json", config, sizeof config);
+		if (strcmp(config, CONFIG_DECLARED) == 0)
+			seen_old++;
+		else if (strcmp(config, CONFIG_TUNED) == 0)
+			seen_new++;
+		else
+			fail_msg("killed at stop %zu of %zu: <<%s>>", at, stops, config);
+		assert_directory_holds(node, "bundle", "config.json");
+		assert_directory_holds(node, "run/tidemark/containers", ID ".json");
+		int r = node_record(node, ID, &record);
+		assert_true(r == 0 || r == -ENOENT);
+		/* A limit that nobody could account for is not set. */
+		assert_true(r == 0 || strcmp(config, CONFIG_DECLARED) == 0);
+
+		/* The next attempt, as a restarted engine makes it, is not hindered by what was left. */
+		run(node, NULL, CREATE(node), &outcome);
+		assert_silent(&outcome);
+		assert_config(node, CONFIG_TUNED);
+	}
+	assert_true(seen_old > 0 && seen_new > 0);
+}
+
+static void many_creations_at_once_do_not_meet(void **state)
+{
+	const struct node *node = *state;
+	static const struct way usual;
+	enum { COUNT = 16 };
+	pid_t pids[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "bundle-%d/config.json", i);
+		node_write(node, name, CONFIG_DECLARED);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			char bundle[600], id[32];
+			snprintf(bundle, sizeof bundle, "%s-%d", node->bundle, i);
+			snprintf(id, sizeof id, "id-%d", i);
+			become(node, &usual, ARGS("create", "--bundle", bundle, id), open("/dev/null", O_RDONLY));
+		}
+	}
+	for (int i = 0; i < COUNT; i++) {
+		char name[64], text[65536];
+		struct record record;
+		assert_int_equal(await(pids[i]), 0);
+		snprintf(name, sizeof name, "bundle-%d/config.json", i);
+		node_read(node, name, text, sizeof text);
+		assert_string_equal(text, CONFIG_TUNED);
+		snprintf(name, sizeof name, "id-%d", i);
+		assert_int_equal(node_record(node, name, &record), 0);
+		assert_int_equal(record.limit_bytes, 800 * MIB);
+	}
+}
+
+static void many_creations_in_one_bundle_leave_it_whole(void **state)
+{
+	const struct node *node = *state;
+	static const struct way usual;
+	enum { COUNT = 16 };
+	pid_t pids[COUNT];
+
+	for (int round = 0; round < 8; round++) {
+		node_write(node, "bundle/config.json", CONFIG_DECLARED);
+		for (int i = 0; i < COUNT; i++) {
+			pids[i] = fork();
+			if (pids[i] == 0)
+				become(node, &usual, CREATE(node), open("/dev/null", O_RDONLY));
+		}
+		for (int i = 0; i < COUNT; i++)
+			assert_int_equal(await(pids[i]), 0);
+		assert_config(node, CONFIG_TUNED);
+	}
+	assert_directory_holds(node, "bundle", "config.json");
+}
+
+/* ---- Start, update, delete ---- */
+
+#define CGROUP "/kubepods.slice/crio-" ID ".scope/container"
+
+#define CGROUP_FILES "kubepods.slice/crio-" ID ".scope/container/"
+
+/* What is charged to the container now, in place of the kernel's word. */
+static void container_charge(const char *bytes)
+{
+	int fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fixture_write(fd, CGROUP_FILES "memory.current", bytes);
+	fixture_write(fd, CGROUP_FILES "memory.peak", "360448\n");
+	fixture_write(fd, CGROUP_FILES "memory.stat", "anon 4096\nfile 8192\nkernel 65536\ninactive_file 0\nshmem 0\n");
+	close(fd);
+}
+
+/* A process that is in a cgroup named after the container, as its runtime leaves it after `create`. */
+static void container_begin(struct node *node)
+{
+	char path[64], source[512], text[64];
+
+	if (!machine_is_ours())
+		skip();
+	node->init = fork();
+	if (node->init == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	node_write(node, "proc-cgroup", "1:name=systemd:/\n0::" CGROUP "\n");
+	snprintf(source, sizeof source, "%s/proc-cgroup", node->fixture.path);
+	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)node->init);
+	assert_int_equal(mount(source, path, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, "size=1m"), 0);
+	container_charge("131072\n");
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	snprintf(text, sizeof text, "%d", (int)node->init);
+	node_write(node, "bundle/pidfile", text);
+}
+
+static void container_start(struct node *node)
+{
+	container_begin(node);
+	run_both(node, NULL, ARGS("--root=/run/crun", "--systemd-cgroup", "start", ID), &outcome);
+	assert_silent(&outcome);
+}
+
+static void start_records_what_is_charged_before_the_program_runs(void **state)
+{
+	struct node *node = *state;
+	struct record record;
+
+	container_start(node);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.pid, node->init);
+	assert_string_equal(record.cgroup, CGROUP);
+	assert_int_equal(record.prestart.current_bytes, 131072);
+	assert_int_equal(record.prestart.peak_bytes, 360448);
+	assert_int_equal(record.prestart.anon_bytes, 4096);
+	assert_int_equal(record.prestart.file_bytes, 8192);
+	assert_int_equal(record.prestart.kernel_bytes, 65536);
+	assert_true(record.started_usec >= record.created_usec);
+	assert_int_equal(record.limit_bytes, 800 * MIB);
+}
+
+static void process_of_another_container_is_not_measured(void **state)
+{
+	struct node *node = *state;
+	struct record record;
+
+	container_begin(node);
+	node_write(node, "proc-cgroup", "0::/system.slice/sshd.service\n");
+	run_both(node, NULL, ARGS("start", ID), &outcome);
+	assert_int_equal(outcome.status, 0);
+	run(node, NULL, ARGS("start", ID), &outcome);
+	assert_logged(&outcome, "which is not the container's");
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.cgroup, "");
+	assert_true(record.started_usec > 0);
+}
+
+static void start_of_a_container_that_was_created_without_us_is_silent(void **state)
+{
+	const struct node *node = *state;
+
+	run_both(node, NULL, ARGS("start", ID), &outcome);
+	assert_silent(&outcome);
+}
+
+static void start_without_a_pid_file_says_so(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	run(node, NULL, CREATE(node), &outcome);
+	run(node, NULL, ARGS("start", ID), &outcome);
+	assert_int_equal(outcome.status, 0);
+	assert_logged(&outcome, "its pre-start footprint is not recorded");
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_true(record.started_usec > 0);
+
+	static const char *const texts[] = {"", "x", "-1", "0", "2147483648", "99999999999999999999", "1 2",
+					    "0123456789012345678901234567890123456789"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		node_write(node, "bundle/pidfile", texts[i]);
+		run(node, NULL, ARGS("start", ID), &outcome);
+		assert_int_equal(outcome.status, 0);
+		assert_string_equal(outcome.err, "");
+		assert_logged(&outcome, "its pre-start footprint is not recorded");
+	}
+}
+
+#define UPDATE(node) ARGS("--root", "/run/crun", "update", "--resources", "-", ID)
+#define RESOURCES(limit) "{\"memory\":{\"limit\":" limit ",\"swap\":" limit "},\"cpu\":{}}"
+
+/* What the runtime read from its stdin. */
+static void assert_resources(const char *text)
+{
+	char expected[1024];
+	snprintf(expected, sizeof expected, "stdin: %zu bytes, ", strlen(text));
+	assert_non_null(strstr(outcome.report, expected));
+	snprintf(expected, sizeof expected, "<<%s>>", text);
+	const char *content = strstr(outcome.report, "stdin: ");
+	if (!strstr(content, expected))
+		fail_msg("\"%s\" is not in \"%s\"", expected, content);
+}
+
+static void resize_by_stdin_is_decided_anew(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
+	struct record record;
+
+	container_start(node);
+	run(node, &way, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_resources(RESOURCES(TUNED));
+	assert_non_null(strstr(outcome.report, "argv: --resources\nargv: -\nargv: " ID "\n"));
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_true(record.updated_usec > 0);
+	assert_int_equal(record.declared_bytes, GIB);
+	assert_int_equal(record.limit_bytes, 800 * MIB);
+	assert_string_equal(record.reason, "enforced");
+	assert_string_equal(record.cgroup, CGROUP);
+}
+
+static void resize_below_the_recommendation_is_done_as_asked(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES("536870912")};
+	struct record record;
+
+	container_start(node);
+	run_both(node, &way, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.declared_bytes, 512 * MIB);
+	assert_int_equal(record.limit_bytes, 512 * MIB);
+}
+
+static void resize_leaves_room_for_what_is_in_use(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
+
+	container_start(node);
+	container_charge("996147200\n"); /* 950Mi */
+	run(node, &way, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_resources(RESOURCES("996147200"));
+}
+
+static void resize_by_a_file_is_handed_on_by_stdin(void **state)
+{
+	struct node *node = *state;
+	char file[512], with_value[600], letter[600], text[512];
+
+	container_start(node);
+	node_write(node, "resources.json", RESOURCES(DECLARED));
+	snprintf(file, sizeof file, "%s/resources.json", node->fixture.path);
+	snprintf(with_value, sizeof with_value, "--resources=%s", file);
+	snprintf(letter, sizeof letter, "-r%s", file);
+
+	run(node, NULL, ARGS("update", "--resources", file, ID), &outcome);
+	assert_silent(&outcome);
+	assert_resources(RESOURCES(TUNED));
+	assert_non_null(strstr(outcome.report, "argv: update\nargv: --resources\nargv: -\nargv: " ID "\n"));
+	run(node, NULL, ARGS("update", with_value, ID), &outcome);
+	assert_resources(RESOURCES(TUNED));
+	assert_non_null(strstr(outcome.report, "argv: update\nargv: --resources=-\nargv: " ID "\n"));
+	run(node, NULL, ARGS("update", letter, ID), &outcome);
+	assert_resources(RESOURCES(TUNED));
+	assert_non_null(strstr(outcome.report, "argv: update\nargv: -r-\nargv: " ID "\n"));
+	run(node, NULL, ARGS("update", "-r", file, ID), &outcome);
+	assert_resources(RESOURCES(TUNED));
+
+	const struct way closed = {.in_child = close_the_standard_files};
+	run(node, &closed, ARGS("update", "-r", file, ID), &outcome);
+	assert_resources(RESOURCES(TUNED));
+
+	node_read(node, "resources.json", text, sizeof text);
+	assert_string_equal(text, RESOURCES(DECLARED));
+}
+
+static void resize_in_observe_mode_passes_byte_for_byte(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
+	struct record record;
+
+	node_configure(node, "observe", "");
+	container_start(node);
+	run_both(node, &way, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_true(record.updated_usec > 0);
+	assert_string_equal(record.reason, "observed");
+}
+
+static void node_that_has_stopped_enforcing_does_not_resize(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
+
+	container_start(node);
+	node_configure(node, "observe", "");
+	run_both(node, &way, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+}
+
+static void update_of_other_resources_passes_byte_for_byte(void **state)
+{
+	static const char *const texts[] = {
+		"{\"memory\":{},\"cpu\":{}}",
+		"{\"memory\":{},\"cpu\":{\"shares\":512,\"quota\":5000, \"period\" : 10000}} \n",
+		"{}",
+		"{\"cpu\":{\"cpus\":\"0-1\"}}\n\n",
+		"{\"memory\":{\"reservation\":1048576}}",
+		"{\"unified\":{\"memory.low\":\"1048576\"}}",
+	};
+	struct node *node = *state;
+
+	container_start(node);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		const struct way way = {.stdin_text = texts[i], .stdin_piped = i % 2};
+		run_both(node, &way, UPDATE(node), &outcome);
+		assert_silent(&outcome);
+		assert_resources(texts[i]);
+	}
+}
+
+static void update_of_a_container_that_was_created_without_us_passes(void **state)
+{
+	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
+
+	run_both(*state, &way, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+}
+
+static void update_by_hand_passes(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
+
+	container_start(node);
+	run_both(node, &way, ARGS("update", "--memory", DECLARED, ID), &outcome);
+	assert_silent(&outcome);
+	run_both(node, &way, ARGS("update", "--pids-limit", "5", ID), &outcome);
+	assert_silent(&outcome);
+}
+
+static void large_stdin_passes_byte_for_byte(void **state)
+{
+	enum { LENGTH = 5 << 20 };
+	struct node *node = *state;
+	char *text = malloc(LENGTH);
+	const struct way way = {.stdin_text = text, .stdin_length = LENGTH, .stdin_piped = true};
+
+	container_start(node);
+	for (size_t i = 0; i < LENGTH; i++)
+		text[i] = (char)(i * 2654435761u >> 13);
+	run_both(node, &way, UPDATE(node), &outcome);
+	free(text);
+	assert_int_equal(outcome.status, 0);
+	assert_string_equal(outcome.err, "");
+	assert_logged(&outcome, "is resized as asked: the resources are larger than");
+}
+
+static void resources_that_cannot_be_read_pass_byte_for_byte(void **state)
+{
+	static const char *const texts[] = {"", "nonsense", "{\"memory\":{\"limit\":", "[1]",
+					    "{\"memory\":{\"limit\":-7}}", "{\"memory\":{\"limit\":1e9}}",
+					    "{\"memory\":{\"limit\":1,\"limit\":2}}", "{\"x\":\"\xff\"}"};
+	struct node *node = *state;
+
+	container_start(node);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		const struct way way = {.stdin_text = texts[i]};
+		run_both(node, &way, UPDATE(node), &outcome);
+		assert_string_equal(outcome.err, "");
+		assert_logged(&outcome, "is resized as asked: ");
+	}
+	run_both(node, NULL, ARGS("update", "--resources", "/nonexistent", ID), &outcome);
+	assert_logged(&outcome, "is resized as asked: cannot open /nonexistent");
+	const struct way closed = {.in_child = close_the_standard_files};
+	run_both(node, &closed, UPDATE(node), &outcome);
+	assert_logged(&outcome, "is resized as asked: cannot read stdin");
+}
+
+static void container_whose_use_is_not_known_is_resized_as_asked(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
+	struct record record;
+
+	container_start(node);
+	assert_int_equal(umount2("/sys/fs/cgroup", MNT_DETACH), 0);
+	assert_int_equal(mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, "size=1m"), 0);
+	run_both(node, &way, UPDATE(node), &outcome);
+	assert_int_equal(outcome.status, 0);
+	assert_logged(&outcome, "is resized as asked: cannot open the cgroup");
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.limit_bytes, GIB);
+	assert_string_equal(record.reason, "declared");
+}
+
+static void delete_removes_the_record(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	for (int force = 0; force <= 1; force++) {
+		run(node, NULL, CREATE(node), &outcome);
+		assert_int_equal(node_record(node, ID, &record), 0);
+		run_both(node, NULL, force ? ARGS("--root", "r", "delete", "--force", ID) : ARGS("delete", ID), &outcome);
+		assert_silent(&outcome);
+		assert_int_equal(node_record(node, ID, &record), -ENOENT);
+		run(node, NULL, ARGS("delete", ID), &outcome); /* conmon and CRI-O do it twice */
+		assert_silent(&outcome);
+	}
+}
+
+static void delete_that_will_be_refused_keeps_the_record(void **state)
+{
+	struct node *node = *state;
+	struct record record;
+
+	container_start(node);
+	run_both(node, NULL, ARGS("delete", ID), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	run_both(node, NULL, ARGS("delete", "--force", ID), &outcome);
+	assert_int_equal(node_record(node, ID, &record), -ENOENT);
+}
+
+static void creation_that_will_be_refused_keeps_the_record(void **state)
+{
+	struct node *node = *state;
+	struct record before, after;
+
+	container_start(node);
+	assert_int_equal(node_record(node, ID, &before), 0);
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_DECLARED);
+	assert_int_equal(node_record(node, ID, &after), 0);
+	assert_memory_equal(&after, &before, sizeof after);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		NODE_TEST(command_that_is_not_ours_is_passed_through),
+		NODE_TEST(exit_code_and_output_are_the_runtimes),
+		NODE_TEST(runtime_inherits_all_that_was_meant_for_it),
+		NODE_TEST(closed_standard_files_stay_closed),
+		NODE_TEST(signal_that_was_ignored_stays_ignored),
+		NODE_TEST(real_runtime_answers_byte_for_byte_the_same),
+		NODE_TEST(enforced_limit_is_written_and_nothing_else),
+		NODE_TEST(runtime_sees_the_edited_file),
+		NODE_TEST(run_and_restore_are_creations_too),
+		NODE_TEST(observe_mode_changes_no_byte_and_leaves_a_record),
+		NODE_TEST(switched_off_node_is_left_alone),
+		NODE_TEST(pod_can_switch_itself_off),
+		NODE_TEST(pod_can_ask_to_be_observed_only),
+		NODE_TEST(pod_cannot_ask_for_more_than_the_node_does),
+		NODE_TEST(unlimited_container_is_given_no_limit),
+		NODE_TEST(bundle_can_be_the_working_directory),
+		NODE_TEST(path_that_is_too_long_for_the_record_is_not_cut),
+		NODE_TEST(bundle_can_be_a_symbolic_link),
+		NODE_TEST(mode_of_the_file_is_kept),
+		NODE_TEST(other_runtime_is_taken_by_the_programs_name),
+		NODE_TEST(plain_name_takes_the_runtime_of_the_settings),
+		NODE_TEST(second_creation_remembers_what_was_declared),
+		NODE_TEST(limit_that_cannot_be_taken_out_again_harms_nobody),
+		NODE_TEST(nothing_is_forked_and_the_runtime_executed_once),
+		NODE_TEST(config_is_whole_whenever_the_wrapper_is_killed),
+		NODE_TEST(many_creations_at_once_do_not_meet),
+		NODE_TEST(many_creations_in_one_bundle_leave_it_whole),
+		NODE_TEST(start_records_what_is_charged_before_the_program_runs),
+		NODE_TEST(process_of_another_container_is_not_measured),
+		NODE_TEST(start_of_a_container_that_was_created_without_us_is_silent),
+		NODE_TEST(start_without_a_pid_file_says_so),
+		NODE_TEST(resize_by_stdin_is_decided_anew),
+		NODE_TEST(resize_below_the_recommendation_is_done_as_asked),
+		NODE_TEST(resize_leaves_room_for_what_is_in_use),
+		NODE_TEST(resize_by_a_file_is_handed_on_by_stdin),
+		NODE_TEST(resize_in_observe_mode_passes_byte_for_byte),
+		NODE_TEST(node_that_has_stopped_enforcing_does_not_resize),
+		NODE_TEST(update_of_other_resources_passes_byte_for_byte),
+		NODE_TEST(update_of_a_container_that_was_created_without_us_passes),
+		NODE_TEST(update_by_hand_passes),
+		NODE_TEST(large_stdin_passes_byte_for_byte),
+		NODE_TEST(resources_that_cannot_be_read_pass_byte_for_byte),
+		NODE_TEST(container_whose_use_is_not_known_is_resized_as_asked),
+		NODE_TEST(delete_removes_the_record),
+		NODE_TEST(delete_that_will_be_refused_keeps_the_record),
+		NODE_TEST(creation_that_will_be_refused_keeps_the_record),
+	};
+	return cmocka_run_group_tests(tests, machine_begin, NULL);
+}
