@@ -35,8 +35,8 @@ int cgroup_of_pid(int proc_fd, pid_t pid, char *path, size_t size, struct error 
 			if (length > n_deleted && memcmp(line + length - n_deleted, deleted, n_deleted) == 0)
 				return error_set(err, ESRCH, "the cgroup of process %ld is gone", (long)pid);
 			if (length >= size)
-				return error_set(err, ENAMETOOLONG, "the cgroup path of process %ld is too long",
-						 (long)pid);
+				return error_set(err, ENAMETOOLONG,
+						 "the cgroup path of process %ld is too long", (long)pid);
 			memcpy(path, line, length);
 			path[length] = '\0';
 			return 0;

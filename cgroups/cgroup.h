@@ -13,12 +13,12 @@
 
 #define CGROUP_PATH_SIZE 1024
 
-/* The cgroup that the process is in now, by its "0::" line in /proc/PID/cgroup. Returns 0; -ESRCH where there is
- * no such process, or none any more (the kernel then shows "/…path… (deleted)"); -ENOTSUP without cgroup v2. */
+/* The cgroup that the process is in now, by its "0::" line in /proc/PID/cgroup. Returns 0; -ESRCH where there
+ * is no such process, or its cgroup is gone ("/a/b (deleted)"); -ENOTSUP without cgroup v2. */
 int cgroup_of_pid(int proc_fd, pid_t pid, char *path, size_t size, struct error *err);
 
-/* Whether a component of the path is named after the container: "<id>", "crio-<id>", "libpod-<id>.scope". What a
- * PID leads to is the container's cgroup only if this is so, since PIDs are used again. */
+/* Whether a component of the path is named after the container: "<id>", "crio-<id>", "libpod-<id>.scope".
+ * What a PID leads to is the container's cgroup only if this is so, since PIDs are used again. */
 bool cgroup_path_names(const char *path, const char *id);
 
 /* Whether path is below, or is, ancestor. */
@@ -27,16 +27,16 @@ bool cgroup_path_below(const char *path, const char *ancestor);
 /* The cgroup above, whose path is the first *ret_length bytes of path; false for the root. */
 bool cgroup_path_parent(const char *path, size_t *ret_length);
 
-/* Opens the directory path (or its first length bytes) below root_fd. Returns a file descriptor for *at() calls
- * (O_PATH), -ENOENT, or -EINVAL for what is no path from the root or has ".." in it. */
+/* Opens the directory path (or its first length bytes) below root_fd. Returns a file descriptor for *at()
+ * calls (O_PATH), -ENOENT, or -EINVAL for what is no path from the root or has ".." in it. */
 int cgroup_open(int root_fd, const char *path, struct error *err);
 int cgroup_open_length(int root_fd, const char *path, size_t length, struct error *err);
 
-/* The smallest memory.max of the cgroup and all above it, UINT64_MAX where none has one, with the length of the
- * path that it belongs to. A cgroup on the way that has no memory controller counts as unlimited. */
+/* The smallest memory.max of the cgroup and all above it, UINT64_MAX where none has one, with the length of
+ * the path that it belongs to. A cgroup on the way that has no memory controller counts as unlimited. */
 int cgroup_effective_limit(int root_fd, const char *path, uint64_t *ret_bytes, size_t *ret_length,
 			   struct error *err);
 
-/* Whether the cgroup or one below it has a process: "populated" of cgroup.events. Returns 1, 0, also where the
- * cgroup is gone, or -errno. */
+/* Whether the cgroup or one below it has a process: "populated" of cgroup.events. Returns 1, 0, also where
+ * the cgroup is gone, or -errno. */
 int cgroup_is_populated(int dir_fd, struct error *err);

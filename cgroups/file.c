@@ -39,8 +39,7 @@ static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t
 	return 0;
 }
 
-int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *ret_length,
-		 struct error *err)
+int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *ret_length, struct error *err)
 {
 	cleanup_close int fd = file_open_at(dir_fd, name, err);
 	if (fd < 0)
@@ -121,8 +120,8 @@ int file_replace_at(int dir_fd, const char *name, mode_t mode, const char *text,
 	if (r < 0)
 		return r;
 
-	cleanup_close int fd = openat(dir_fd, temporary,
-				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_close int fd =
+		openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot create %s", temporary);
 

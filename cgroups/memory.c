@@ -17,7 +17,7 @@ struct memory_row {
 
 int memory_judge(int dir_fd, int r, const char *name, struct error *err)
 {
-	/* A file of a removed cgroup that is kept open reads as ENODEV; one that is opened anew isn't there. */
+	/* A removed cgroup's file that is kept open reads as ENODEV; one that is opened anew isn't there. */
 	if (r == -ENODEV)
 		return MEMORY_GONE;
 	if (r != -ENOENT)
@@ -82,9 +82,9 @@ int memory_parse_stat(const char *text, struct memory *memory)
 	memory->file_bytes = stat.file;
 	memory->shmem_bytes = stat.shmem;
 	memory->inactive_file_bytes = stat.inactive_file;
-	memory->kernel_bytes = stat.kernel ? stat.kernel
-					   : stat.kernel_stack + stat.pagetables + stat.percpu + stat.slab +
-						     stat.sock;
+	memory->kernel_bytes =
+		stat.kernel ? stat.kernel
+			    : stat.kernel_stack + stat.pagetables + stat.percpu + stat.slab + stat.sock;
 	return 0;
 }
 

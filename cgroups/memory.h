@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the kernel says of a cgroup's memory (cgroup v2; kernel Documentation/admin-guide/cgroup-v2.rst, "Memory
- * Interface Files"). Sizes in bytes. dir_fd is always the cgroup's directory, borrowed.
+/* What the kernel says of a cgroup's memory (cgroup v2; kernel Documentation/admin-guide/cgroup-v2.rst,
+ * "Memory Interface Files"). Sizes in bytes. dir_fd is always the cgroup's directory, borrowed.
  *
- * A cgroup may go away at any moment, also between two reads; that is no error but MEMORY_GONE. A cgroup that is
- * there without the memory controller is -ENOTSUP. *ret is untouched unless 0 is returned. */
+ * A cgroup may go away at any moment, also between two reads; that is no error but MEMORY_GONE. A cgroup that
+ * is there without the memory controller is -ENOTSUP. *ret is untouched unless 0 is returned. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ struct memory {
 /* memory.events and memory.events.local: counters that only grow. */
 struct memory_events {
 	uint64_t high, max;
-	uint64_t oom;      /* this cgroup's limit was hit and reclaim failed: .local counts none of another's */
+	uint64_t oom; /* this cgroup's limit was hit and reclaim failed: .local counts none of another's */
 	uint64_t oom_kill; /* processes of it killed by any OOM killer, its own limit's or another's */
 };
 
@@ -57,8 +57,8 @@ int memory_read_events_local(int dir_fd, struct memory_events *ret, struct error
 /* memory.current − inactive_file, never below 0: as the kubelet has it (cAdvisor, setMemoryStats). */
 uint64_t memory_working_set(const struct memory *memory);
 
-/* The parsers, on a whole file's text with its NUL. Return 0 or -EBADMSG. memory_parse_stat sets the members that
- * come from memory.stat and leaves the others. Unknown rows are skipped, missing ones are 0. */
+/* The parsers, on a whole file's text with its NUL. Return 0 or -EBADMSG. memory_parse_stat sets the members
+ * that come from memory.stat and leaves the others. Unknown rows are skipped, missing ones are 0. */
 int memory_parse_bytes(const char *text, uint64_t *ret_bytes);
 int memory_parse_stat(const char *text, struct memory *memory);
 int memory_parse_events(const char *text, struct memory_events *ret);

@@ -50,7 +50,7 @@ bool oom_parse(const char *record, size_t length, struct oom_kill *ret)
 	char line[OOM_RECORD_MAX];
 	struct oom_kill kill = {0};
 
-	/* The facility, in the priority's upper bits, is 0 for the kernel alone; programs cannot choose it. */
+	/* The facility, in the priority's upper bits, is 0 for the kernel alone: no program can choose it. */
 	size_t digits = 0;
 	uint64_t priority;
 	while (digits < length && record[digits] != ',')

@@ -19,8 +19,9 @@ struct oom_kill {
 	uint64_t pid;
 };
 
-/* A record of /dev/kmsg: "<priority>,<sequence>,<usec>,<flags>;<text>" (kernel Documentation/ABI/testing/dev-kmsg).
- * True for the kernel's own "oom-kill:" line (mm/oom_kill.c, dump_oom_victim()):
+/* A record of /dev/kmsg: "<priority>,<sequence>,<usec>,<flags>;<text>" (kernel
+ * Documentation/ABI/testing/dev-kmsg). True for the kernel's own "oom-kill:" line (mm/oom_kill.c,
+ * dump_oom_victim()):
  *     oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=…,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,
  *     task=sh,pid=12,uid=0
  * False for anything else: a line that a program wrote to the log itself, and one in which a name holds text

@@ -31,8 +31,10 @@ static const struct unit byte_units[] = {
 };
 
 static const struct unit duration_units[] = {
-	{"", USEC_PER_SEC},  {"us", 1},           {"ms", USEC_PER_MSEC}, {"s", USEC_PER_SEC},
-	{"min", USEC_PER_MIN}, {"h", USEC_PER_HOUR}, {"d", USEC_PER_DAY},   {"w", 7 * USEC_PER_DAY},
+	{"", USEC_PER_SEC},    {"us", 1},
+	{"ms", USEC_PER_MSEC}, {"s", USEC_PER_SEC},
+	{"min", USEC_PER_MIN}, {"h", USEC_PER_HOUR},
+	{"d", USEC_PER_DAY},   {"w", 7 * USEC_PER_DAY},
 };
 
 /* A plain decimal number: strtod() alone would also take hexadecimal, "inf", "nan", signs and blanks. */
@@ -161,8 +163,8 @@ const char *quantity_format_duration(uint64_t usec, char buf[static QUANTITY_MAX
 					 ? usec % steps[i].factor / steps[i + 1].factor
 					 : 0;
 		if (small > 0 && i < 2)
-			(void)snprintf(buf, QUANTITY_MAX, "%" PRIu64 "%s %" PRIu64 "%s", big,
-				       steps[i].suffix, small, steps[i + 1].suffix);
+			(void)snprintf(buf, QUANTITY_MAX, "%" PRIu64 "%s %" PRIu64 "%s", big, steps[i].suffix,
+				       small, steps[i + 1].suffix);
 		else
 			(void)snprintf(buf, QUANTITY_MAX, "%" PRIu64 "%s", big, steps[i].suffix);
 		break;

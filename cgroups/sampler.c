@@ -18,7 +18,7 @@ static int sampler_open_file(int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens a file to be kept. Returns 0 with *ret_fd, which is -1 where it isn't kept for want of descriptors. */
+/* Opens a file to be kept. Returns 0, with *ret_fd -1 where it isn't kept for want of descriptors. */
 static int sampler_keep(struct sampler *sampler, int dir_fd, const char *name, int *ret_fd, struct error *err)
 {
 	int fd = -EMFILE;
@@ -60,7 +60,7 @@ void sampler_close(struct sampler *sampler, struct sampled *sampled)
 	cleanup_close_fd(&sampled->current_fd);
 	cleanup_close_fd(&sampled->stat_fd);
 	cleanup_close_fd(&sampled->dir_fd);
-	*sampled = (struct sampled)SAMPLED_NONE;
+	*sampled = SAMPLED_NONE;
 }
 
 /* Reads the file into the sampler's buffer, by its kept descriptor or by one of the moment. */
@@ -74,9 +74,10 @@ static int sampler_load(struct sampler *sampler, int dir_fd, int kept_fd, const 
 		if (own_fd < 0)
 			return memory_judge(dir_fd, own_fd, name, err);
 	}
-	/* A kernel file comes whole in one read, and its end in the next: only a full buffer asks for more. */
+	/* A kernel file comes whole in one read: only what doesn't end in a newline asks for another. */
 	for (;;) {
-		ssize_t n = pread(kept_fd, sampler->text + length, sizeof sampler->text - length, (off_t)length);
+		ssize_t n =
+			pread(kept_fd, sampler->text + length, sizeof sampler->text - length, (off_t)length);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -99,8 +99,8 @@ int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct
 		return error_errno(err, errno, "cannot open " CONFIG_NAME);
 
 	/* Readable by nobody else until it has its owner and mode. */
-	cleanup_close int fd = openat(bundle_fd, temporary,
-				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_close int fd =
+		openat(bundle_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot create %s in the bundle", temporary);
 

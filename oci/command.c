@@ -20,8 +20,10 @@ struct option {
 
 /* Options before the verb that take a value. crun: libcrun's main; runc: its global flags. */
 static const struct option global_options[] = {
-	{"root", TAKES_VALUE},       {"log", TAKES_VALUE},  {"log-format", TAKES_VALUE}, {"log-level", TAKES_VALUE},
-	{"cgroup-manager", TAKES_VALUE}, {"criu", TAKES_VALUE}, {"rootless", TAKES_VALUE},   {0},
+	{"root", TAKES_VALUE},           {"log", TAKES_VALUE},
+	{"log-format", TAKES_VALUE},     {"log-level", TAKES_VALUE},
+	{"cgroup-manager", TAKES_VALUE}, {"criu", TAKES_VALUE},
+	{"rootless", TAKES_VALUE},       {0},
 };
 
 static const struct option create_options[] = {
@@ -73,11 +75,9 @@ static const struct option update_options[] = {
 };
 
 static const struct option delete_options[] = {
-	{"force", SET_FORCE},
-	{"f", SET_FORCE},
+	{"force", SET_FORCE}, {"f", SET_FORCE},
 	{"regex", GIVE_UP}, /* crun: many containers by a pattern */
-	{"r", GIVE_UP},
-	{0},
+	{"r", GIVE_UP},       {0},
 };
 
 static const struct option no_options[] = {{0}};
@@ -115,8 +115,8 @@ static bool option_is_abbreviated(const struct option *options, const char *name
 	return false;
 }
 
-/* Takes in the option at argv[*i] and moves *i over its value. An option that we do not know takes none. Returns
- * false where we do not follow. */
+/* Takes in the option at argv[*i] and moves *i over its value. An option that we do not know takes none.
+ * Returns false where we do not follow. */
 static bool command_take_option(struct command *command, const struct option *options, int argc,
 				char *const argv[], int *i)
 {
@@ -130,8 +130,8 @@ static bool command_take_option(struct command *command, const struct option *op
 	const struct option *option = option_find(options, name, length);
 	if (!option && is_long)
 		return !option_is_abbreviated(options, name, length);
-	/* runc's flag package takes "-bundle" for "--bundle"; to crun a letter may carry its value, "-bDIR". Letters
-	 * may also run together, but we know no two that do. */
+	/* runc's flag package takes "-bundle" for "--bundle"; to crun a letter may carry its value, "-bDIR".
+	 * Letters may also run together, but we know no two that do. */
 	if (!option && length > 1) {
 		length = 1;
 		option = option_find(options, name, length);

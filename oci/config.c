@@ -18,10 +18,6 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>io.kubernetes.cri-o.ImageName", JSON_STRING, image_name),
 	ROW("annotations>io.kubernetes.cri-o.ImageRef", JSON_STRING, image_ref),
 	ROW("annotations>tidemark.dev/mode", JSON_STRING, mode),
-	ROW("annotations>pod-template-hash", JSON_STRING, pod_template_hash),
-	ROW("annotations>controller-revision-hash", JSON_STRING, controller_revision_hash),
-	ROW("annotations>statefulset.kubernetes.io/pod-name", JSON_STRING, statefulset_pod_name),
-	ROW("annotations>batch.kubernetes.io/job-name", JSON_STRING, job_name),
 	ROW("process>oomScoreAdj", JSON_INT, oom_score_adj),
 	ROW("linux", JSON_BRACES, resources.linux_braces),
 	ROW("linux>resources", JSON_BRACES, resources.braces),
@@ -64,7 +60,8 @@ int resources_parse_number(const char *text, struct json_span span, const char *
 	}
 	/* -1 is "no limit" in the runtime-spec; 0 is what Go writers leave where none was set. */
 	if ((!quoted && length == 2 && memcmp(value, "-1", 2) == 0) ||
-	    (!quoted && length == 1 && *value == '0') || (quoted && length == 3 && memcmp(value, "max", 3) == 0)) {
+	    (!quoted && length == 1 && *value == '0') ||
+	    (quoted && length == 3 && memcmp(value, "max", 3) == 0)) {
 		*ret = RESOURCES_UNLIMITED;
 		return 0;
 	}
@@ -132,4 +129,49 @@ int resources_read(const char *text, size_t length, struct resources *ret, struc
 bool config_is_sandbox(const struct config *config)
 {
 	return strcmp(config->container_type, "sandbox") == 0;
+}
+
+static const struct {
+	const char *key; /* with its quotes */
+	size_t offset, size;
+} label_rows[] = {
+#define LABEL(key, member) {"\"" key "\"", offsetof(struct pod_labels, member), sizeof(((struct pod_labels *)NULL)->member)}
+	LABEL("pod-template-hash", pod_template_hash),
+	LABEL("controller-revision-hash", controller_revision_hash),
+	LABEL("statefulset.kubernetes.io/pod-name", statefulset_pod_name),
+	LABEL("batch.kubernetes.io/job-name", job_name),
+#undef LABEL
+};
+
+/* The value, if `: "value"` stands here. A label's value has no escapes in it. */
+static void pod_label_take(const char *at, char *value, size_t size)
+{
+	at += strspn(at, " \t\r\n");
+	if (*at != ':')
+		return;
+	at++;
+	at += strspn(at, " \t\r\n");
+	if (*at != '"')
+		return;
+	size_t length = strcspn(++at, "\"\\");
+	if (at[length] != '"' || length >= size)
+		return;
+	memcpy(value, at, length);
+	value[length] = '\0';
+}
+
+void pod_labels_find(const char *text, size_t length, struct pod_labels *ret)
+{
+	struct pod_labels labels = {0};
+
+	/* Inside a string a quote has a backslash before it; so a bare quote, a label's key, a quote and a colon are
+	 * never anything but a member. */
+	for (size_t i = 0; i < sizeof label_rows / sizeof *label_rows; i++) {
+		const char *key = label_rows[i].key, *end = text + length;
+		for (const char *at = text; (at = memmem(at, (size_t)(end - at), key, strlen(key))); at++)
+			if (at == text || at[-1] != '\\')
+				pod_label_take(at + strlen(key), (char *)&labels + label_rows[i].offset,
+					       label_rows[i].size);
+	}
+	*ret = labels;
 }

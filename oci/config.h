@@ -40,10 +40,6 @@ struct config {
 	/* The pod's annotation that steers us, as written; empty where absent. */
 	char mode[16];
 
-	/* Pod labels: CRI-O writes them into the sandbox's config.json only. */
-	char pod_template_hash[64], controller_revision_hash[CONFIG_NAME_SIZE];
-	char statefulset_pod_name[CONFIG_NAME_SIZE], job_name[CONFIG_NAME_SIZE];
-
 	int64_t oom_score_adj;
 	struct resources resources;
 };
@@ -58,5 +54,16 @@ int resources_read(const char *text, size_t length, struct resources *ret, struc
 /* The number at span in text, which stands there bare or in quotes; name is for the error. */
 int resources_parse_number(const char *text, struct json_span span, const char *name, uint64_t *ret,
 			   struct error *err);
+
+/* The pod's labels that its controller set. CRI-O writes labels into the config.json of the pod's sandbox only, as
+ * annotations. Empty where absent. */
+struct pod_labels {
+	char pod_template_hash[64], controller_revision_hash[CONFIG_NAME_SIZE];
+	char statefulset_pod_name[CONFIG_NAME_SIZE], job_name[CONFIG_NAME_SIZE];
+};
+
+/* Finds the labels in the text of a sandbox's config.json, which is taken to be JSON: it is CRI-O's own, and a
+ * whole parse would cost more than all else that the wrapper does. */
+void pod_labels_find(const char *text, size_t length, struct pod_labels *ret);
 
 bool config_is_sandbox(const struct config *config);

@@ -49,8 +49,8 @@ static struct json_span span_of_null(struct json_span span)
 	return (struct json_span){span.at, sizeof "null" - 1};
 }
 
-/* Puts a limit in where there is none: into the innermost object that is there, or in place of a null. A key must
- * not come twice. */
+/* Puts a limit in where there is none: into the innermost object that is there, or in place of a null. A key
+ * must not come twice. */
 static int edit_insert_limit(const char *text, const struct resources *resources, uint64_t limit_bytes,
 			     struct edit *edit, struct error *err)
 {
@@ -76,10 +76,12 @@ static int edit_insert_limit(const char *text, const struct resources *resources
 		size_t at = braces.at + 1;
 		/* The white space is the parser's, which knows two more than JSON. */
 		const char *next = text + at + strspn(text + at, " \t\r\n\v\f");
+		const char *end = is_null ? "}" : ",";
+		if (!is_null && *next == '}')
+			end = "";
 		char insertion[64];
 		(void)snprintf(insertion, sizeof insertion, "%s%s%" PRIu64 "%s%s", is_null ? "{" : "",
-			       places[i].before, limit_bytes, places[i].after,
-			       is_null ? "}" : *next == '}' ? "" : ",");
+			       places[i].before, limit_bytes, places[i].after, end);
 		edit_add(edit, is_null ? span_of_null(braces) : (struct json_span){at, 0}, insertion);
 		return 0;
 	}
@@ -96,7 +98,8 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 		return r;
 	if (swap == RESOURCES_UNLIMITED)
 		return 0;
-	/* Which the runtimes refuse as well, and in their own words; a limit of ours must not make sense of it. */
+	/* Which the runtimes refuse as well, in their own words: a limit of ours must not make sense of it.
+	 */
 	if (old_limit == RESOURCES_UNLIMITED)
 		return error_set(err, EBADMSG, "memory swap has a limit, but memory has none");
 	if (swap < old_limit)
@@ -107,8 +110,8 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 	return 0;
 }
 
-int edit_limit(const char *text, const struct resources *resources, uint64_t limit_bytes,
-	       struct edit *ret, struct error *err)
+int edit_limit(const char *text, const struct resources *resources, uint64_t limit_bytes, struct edit *ret,
+	       struct error *err)
 {
 	struct edit edit = {0};
 	uint64_t old_limit, high;
@@ -146,8 +149,8 @@ int edit_limit(const char *text, const struct resources *resources, uint64_t lim
 	return 0;
 }
 
-int edit_apply(const char *text, size_t length, const struct edit *edit, char **ret_text,
-	       size_t *ret_length, struct error *err)
+int edit_apply(const char *text, size_t length, const struct edit *edit, char **ret_text, size_t *ret_length,
+	       struct error *err)
 {
 	char *result = malloc(length + EDIT_CHANGES_MAX * sizeof edit->change[0].text + 1);
 	if (!result)

@@ -11,8 +11,8 @@
 #define GENERATED_MAX     (BASE_MAX + SUFFIX_LENGTH)
 #define GENERATED_LETTERS "bcdfghjklmnpqrstvwxz2456789"
 #define DIGITS            "0123456789"
-/* A template hash is a 32-bit number in decimal, each digit spelled as one of the letters above: byte modulo 27. */
-#define HASH_LETTERS      "456789bcdf"
+/* A template hash is a 32-bit number in decimal, each digit spelled as one of the letters above. */
+#define HASH_LETTERS "456789bcdf"
 
 static bool all_of(const char *text, size_t length, const char *letters)
 {
@@ -41,15 +41,16 @@ static size_t without_suffix(const char *name, size_t length)
 	return base;
 }
 
-/* A pod of a ReplicaSet whose template hash is known: "<owner>-<hash>-<5>". Where the base was cut, some of the
- * hash may be missing, or all of it. */
+/* A pod of a ReplicaSet whose template hash is known: "<owner>-<hash>-<5>". Where the base was cut, some of
+ * the hash may be missing, or all of it. */
 static size_t without_template_hash(const char *name, size_t length, const char *hash)
 {
 	size_t hash_length = strlen(hash);
 	size_t base = without_suffix(name, length);
 
 	for (size_t kept = hash_length; kept > 0; kept--) {
-		if (base > kept + 1 && name[base - kept - 1] == '-' && memcmp(name + base - kept, hash, kept) == 0)
+		if (base > kept + 1 && name[base - kept - 1] == '-' &&
+		    memcmp(name + base - kept, hash, kept) == 0)
 			return base - kept - 1;
 		if (base != BASE_MAX)
 			break;
@@ -76,7 +77,7 @@ static size_t owner_by_job(const char *name, size_t length, const char *job)
 	return base < kept ? base : kept;
 }
 
-static size_t owner_by_labels(const char *name, size_t length, const struct config *labels)
+static size_t owner_by_labels(const char *name, size_t length, const struct pod_labels *labels)
 {
 	size_t base;
 
@@ -106,7 +107,7 @@ static size_t owner_by_shape(const char *name, size_t length)
 	return base > 0 ? base : length;
 }
 
-void identity_owner(const char *pod_name, const struct config *labels, char *owner)
+void identity_owner(const char *pod_name, const struct pod_labels *labels, char *owner)
 {
 	size_t length = strnlen(pod_name, CONFIG_NAME_SIZE - 1);
 	size_t base = labels ? owner_by_labels(pod_name, length, labels) : 0;
@@ -130,7 +131,7 @@ static void set_name(char name[static CONFIG_NAME_SIZE], const char *value)
 	name[length] = '\0';
 }
 
-bool identity_of(const struct config *config, const struct config *sandbox, const char *id,
+bool identity_of(const struct config *config, const struct pod_labels *labels, const char *id,
 		 const char *fallback_name, struct identity *ret)
 {
 	struct identity identity = {0};
@@ -138,7 +139,7 @@ bool identity_of(const struct config *config, const struct config *sandbox, cons
 	if (config->pod_namespace[0] && config->pod_name[0] && config->container_name[0]) {
 		set_name(identity.namespace, config->pod_namespace);
 		set_name(identity.container, config->container_name);
-		identity_owner(config->pod_name, sandbox, identity.owner);
+		identity_owner(config->pod_name, labels, identity.owner);
 	} else {
 		const char *name = id && !is_generated_id(id) ? id : fallback_name;
 		if (!name || !name[0])
@@ -196,6 +197,14 @@ int identity_path(const struct identity *identity, char *buf, size_t size)
 	}
 	*at = '\0';
 	return 0;
+}
+
+int identity_compare(const struct identity *a, const struct identity *b)
+{
+	int order = strcmp(a->namespace, b->namespace);
+	if (order == 0)
+		order = strcmp(a->owner, b->owner);
+	return order != 0 ? order : strcmp(a->container, b->container);
 }
 
 const char *identity_text(const struct identity *identity, char buf[static IDENTITY_TEXT_MAX])

@@ -15,23 +15,26 @@ struct identity {
 	char container[CONFIG_NAME_SIZE];
 };
 
-/* sandbox is the config.json of the pod's sandbox, whose labels say what kind of controller named the pod,
- * or NULL where it was not found; the name's shape then decides. Labels are the pod author's own word, but
+/* labels are those of the pod, which say what kind of controller named it, or NULL where they are not known; the
+ * name's shape then decides. Labels are the pod author's own word, but
  * they can only choose among workloads of the author's namespace.
  * Outside Kubernetes the owner is what the container manager calls the container: its id where a person
  * chose it, else fallback_name, which may be NULL.
  * Returns false where nothing names the workload. */
-bool identity_of(const struct config *config, const struct config *sandbox, const char *id,
+bool identity_of(const struct config *config, const struct pod_labels *labels, const char *id,
 		 const char *fallback_name, struct identity *ret);
 
 /* The owner in a pod's name: the name less what its controller adds. owner has CONFIG_NAME_SIZE bytes.
  * Rules: Kubernetes' names.SimpleNameGenerator (base cut to 58 characters, then 5 of
  * "bcdfghjklmnpqrstvwxz2456789"), the Deployment, StatefulSet, DaemonSet, Job and CronJob controllers. */
-void identity_owner(const char *pod_name, const struct config *labels, char *owner);
+void identity_owner(const char *pod_name, const struct pod_labels *labels, char *owner);
 
 /* "<namespace>/<owner>/<container>" with every byte that is not safe in a file name as %XX, so that
  * nothing leaves its directory and two names never meet. Returns 0, -ENAMETOOLONG, or -EINVAL for an empty name. */
 int identity_path(const struct identity *identity, char *buf, size_t size);
+
+/* Orders by namespace, owner, container, as strcmp(). */
+int identity_compare(const struct identity *a, const struct identity *b);
 
 /* "namespace/owner/container" as people read it. Returns buf. */
 #define IDENTITY_TEXT_MAX (3 * CONFIG_NAME_SIZE)

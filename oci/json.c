@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,8 @@
 
 #define NO_FIELD SIZE_MAX
 
-/* An open object or array, and the rows of the table that lie in it: bit i of a set stands for row i. Only they
- * are looked at when a key comes, so most of a document costs nothing here. */
+/* An open object or array, and the rows of the table that lie in it: bit i of a set stands for row i. Only
+ * they are looked at when a key comes, so most of a document costs nothing here. */
 struct json_level {
 	size_t prefix; /* of those rows' paths: the keys down to here, "linux>resources>" */
 	uint64_t rows; /* whose paths begin with it */
@@ -79,7 +80,8 @@ static int json_find(struct json_reader *reader, bool may_hold_rows, size_t *ret
 		else if (!may_hold_rows && reader->depth == 0)
 			return error_set(reader->err, EBADMSG, "the top level is no object");
 		else if (!may_hold_rows)
-			return error_set(reader->err, EBADMSG, "%.*s is not an object", (int)level->end, path);
+			return error_set(reader->err, EBADMSG, "%.*s is not an object", (int)level->end,
+					 path);
 	}
 	return 0;
 }
@@ -93,9 +95,9 @@ static void json_set_span(struct json_reader *reader, size_t field, size_t at, s
 static int json_wrong_type(struct json_reader *reader, size_t field)
 {
 	static const char *const expected[] = {
-		[JSON_STRING] = "a string",   [JSON_UINT] = "a whole number", [JSON_INT] = "a whole number",
+		[JSON_STRING] = "a string",    [JSON_UINT] = "a whole number", [JSON_INT] = "a whole number",
 		[JSON_BOOL] = "true or false", [JSON_DOUBLE] = "a number",     [JSON_ENUM] = "a known name",
-		[JSON_VALUE] = "a value",     [JSON_BRACES] = "an object",
+		[JSON_VALUE] = "a value",      [JSON_BRACES] = "an object",
 	};
 	return error_set(reader->err, EBADMSG, "%s is not %s", reader->fields[field].path,
 			 expected[reader->fields[field].kind]);
@@ -252,8 +254,8 @@ static int on_string(void *data, const unsigned char *value, size_t length)
 			r = json_store_string(reader, field, (const char *)value, length);
 		} else if (row->kind == JSON_VALUE) {
 			/* Back from the closing quote to the opening one: the one not behind a backslash. An
-			 * even number of backslashes before a quote escapes backslashes, not the quote; but no
-			 * quote stands inside a string unescaped, so the first such one is the opening. */
+			 * even number of backslashes before a quote escapes backslashes, not the quote; but
+			 * no quote stands inside a string unescaped, so the first such one is the opening. */
 			size_t end = json_token_end(reader), at = end - 1;
 			for (;;) {
 				size_t backslashes = 0;
@@ -349,13 +351,15 @@ static int on_map_key(void *data, const unsigned char *key, size_t length)
 	for (uint64_t rest = level->rows; rest != 0;) {
 		size_t row = row_next(&rest);
 		const char *path = reader->fields[row].path;
-		if (strncmp(path + level->prefix, (const char *)key, length) != 0 ||
+		if (path[level->prefix] != (length > 0 ? (char)*key : '\0') ||
+		    strncmp(path + level->prefix, (const char *)key, length) != 0 ||
 		    (path[level->end] != '\0' && path[level->end] != '>'))
 			continue;
 		level->now |= UINT64_C(1) << row;
 		if (level->seen & level->now)
-			return json_fail(reader, error_set(reader->err, EBADMSG, "the key %.*s is given twice",
-							   (int)level->end, path));
+			return json_fail(reader,
+					 error_set(reader->err, EBADMSG, "the key %.*s is given twice",
+						   (int)level->end, path));
 	}
 	level->seen |= level->now;
 	return 1;
@@ -373,9 +377,62 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
+/* yajl's memory: it needs some 500 bytes for a document of ours, and a little more for a string with escapes. What
+ * is asked for is handed out in turn and never taken back; only more than there is comes from malloc(). */
+struct json_memory {
+	size_t used;
+	_Alignas(max_align_t) char block[8192];
+};
+
+/* Before each piece: its size, and what keeps the piece aligned. */
+#define MEMORY_HEAD sizeof(max_align_t)
+
+static bool memory_holds(const struct json_memory *memory, const void *piece)
+{
+	return (const char *)piece >= memory->block && (const char *)piece < memory->block + sizeof memory->block;
+}
+
+static void *memory_alloc(void *context, size_t size)
+{
+	struct json_memory *memory = context;
+	const size_t align = sizeof(max_align_t), room = sizeof memory->block - memory->used;
+
+	if (size > sizeof memory->block || MEMORY_HEAD + size > room)
+		return malloc(size);
+	char *head = memory->block + memory->used;
+	memcpy(head, &size, sizeof size);
+	size_t whole = MEMORY_HEAD + (size + align - 1) / align * align;
+	memory->used += whole < room ? whole : room;
+	return head + MEMORY_HEAD;
+}
+
+static void memory_free(void *context, void *piece)
+{
+	if (!memory_holds(context, piece))
+		free(piece);
+}
+
+static void *memory_realloc(void *context, void *piece, size_t size)
+{
+	size_t old_size;
+
+	if (piece && !memory_holds(context, piece))
+		return realloc(piece, size);
+	void *grown = memory_alloc(context, size);
+	if (grown && piece) {
+		memcpy(&old_size, (char *)piece - MEMORY_HEAD, sizeof old_size);
+		memcpy(grown, piece, old_size < size ? old_size : size);
+	}
+	return grown;
+}
+
 static int json_parse(struct json_reader *reader, size_t length)
 {
-	reader->parser = yajl_alloc(&callbacks, NULL, reader);
+	struct json_memory memory;
+	yajl_alloc_funcs functions = {memory_alloc, memory_realloc, memory_free, &memory};
+
+	memory.used = 0; /* the block is left as it is */
+	reader->parser = yajl_alloc(&callbacks, &functions, reader);
 	if (!reader->parser)
 		return error_errno(reader->err, ENOMEM, "cannot parse");
 
@@ -397,8 +454,8 @@ static int json_parse(struct json_reader *reader, size_t length)
 	return 0;
 }
 
-int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
-	      void *object, struct error *err)
+int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
+	      struct error *err)
 {
 	struct json_reader reader = {
 		.text = text,
@@ -581,8 +638,8 @@ static const char *json_out_path(struct json_out *out, const char *last, const c
 	return key;
 }
 
-int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf,
-	       size_t size, size_t *ret_length, struct error *err)
+int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf, size_t size,
+	       size_t *ret_length, struct error *err)
 {
 	struct json_out out = {buf, size, 0, false};
 	const char *last = "";

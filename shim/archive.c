@@ -75,14 +75,14 @@ void archive_end(struct node *node, const struct container *container, uint64_t 
 	if (!node->history || !container->workload)
 		return;
 	int r = history_run_ended(node->history, container->id, now_usec, container->peak_bytes,
-				  container->oom_kills, &err);
+				  container_oom_kills(container), &err);
 	if (r != -ENOENT)
 		archive_told(node, r, &err);
 }
 
 /* The audit: a container's decision, or (container_id NULL) a recommendation. */
 void archive_decision(struct node *node, const struct workload *workload, const char *container_id,
-			       uint64_t limit_bytes, const char *reason, uint64_t now_usec)
+		      uint64_t limit_bytes, const char *reason, uint64_t now_usec)
 {
 	const struct limits *limits = &workload->limits;
 	char inputs[256];
@@ -91,8 +91,8 @@ void archive_decision(struct node *node, const struct workload *workload, const 
 	if (!node->history || workload->history_id == 0)
 		return;
 	(void)snprintf(inputs, sizeof inputs,
-		       "samples %" PRIu64 ", avg %" PRIu64 ", p95 %" PRIu64 ", max %" PRIu64 ", recommended %" PRIu64
-		       ", oom floor %" PRIu64,
+		       "samples %" PRIu64 ", avg %" PRIu64 ", p95 %" PRIu64 ", max %" PRIu64
+		       ", recommended %" PRIu64 ", oom floor %" PRIu64,
 		       limits->observed.samples, limits->observed.avg_bytes, limits->observed.p95_bytes,
 		       limits->observed.max_bytes, limits->recommendation.limit_bytes,
 		       limits->recommendation.oom_floor_bytes);
@@ -166,7 +166,8 @@ static int load_history(struct node *node, uint64_t now_usec)
 	if (r < 0)
 		voice_fault(&node->journal, LOG_ERR, "the history cannot be loaded: %s", err.text);
 	else if (skipped > 0)
-		voice_fault(&node->journal, LOG_WARNING, "%" PRIu64 " rows of the history cannot be understood", skipped);
+		voice_fault(&node->journal, LOG_WARNING,
+			    "%" PRIu64 " rows of the history cannot be understood", skipped);
 	return r == -ENOMEM ? r : 0;
 }
 

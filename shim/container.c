@@ -13,8 +13,8 @@
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
-/* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the same
- * limit, and with memory.oom.group all processes, one by one. */
+/* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the
+ * same limit, and with memory.oom.group all processes, one by one. */
 #define KILL_TICKS 5
 
 const char *const oom_cause_names[] = {"own", "nested", "ancestor", "node", "other", NULL};
@@ -32,7 +32,7 @@ struct container *container_new(const char *id)
 	struct container *container = calloc(1, sizeof *container);
 	if (!container)
 		return NULL;
-	container->sampled = (struct sampled)SAMPLED_NONE;
+	container->sampled = SAMPLED_NONE;
 	container->scope_fd = -1;
 	container->max_bytes = MEMORY_UNLIMITED;
 	for (size_t i = 0; i < WATCHES_COUNT; i++)
@@ -84,7 +84,8 @@ int container_take_record(struct container *container, const struct record *reco
 {
 	/* Once its cgroup is open, the container stays with that one. */
 	if (container_set_text(&container->pod_name, record->pod_name) < 0 ||
-	    (container->state == CONTAINER_CREATED && container_set_text(&container->cgroup, record->cgroup) < 0))
+	    (container->state == CONTAINER_CREATED &&
+	     container_set_text(&container->cgroup, record->cgroup) < 0))
 		return -ENOMEM;
 	memcpy(container->runtime, record->runtime, sizeof container->runtime);
 	container->is_sandbox = record->is_sandbox;
@@ -93,12 +94,13 @@ int container_take_record(struct container *container, const struct record *reco
 	container->updated_usec = record->updated_usec;
 	container->declared_bytes = record->declared_bytes;
 	container->limit_bytes = record->limit_bytes;
-	container->prestart_bytes = record->prestart.peak_bytes ? record->prestart.peak_bytes
-								 : record->prestart.current_bytes;
+	container->prestart_bytes =
+		record->prestart.peak_bytes ? record->prestart.peak_bytes : record->prestart.current_bytes;
 	return 0;
 }
 
-int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err)
+int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size,
+			  struct error *err)
 {
 	char pid_file[PATH_MAX], text[32];
 	uint64_t pid = record->pid;
@@ -225,8 +227,9 @@ int container_read_events(struct container *container, uint64_t tick, struct err
 	container->scope_events = scope;
 	container->oom_kills = all.oom_kill;
 
-	/* The kernel counts "oom" where a limit was hit, by every thread that runs into it; then kills; then counts
-	 * "oom_kill" where the victims were. The first is told at once, and the kill that follows is then told already. */
+	/* The kernel counts "oom" where a limit was hit, by every thread that runs into it; then kills; then
+	 * counts "oom_kill" where the victims were. The first is told at once, and the kill that follows is
+	 * then told already. */
 	struct kills *mine = &container->own_kills;
 	bool recent = mine->by_events > 0 && tick - container->kill_tick < KILL_TICKS;
 	if (kills && container->kill_ahead) {
@@ -273,4 +276,10 @@ uint64_t container_peak_working_set(const struct container *container)
 	if (container->peak_inactive_bytes > container->peak_bytes)
 		peak = 0;
 	return peak > container->working_set_max_bytes ? peak : container->working_set_max_bytes;
+}
+
+uint64_t container_oom_kills(const struct container *container)
+{
+	uint64_t told = container->own_kills.told + container->other_kills.told;
+	return container->oom_kills > told ? container->oom_kills : told;
 }

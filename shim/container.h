@@ -44,7 +44,7 @@ struct container {
 
 	struct workload *workload; /* borrowed; NULL: a sandbox, or not known */
 	enum container_state state;
-	size_t index;        /* in the node's list */
+	size_t index;                     /* in the node's list */
 	struct container *next_unsettled; /* in the node's list of those whose end was noticed */
 	bool unsettled, removed;          /* on that list; its record is gone */
 	bool known;                       /* it was followed, and logged, before the daemon was started */
@@ -53,19 +53,20 @@ struct container {
 	uint64_t found_tick; /* when the record was first seen */
 
 	struct sampled sampled;
-	int scope_fd; /* owned; the directory above, where it is the container's own too (crun's scope); or -1 */
+	int scope_fd; /* owned: the directory above, where it is the container's own, as crun's scope is; or
+			 -1 */
 	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
 
 	/* As last seen. */
 	struct memory memory;
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
 	uint64_t samples, working_set_max_bytes;
-	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less that is
-	 * the best there is to say about the working set at the peak. */
+	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less
+	 * that is the best there is to say about the working set at the peak. */
 	uint64_t peak_bytes, peak_inactive_bytes;
 
 	struct memory_events own_events, scope_events;
-	uint64_t oom_kills; /* processes, of its whole life */
+	uint64_t oom_kills; /* processes, as the events count them */
 	bool kill_ahead;    /* a kill was told of by "oom", before it was counted */
 	bool oom_open;      /* "oom" was counted after a kill, and may mean another one */
 	uint64_t kill_tick; /* of the last kill by its own limit */
@@ -83,10 +84,11 @@ int container_take_record(struct container *container, const struct record *reco
 
 /* Finds the cgroup by the pid file: for a container whose start was not recorded. Returns 0 with path filled,
  * -ESRCH if the process is gone or is another one by now, or -errno. */
-int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err);
+int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size,
+			  struct error *err);
 
-/* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a container
- * that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
+/* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a
+ * container that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
 int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
 		   struct error *err);
 void container_close(struct container *container, struct sampler *sampler);
@@ -113,3 +115,6 @@ enum oom_cause container_oom_cause(const struct container *container, const stru
 
 /* The working set at the peak, as far as it can be told; 0 where the peak was before the program's start. */
 uint64_t container_peak_working_set(const struct container *container);
+
+/* How many were killed in it, by the source that knows of more. */
+uint64_t container_oom_kills(const struct container *container);

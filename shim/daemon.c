@@ -139,7 +139,8 @@ static void sweep(struct daemon *daemon)
 {
 	node_sweep(&daemon->node, now_usec());
 	if (daemon->node.records_gone) {
-		voice_fault(&daemon->node.journal, LOG_ERR, "%s/containers was removed, nothing more can be followed",
+		voice_fault(&daemon->node.journal, LOG_ERR,
+			    "%s/containers was removed, nothing more can be followed",
 			    daemon->path[PATH_RUN]);
 		(void)sd_event_exit(daemon->event, EXIT_FAILURE);
 	}
@@ -179,7 +180,8 @@ static uint64_t timer_interval(const struct timer *timer)
 {
 	uint64_t interval_usec = sweep_usec;
 	if (timer->chore->interval_offset)
-		memcpy(&interval_usec, (const char *)&timer->daemon->node.settings + timer->chore->interval_offset,
+		memcpy(&interval_usec,
+		       (const char *)&timer->daemon->node.settings + timer->chore->interval_offset,
 		       sizeof interval_usec);
 	return interval_usec;
 }
@@ -201,8 +203,8 @@ static int add_timers(struct daemon *daemon, struct timer timers[static CHORES_C
 		*timer = (struct timer){daemon, &chores[i], NULL};
 		uint64_t interval_usec = timer_interval(timer);
 		int r = sd_event_add_time(daemon->event, &timer->source, CLOCK_MONOTONIC,
-					  clock_usec(CLOCK_MONOTONIC) + interval_usec, interval_usec / 20, on_timer,
-					  timer);
+					  clock_usec(CLOCK_MONOTONIC) + interval_usec, interval_usec / 20,
+					  on_timer, timer);
 		if (r >= 0)
 			r = sd_event_source_set_enabled(timer->source, SD_EVENT_ON);
 		if (r < 0)
@@ -239,8 +241,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	} else {
 		node_reload(&daemon->node, &settings);
 		for (size_t i = 0; i < CHORES_COUNT; i++)
-			(void)sd_event_source_set_time(timers[i].source,
-						       clock_usec(CLOCK_MONOTONIC) + timer_interval(&timers[i]));
+			(void)sd_event_source_set_time(timers[i].source, clock_usec(CLOCK_MONOTONIC) +
+										 timer_interval(&timers[i]));
 	}
 	(void)sd_notify(false, "READY=1");
 	return 0;
@@ -288,7 +290,7 @@ static int take_lock(const char *run, struct error *err)
 	return fd;
 }
 
-/* All that may be had; returns how many may be kept for sampling: the rest is for each container's directory. */
+/* Returns how many descriptors may be kept for sampling: the rest is for each container's directories. */
 static size_t raise_limits(void)
 {
 	struct rlimit limit;
@@ -316,8 +318,8 @@ static struct history *open_history(const char *directory, const struct journal 
 	if (r == HISTORY_SET_ASIDE)
 		voice_fault(journal, LOG_CRIT, "a new history was begun: %s", err.text);
 	else if (r < 0)
-		voice_fault(journal, LOG_CRIT, "there is no history, measurements will not outlive this process: %s",
-			    err.text);
+		voice_fault(journal, LOG_CRIT,
+			    "there is no history, measurements will not outlive this process: %s", err.text);
 	return r < 0 ? NULL : history;
 }
 
@@ -338,7 +340,8 @@ static void check_cgroup(int cgroup_fd, const char *path, const struct journal *
 
 	if (file_read_at(cgroup_fd, "cgroup.controllers", text, sizeof text, NULL, NULL) < 0 ||
 	    !strstr(text, "memory"))
-		voice_fault(journal, LOG_ERR, "%s is no cgroup v2 with a memory controller: nothing can be measured", path);
+		voice_fault(journal, LOG_ERR,
+			    "%s is no cgroup v2 with a memory controller: nothing can be measured", path);
 }
 
 static int loop(struct daemon *daemon, struct error *err)
@@ -396,7 +399,8 @@ static int run(struct daemon *daemon, struct error *err)
 	check_cgroup(cgroup_fd, daemon->path[PATH_CGROUP], &journal);
 	cleanup_close int kernel_log_fd = open_kernel_log(daemon->path[PATH_DEV], &journal);
 	struct history *history = open_history(daemon->path[PATH_STATE], &journal);
-	r = node_init(&daemon->node, &roots, &daemon->settings, journal, history, kernel_log_fd, kept_max, err);
+	r = node_init(&daemon->node, &roots, &daemon->settings, journal, history, kernel_log_fd, kept_max,
+		      err);
 	if (r == 0)
 		r = node_load(&daemon->node, now_usec(), err);
 	if (r == 0)

@@ -17,7 +17,7 @@
 #include "shim/registry.h"
 #include "shim/voice.h"
 
-/* How long after its creation a container's cgroup is looked for though no `start` was recorded (by `run`, say). */
+/* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
 #define LOOK_TICKS       5
 #define LOOK_AGAIN_TICKS 5
 
@@ -31,7 +31,7 @@ static void node_take_recommendation(struct node *node, struct workload *workloa
 
 	archive_workload(node, workload, now_usec);
 	archive_decision(node, workload, NULL, recommendation->limit_bytes,
-			   tuner_term_names[recommendation->limit_term], now_usec);
+			 tuner_term_names[recommendation->limit_term], now_usec);
 	voice_recommendation(&node->journal, workload);
 }
 
@@ -71,8 +71,8 @@ static void node_take_decision(struct node *node, struct container *container, c
 			node_publish(node, container->workload, now_usec);
 		archive_workload(node, container->workload, now_usec);
 		archive_run(node, container);
-		archive_decision(node, container->workload, container->id, record->limit_bytes, record->reason,
-				   now_usec);
+		archive_decision(node, container->workload, container->id, record->limit_bytes,
+				 record->reason, now_usec);
 	}
 	if (record->fault[0])
 		voice_refused(&node->journal, record);
@@ -100,14 +100,18 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 		return;
 	}
 	if (r < 0) {
-		if (!node->told_follow)
-			voice_fault(&node->journal, LOG_ERR, "container %s cannot be followed: %s", container->id,
-				    err.text);
-		node->told_follow = true;
+		/* Tried again and again, and said once: for all of them if it is we who lack descriptors. */
+		bool told = container->told_broken || (r == -EMFILE && node->told_follow);
+		if (!told)
+			voice_fault(&node->journal, LOG_ERR, "container %s cannot be followed: %s",
+				    container->id, err.text);
+		container->told_broken = true;
+		node->told_follow = node->told_follow || r == -EMFILE;
 		return;
 	}
 	if (node->sampler.degraded && !node->told_degraded) {
-		voice_fault(&node->journal, LOG_WARNING, "there are too few file descriptors to keep one open for "
+		voice_fault(&node->journal, LOG_WARNING,
+			    "there are too few file descriptors to keep one open for "
 			    "every container: sampling costs more (see LimitNOFILE=)");
 		node->told_degraded = true;
 	}
@@ -134,8 +138,8 @@ static void node_take_broken(struct node *node, struct container *container, con
 	container->told_broken = true;
 }
 
-/* Whether what there is to say of this record was said by the daemon that ran before: at a creation the workload is
- * published before anything is said, so its file is younger than the record then. */
+/* Whether what there is to say of this record was said by the daemon that ran before: at a creation the
+ * workload is published before anything is said, so its file is younger than the record then. */
 static bool node_is_known(const struct node *node, const struct container *container,
 			  const struct record *record)
 {
@@ -262,7 +266,8 @@ void node_sample_container(struct node *node, struct container *container, bool 
 	int r = container_sample(container, &node->sampler, &err);
 	if (r == 0 && container->workload)
 		node_took(node, container->workload,
-			  window_add(&container->workload->window, now_usec, memory_working_set(&container->memory)),
+			  window_add(&container->workload->window, now_usec,
+				     memory_working_set(&container->memory)),
 			  now_usec);
 	if (r == 0 && thorough) {
 		r = container_read_bounds(container, &err);
@@ -271,7 +276,8 @@ void node_sample_container(struct node *node, struct container *container, bool 
 	if (r == MEMORY_GONE)
 		node_mark(node, container, false);
 	if (r < 0 && !container->told_broken) {
-		voice_fault(&node->journal, LOG_WARNING, "container %s cannot be read: %s", container->id, err.text);
+		voice_fault(&node->journal, LOG_WARNING, "container %s cannot be read: %s", container->id,
+			    err.text);
 		container->told_broken = true;
 	}
 }
@@ -297,7 +303,7 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 		voice_oom(&node->journal, container, cause, kill);
 		return;
 	}
-	/* On disk before anything else, for the container's replacement may be created within milliseconds. */
+	/* On disk before anything else: the container's replacement may be created within milliseconds. */
 	uint64_t revision = workload->limits.recommendation.revision;
 	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, now_usec);
 	node_publish(node, workload, now_usec);
@@ -344,8 +350,9 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		node_check_events(node, container, now_usec);
 		uint64_t peak_bytes = container_peak_working_set(container);
 		if (workload && peak_bytes > 0)
-			node_took(node, workload, window_add_peak(&workload->window, now_usec, peak_bytes,
-								  container->samples > 0),
+			node_took(node, workload,
+				  window_add_peak(&workload->window, now_usec, peak_bytes,
+						  container->samples > 0),
 				  now_usec);
 	}
 	/* One that had ended before we began is none of ours. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The daemon's state and all that it does. daemon.c waits and calls; nothing here waits, and nothing asks for the
- * time: now_usec is CLOCK_REALTIME, and how often the functions are called is the caller's business. Time that
- * jumps does no harm.
+/* The daemon's state and all that it does. daemon.c waits and calls; nothing here waits, and nothing asks for
+ * the time: now_usec is CLOCK_REALTIME, and how often the functions are called is the caller's business. Time
+ * that jumps does no harm.
  *
  *     records ─► containers ─► samples ─► windows ─► recommendations ─► published limits
  *
- * registry.c keeps the tables, archive.c what outlives us; watch.c brings in what the kernel tells; node.c decides
- * what follows from it. */
+ * registry.c keeps the tables, archive.c what outlives us; watch.c brings in what the kernel tells; node.c
+ * decides what follows from it. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,16 +48,17 @@ struct node {
 	size_t n_containers, containers_size, n_workloads, workloads_size;
 	void *containers_by_id, *workloads_by_identity, *watches_by_number;
 
-	uint64_t tick;       /* counts node_sample() */
-	uint64_t generation; /* counts scans of the records */
-	size_t unpublished;  /* workloads whose limits could not be written */
+	uint64_t tick;               /* counts node_sample() */
+	uint64_t generation;         /* counts scans of the records */
+	size_t unpublished;          /* workloads whose limits could not be written */
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
 	uint64_t pruned_usec;
-	/* While the records are read that were there before us; what was published up to loaded_usec, was said. */
+	/* While the records are read that were there before us; what was published up to loaded_usec, was
+	 * said. */
 	bool loading;
 	uint64_t loaded_usec;
 	struct workload *loading_workload;
-	bool records_gone;           /* the directory of records was removed: nothing more can be followed */
+	bool records_gone; /* the directory of records was removed: nothing more can be followed */
 	bool told_degraded, told_watches, told_follow, told_history;
 };
 
@@ -109,8 +110,8 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
 		    const struct oom_kill *kill, uint64_t now_usec);
 
-/* Its processes are gone; removed: its record, too. What follows from it is done by node_settle(), so that nobody's
- * container goes away under their hands. */
+/* Its processes are gone; removed: its record, too. What follows from it is done by node_settle(), so that
+ * nobody's container goes away under their hands. */
 void node_mark(struct node *node, struct container *container, bool removed);
 void node_end(struct node *node, struct container *container, uint64_t now_usec);
 void node_settle(struct node *node, uint64_t now_usec);

@@ -15,17 +15,9 @@ struct taking {
 	void (*fault)(const char *text);
 };
 
-static int compare_identities(const struct identity *a, const struct identity *b)
-{
-	int order = strcmp(a->namespace, b->namespace);
-	if (order == 0)
-		order = strcmp(a->owner, b->owner);
-	return order != 0 ? order : strcmp(a->container, b->container);
-}
-
 static int compare_workloads(const void *a, const void *b)
 {
-	return compare_identities(&((const struct survey_workload *)a)->identity,
+	return identity_compare(&((const struct survey_workload *)a)->identity,
 				  &((const struct survey_workload *)b)->identity);
 }
 
@@ -96,7 +88,7 @@ static int add_container(struct survey *survey, size_t n_published, const struct
 	if (n_published > 0)
 		workload = bsearch(&key, survey->workloads, n_published, sizeof key, compare_workloads);
 	for (size_t i = n_published; !workload && i < survey->n_workloads; i++)
-		if (compare_identities(&survey->workloads[i].identity, &record->identity) == 0)
+		if (identity_compare(&survey->workloads[i].identity, &record->identity) == 0)
 			workload = &survey->workloads[i];
 	if (!workload)
 		workload = add_workload(survey, &record->identity);

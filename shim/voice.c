@@ -26,7 +26,8 @@ static void add_identity(struct journal_entry *entry, const struct identity *ide
 }
 
 /* What a person calls the container: its workload, else its id. */
-static const char *name_of(const struct identity *identity, const char *id, char buf[static IDENTITY_TEXT_MAX])
+static const char *name_of(const struct identity *identity, const char *id,
+			   char buf[static IDENTITY_TEXT_MAX])
 {
 	return identity && identity->owner[0] ? identity_text(identity, buf) : id;
 }
@@ -79,7 +80,8 @@ void voice_prestart(const struct journal *journal, const struct record *record)
 
 	journal_begin(&entry, EVENT_PRESTART);
 	journal_message(&entry, "%s was charged %s before it started, %s at most",
-			name_of(&record->identity, record->id, name), amount(record->prestart.current_bytes, current),
+			name_of(&record->identity, record->id, name),
+			amount(record->prestart.current_bytes, current),
 			amount(record->prestart.peak_bytes, peak));
 	add_record(&entry, record);
 	journal_bytes(&entry, "TIDEMARK_PRESTART_BYTES", record->prestart.current_bytes);
@@ -96,8 +98,8 @@ void voice_refused(const struct journal *journal, const struct record *record)
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_REFUSED);
-	journal_message(&entry, "%s was started as declared: %s", name_of(&record->identity, record->id, name),
-			record->fault);
+	journal_message(&entry, "%s was started as declared: %s",
+			name_of(&record->identity, record->id, name), record->fault);
 	add_record(&entry, record);
 	journal_text(&entry, "TIDEMARK_FAULT", record->fault);
 	journal_bytes(&entry, "TIDEMARK_DECLARED_BYTES", record->declared_bytes);
@@ -119,11 +121,13 @@ void voice_recommendation(const struct journal *journal, const struct workload *
 {
 	const struct limits *limits = &workload->limits;
 	const struct recommendation *recommendation = &limits->recommendation;
-	char name[IDENTITY_TEXT_MAX], request[QUANTITY_MAX], limit[QUANTITY_MAX], p95[QUANTITY_MAX], max[QUANTITY_MAX];
+	char name[IDENTITY_TEXT_MAX], request[QUANTITY_MAX], limit[QUANTITY_MAX], p95[QUANTITY_MAX],
+		max[QUANTITY_MAX];
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_RECOMMENDATION);
-	journal_message(&entry, "%s should have request %s and limit %s: p95 %s, max %s, %" PRIu64 " samples%s",
+	journal_message(&entry,
+			"%s should have request %s and limit %s: p95 %s, max %s, %" PRIu64 " samples%s",
 			identity_text(&limits->identity, name),
 			quantity_format_bytes(recommendation->request_bytes, request),
 			quantity_format_bytes(recommendation->limit_bytes, limit),
@@ -162,7 +166,8 @@ void voice_oom(const struct journal *journal, const struct container *container,
 
 	journal_begin(&entry, EVENT_OOM);
 	journal_message(&entry, "%s: %s was OOM-killed %s%s%s%s%s", name_of(identity, container->id, name),
-			kill ? kill->task : "a process", sentences[cause], cause == OOM_CAUSE_OWN ? " of " : "",
+			kill ? kill->task : "a process", sentences[cause],
+			cause == OOM_CAUSE_OWN ? " of " : "",
 			cause == OOM_CAUSE_OWN ? amount(container->max_bytes, limit) : "",
 			learned ? ", the limit recommended is now " : "",
 			learned ? quantity_format_bytes(recommendation->limit_bytes, raised) : "");
@@ -186,14 +191,14 @@ void voice_exit(const struct journal *journal, const struct container *container
 	char name[IDENTITY_TEXT_MAX], peak[QUANTITY_MAX], working_set[QUANTITY_MAX], life[QUANTITY_MAX];
 	uint64_t since_usec = container->started_usec ? container->started_usec : container->created_usec;
 	uint64_t life_usec = now_usec > since_usec ? now_usec - since_usec : 0;
-	uint64_t kills = container->oom_kills > container->own_kills.told ? container->oom_kills
-									   : container->own_kills.told;
+	uint64_t kills = container_oom_kills(container);
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_EXIT);
 	journal_message(&entry, "%s ended after %s: peak %s, working set %s at most, %" PRIu64 " OOM kill%s",
 			name_of(identity_of_container(container), container->id, name),
-			quantity_format_duration(life_usec, life), quantity_format_bytes(container->peak_bytes, peak),
+			quantity_format_duration(life_usec, life),
+			quantity_format_bytes(container->peak_bytes, peak),
 			quantity_format_bytes(container->working_set_max_bytes, working_set), kills,
 			kills == 1 ? "" : "s");
 	add_container(&entry, container);
@@ -213,8 +218,8 @@ void voice_node(const struct journal *journal, const struct node_sums *sums)
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_NODE);
-	journal_message(&entry, "%" PRIu64 " container%s: declared %s, working set %s, slack %s", sums->containers,
-			sums->containers == 1 ? "" : "s",
+	journal_message(&entry, "%" PRIu64 " container%s: declared %s, working set %s, slack %s",
+			sums->containers, sums->containers == 1 ? "" : "s",
 			quantity_format_bytes(sums->declared_bytes, declared),
 			quantity_format_bytes(sums->working_set_bytes, working_set),
 			quantity_format_bytes(sums->slack_bytes, slack));

@@ -10,8 +10,7 @@
 void voice_decision(const struct journal *journal, const struct record *record);
 void voice_prestart(const struct journal *journal, const struct record *record);
 
-/* record_id: the container whose record is of no use; or, with a record that can be read, why the container was
- * started as declared. */
+/* A container that was started as declared, by its record's fault; and one whose record is of no use. */
 void voice_refused(const struct journal *journal, const struct record *record);
 void voice_broken_record(const struct journal *journal, const char *id, const struct error *err);
 

@@ -66,12 +66,15 @@ void watch_add(struct node *node, struct container *container)
 
 	int r = watch_file(node, container, WATCH_EVENTS, dir_fd, MEMORY_FILE_EVENTS_LOCAL);
 	if (r == 0 && container->scope_fd >= 0)
-		r = watch_file(node, container, WATCH_SCOPE_EVENTS, container->scope_fd, MEMORY_FILE_EVENTS_LOCAL);
+		r = watch_file(node, container, WATCH_SCOPE_EVENTS, container->scope_fd,
+			       MEMORY_FILE_EVENTS_LOCAL);
 	if (r == 0)
 		r = watch_file(node, container, WATCH_POPULATED, dir_fd, "cgroup.events");
 	if (r < 0 && !node->told_watches) {
-		voice_fault(&node->journal, LOG_WARNING, "not every container can be watched, so that kills may be "
-			    "seen seconds late: %s (see fs.inotify.max_user_watches)", strerror(-r));
+		voice_fault(&node->journal, LOG_WARNING,
+			    "not every container can be watched, so that kills may be "
+			    "seen seconds late: %s (see fs.inotify.max_user_watches)",
+			    strerror(-r));
 		node->told_watches = true;
 	}
 }
@@ -92,8 +95,9 @@ void watch_remove(struct node *node, struct container *container)
 }
 
 /* Reads what inotify has and hands it on, event by event. */
-static void watch_read(int inotify_fd, void (*handle)(struct node *node, const struct inotify_event *event,
-						      uint64_t now_usec),
+static void watch_read(int inotify_fd,
+		       void (*handle)(struct node *node, const struct inotify_event *event,
+				      uint64_t now_usec),
 		       struct node *node, uint64_t now_usec)
 {
 	_Alignas(struct inotify_event) char buf[16384];
@@ -202,7 +206,7 @@ void node_on_kernel_log(struct node *node, uint64_t now_usec)
 	node_settle(node, now_usec);
 }
 
-/* Whether it is this container's turn to have what changes seldom looked at. Turns are spread over the ticks. */
+/* Whether it is this container's turn for what changes seldom. Turns are spread over the ticks. */
 static bool is_turn(const struct node *node, const struct container *container)
 {
 	return (node->tick + container->index) % SLOW_TICKS == 0;

@@ -29,19 +29,18 @@ void workload_free(struct workload *workload)
 
 int workload_compare(const void *a, const void *b)
 {
-	const struct identity *left = &((const struct workload *)a)->limits.identity;
-	const struct identity *right = &((const struct workload *)b)->limits.identity;
-
-	int order = strcmp(left->namespace, right->namespace);
-	if (order == 0)
-		order = strcmp(left->owner, right->owner);
-	return order ? order : strcmp(left->container, right->container);
+	return identity_compare(&((const struct workload *)a)->limits.identity,
+				&((const struct workload *)b)->limits.identity);
 }
 
 static void workload_observe(struct workload *workload, uint64_t window_usec, uint64_t now_usec)
 {
 	uint64_t from_usec = now_usec > window_usec ? now_usec - window_usec : 0;
-	window_observe(&workload->window, from_usec, UINT64_MAX, &workload->limits.observed);
+	struct observed *observed = &workload->limits.observed;
+
+	window_observe(&workload->window, from_usec, UINT64_MAX, observed);
+	observed->fresh_samples = window_samples(
+		&workload->window, workload->limits.recommendation.warmup_since_usec, UINT64_MAX);
 }
 
 /* Nothing is enforced of a workload that is not warm. */
@@ -84,8 +83,8 @@ void workload_take_prestart(struct workload *workload, const char *runtime, uint
 	*highest = faded;
 }
 
-void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings, uint64_t limit_bytes,
-			uint64_t now_usec)
+void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,
+			uint64_t limit_bytes, uint64_t now_usec)
 {
 	struct limits *limits = &workload->limits;
 

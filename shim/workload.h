@@ -14,11 +14,11 @@ struct workload {
 	struct limits limits; /* as published, or as it will be: see dirty */
 	struct window window;
 	int64_t history_id;   /* 0: not kept yet */
-	uint64_t loaded_usec; /* when what was loaded at the daemon's start had been published; 0: it is new */
-	uint64_t fresh; /* samples and peaks since the tuner looked last */
-	bool dirty;     /* what is published is not what stands in limits */
-	bool measured;  /* nor are its measurements, which may wait a minute */
-	bool unpublished; /* the last attempt to publish failed, which was said */
+	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
+	uint64_t fresh;       /* samples and peaks since the tuner looked last */
+	bool dirty;           /* what is published is not what stands in limits */
+	bool measured;        /* nor are its measurements, which may wait a minute */
+	bool unpublished;     /* the last attempt to publish failed, which was said */
 };
 
 /* The workload as it was published last, or a new one. */
@@ -28,18 +28,18 @@ void workload_free(struct workload *workload);
 /* By namespace, owner and container name: for tsearch(3). */
 int workload_compare(const void *a, const void *b);
 
-/* A container of it was created, or resized: what it declares and was given, and which image it runs. A new image
- * begins warm-up anew. */
+/* A container of it was created, or resized: what it declares and was given, and which image it runs. A new
+ * image begins warm-up anew. */
 void workload_take_record(struct workload *workload, const struct record *record, uint64_t window_usec,
 			  uint64_t now_usec);
 
-/* What one of its containers was charged with before start. The highest counts; it fades by an eighth a container,
- * so that a single bad one (whose image was not cached, say) is not kept for ever. */
+/* What one of its containers was charged with before start. The highest counts; it fades by an eighth a
+ * container, so that a single bad one (whose image was not cached, say) is not kept for ever. */
 void workload_take_prestart(struct workload *workload, const char *runtime, uint64_t peak_bytes);
 
 /* A container was killed at this memory.max: what is learned goes before anything else. */
-void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings, uint64_t limit_bytes,
-			uint64_t now_usec);
+void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,
+			uint64_t limit_bytes, uint64_t now_usec);
 
 /* Looks at what was observed in the last window_usec. */
 enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_settings *settings,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemark: stands in for an OCI runtime. It edits the bundle where there is something to edit, leaves a record,
- * and becomes the real runtime by execve(). Whatever goes wrong on our side, the runtime is run all the same, as
- * it would have been without us: every function here that fails says so in one log line, and that is all. */
+/* tidemark: stands in for an OCI runtime. It edits the bundle where there is something to edit, leaves a
+ * record, and becomes the real runtime by execve(). Whatever goes wrong on our side, the runtime is run all
+ * the same, as it would have been without us: every function here that fails says so in one log line, and
+ * that is all. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,8 +85,8 @@ static void copy_path(char *to, size_t size, const char *from)
 		to[0] = '\0';
 }
 
-/* What conmon calls the container ("conmon … -n <name> …"), our parent at create under podman and CRI-O: podman
- * writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
+/* What conmon calls the container ("conmon … -n <name> …"), our parent at create under podman and CRI-O:
+ * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
 static const char *container_name_of_parent(char *buf, size_t size)
 {
 	char path[64], cmdline[8192];
@@ -108,20 +109,18 @@ static void find_identity(const struct config *config, int bundle_fd, const char
 {
 	char name[CONFIG_NAME_SIZE];
 	cleanup_free char *text = NULL;
-	cleanup_free struct config *sandbox = NULL;
 	size_t length;
+	struct pod_labels labels;
+	bool has_labels = false;
 
 	/* The labels are a help, not a need: where they are not found the pod's name has to do. */
 	if (config->sandbox_id[0] &&
 	    bundle_load_sandbox_config(bundle_fd, config->sandbox_id, &text, &length, NULL) == 0) {
-		sandbox = malloc(sizeof *sandbox);
-		if (sandbox && config_read(text, length, sandbox, NULL) < 0) {
-			free(sandbox);
-			sandbox = NULL;
-		}
+		pod_labels_find(text, length, &labels);
+		has_labels = true;
 	}
 	const char *fallback = config->pod_name[0] ? NULL : container_name_of_parent(name, sizeof name);
-	if (!identity_of(config, sandbox, id, fallback, ret))
+	if (!identity_of(config, has_labels ? &labels : NULL, id, fallback, ret))
 		*ret = (struct identity){0};
 }
 
@@ -177,8 +176,8 @@ static void fall_back(struct record *record, uint64_t limit_bytes, const struct 
 	copy_text(record->fault, sizeof record->fault, err->text);
 }
 
-/* Whether a container of this id runs: the runtime will then refuse to create another, or to delete it without
- * force. */
+/* Whether a container of this id runs: the runtime will then refuse to create another, or to delete it
+ * without force. */
 static bool is_alive(int containers_fd, const char *id)
 {
 	struct record record;
@@ -236,6 +235,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	record->mode = mode_of(wrapper->settings.mode, config->mode);
 	if (record->mode == MODE_OFF)
 		return 0;
+	if (strlen(wrapper->command.id) >= sizeof record->id)
+		return error_set(err, ENAMETOOLONG, "its id has more than %zu bytes", sizeof record->id - 1);
 	if (path[0] != '/')
 		path = absolute = realpath(path, NULL);
 	if (path)
@@ -324,7 +325,8 @@ static int measure_prestart(struct record *record, struct error *err)
 	if (r < 0)
 		return r;
 	if (!cgroup_path_names(record->cgroup, record->id)) {
-		r = error_set(err, ESRCH, "process %d of %.80s is in the cgroup %.80s, which is not the container's",
+		r = error_set(err, ESRCH,
+			      "process %d of %.80s is in the cgroup %.80s, which is not the container's",
 			      (int)record->pid, record->pid_file, record->cgroup);
 		record->cgroup[0] = '\0';
 		return r;
@@ -364,24 +366,15 @@ static void on_start(struct wrapper *wrapper)
 			  err.text);
 }
 
-/* A file in memory that is to take the place of stdin: never in that place already, though it be free, since
- * dup2() would then leave it to be closed on exec. */
-static int open_memory_file(struct error *err)
-{
-	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
-	int above = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	return above < 0 ? error_errno(err, errno, "cannot make a file in memory") : above;
-}
-
 /* Copies the whole of stdin, which can be read but once, into memory that takes its place. */
 static int keep_stdin(struct error *err)
 {
 	char buf[16384];
 	ssize_t n;
 
-	cleanup_close int fd = open_memory_file(err);
+	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
 	if (fd < 0)
-		return fd;
+		return error_errno(err, errno, "cannot make a file in memory");
 	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -406,9 +399,9 @@ static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t l
 	/* The value ends the argument: "--resources=FILE" or "FILE". */
 	int prefix = (int)(command->resources - argument);
 
-	cleanup_close int fd = open_memory_file(err);
+	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
 	if (fd < 0)
-		return fd;
+		return error_errno(err, errno, "cannot make a file in memory");
 	if (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
 		return error_errno(err, errno, "cannot write a file in memory");
 	char *replaced;
@@ -422,13 +415,14 @@ static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t l
 	return 0;
 }
 
-static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t *ret_length, struct error *err)
+static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t *ret_length,
+			  struct error *err)
 {
 	struct stat st;
 
 	if (strcmp(wrapper->command.resources, "-") != 0)
-		return file_load_at(AT_FDCWD, wrapper->command.resources, RESOURCES_SIZE_MAX, ret_text, ret_length,
-				    err);
+		return file_load_at(AT_FDCWD, wrapper->command.resources, RESOURCES_SIZE_MAX, ret_text,
+				    ret_length, err);
 	int r = keep_stdin(err);
 	if (r < 0)
 		return r;
@@ -550,8 +544,8 @@ static void on_delete(struct wrapper *wrapper)
 }
 
 static void (*const handlers[])(struct wrapper *wrapper) = {
-	[VERB_OTHER] = NULL,         [VERB_CREATE] = on_create, [VERB_RUN] = on_create,
-	[VERB_RESTORE] = on_create,  [VERB_START] = on_start,   [VERB_UPDATE] = on_update,
+	[VERB_OTHER] = NULL,        [VERB_CREATE] = on_create, [VERB_RUN] = on_create,
+	[VERB_RESTORE] = on_create, [VERB_START] = on_start,   [VERB_UPDATE] = on_update,
 	[VERB_DELETE] = on_delete,
 };
 
@@ -562,6 +556,17 @@ static const char *runtime_path_setting(const struct settings *settings, const c
 	if (strcmp(runtime, "runc") == 0)
 		return settings->runtime.runc;
 	return "";
+}
+
+/* A standard file that is closed stays so for the runtime, but no file of ours may take its place before. */
+static void occupy_closed_standard_files(void)
+{
+	int fd;
+
+	while ((fd = open("/", O_PATH | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+		continue;
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 /* With settings that cannot be read, nothing is enforced; but which runtime is run must not hang on that. */
@@ -590,8 +595,9 @@ int main(int argc, char *argv[])
 		.root = root ? root : "",
 	};
 
-	void (*handler)(struct wrapper *wrapper) = handlers[wrapper.command.verb];
+	void (*handler)(struct wrapper *) = handlers[wrapper.command.verb];
 
+	occupy_closed_standard_files();
 	load_settings(&wrapper, handler == on_create || handler == on_update);
 	if (!wrapper.runtime)
 		wrapper.runtime = wrapper.settings.runtime.name;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A directory of its own for each test, in $TMPDIR, removed afterwards. *state points to its descriptor. Include
- * after <cmocka.h>. */
+/* A directory of its own for each test, in $TMPDIR, removed afterwards. *state points to its descriptor.
+ * Include after <cmocka.h>. */
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A stand-in for an OCI runtime, for test_wrapper: it tells in the file PROBE_REPORT what it was given to see, prints
- * PROBE_STDOUT and PROBE_STDERR, and exits with PROBE_EXIT. */
+/* A stand-in for an OCI runtime, for test_wrapper: it tells in the file PROBE_REPORT what it was given to
+ * see, prints PROBE_STDOUT and PROBE_STDERR, and exits with PROBE_EXIT. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -31,7 +31,8 @@ static void report_content(FILE *report, const char *name, int fd)
 			memcpy(shown + length, buf, (size_t)n);
 		length += (uint64_t)n;
 	}
-	fprintf(report, "%s: %" PRIu64 " bytes, %016" PRIx64 "%s\n", name, length, hash, n < 0 ? ", cut off" : "");
+	fprintf(report, "%s: %" PRIu64 " bytes, %016" PRIx64 "%s\n", name, length, hash,
+		n < 0 ? ", cut off" : "");
 	if (length < sizeof shown)
 		fprintf(report, "<<%.*s>>\n", (int)length, shown);
 }
@@ -75,8 +76,9 @@ static void report_process(FILE *report)
 	FILE *status = fopen("/proc/self/status", "re");
 
 	while (status && fgets(line, sizeof line, status))
-		if (strncmp(line, "Sig", 3) == 0 || strncmp(line, "PPid", 4) == 0 || strncmp(line, "Cap", 3) == 0 ||
-		    strncmp(line, "Umask", 5) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
+		if (strncmp(line, "Sig", 3) == 0 || strncmp(line, "PPid", 4) == 0 ||
+		    strncmp(line, "Cap", 3) == 0 || strncmp(line, "Umask", 5) == 0 ||
+		    strncmp(line, "NoNewPrivs", 10) == 0)
 			if (strncmp(line, "SigQ", 4) != 0)
 				fputs(line, report);
 	if (status)

@@ -22,7 +22,8 @@ static void cgroup_of_a_process_is_the_line_of_v2(void **state)
 	char path[CGROUP_PATH_SIZE];
 	struct error err;
 
-	fixture_write(root, "12/cgroup", "4:memory:/old\n1:name=systemd:/x\n0::/machine.slice/libpod-1.scope\n");
+	fixture_write(root, "12/cgroup",
+		      "4:memory:/old\n1:name=systemd:/x\n0::/machine.slice/libpod-1.scope\n");
 	assert_int_equal(cgroup_of_pid(root, 12, path, sizeof path, &err), 0);
 	assert_string_equal(path, "/machine.slice/libpod-1.scope");
 }

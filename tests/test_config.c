@@ -57,7 +57,8 @@ static void a_container_of_crio_is_understood(void **state)
 	assert_string_equal(config.pod_name, "web-6d4b75cb6d-hwpqx");
 	assert_string_equal(config.container_type, "container");
 	assert_int_equal(strlen(config.sandbox_id), 64);
-	assert_true(config.pod_namespace[0] && config.container_name[0] && config.pod_uid[0] && config.image_ref[0]);
+	assert_true(config.pod_namespace[0] && config.container_name[0] && config.pod_uid[0] &&
+		    config.image_ref[0]);
 	assert_int_equal(config.oom_score_adj, 999);
 	assert_int_equal(config.resources.limit_bytes, 64 << 20);
 	assert_span(text, config.resources.limit, "67108864");
@@ -71,8 +72,9 @@ static void every_fixture_is_understood(void **state)
 		const char *name;
 		bool is_sandbox;
 	} cases[] = {
-		{"container-web.json", false}, {"container-short-cni.json", false}, {"container-runc.json", false},
-		{"sandbox-spoofed.json", true}, {"sandbox-vm.json", true},
+		{"container-web.json", false},  {"container-short-cni.json", false},
+		{"container-runc.json", false}, {"sandbox-spoofed.json", true},
+		{"sandbox-vm.json", true},
 	};
 	(void)state;
 
@@ -107,8 +109,17 @@ static void every_cut_of_a_document_is_refused(void **state)
 static void no_limit_has_many_words(void **state)
 {
 	static const char *const texts[] = {
-		"{}", "{\"linux\":{}}", "{\"linux\":null}", "{\"linux\":{\"resources\":null}}", "{\"linux\":{\"resources\":{}}}",
-		WITH_MEMORY("null"), WITH_MEMORY("{}"), WITH_LIMIT("null"), WITH_LIMIT("0"), WITH_LIMIT("-1"), WITH_MAX("\"max\""),
+		"{}",
+		"{\"linux\":{}}",
+		"{\"linux\":null}",
+		"{\"linux\":{\"resources\":null}}",
+		"{\"linux\":{\"resources\":{}}}",
+		WITH_MEMORY("null"),
+		WITH_MEMORY("{}"),
+		WITH_LIMIT("null"),
+		WITH_LIMIT("0"),
+		WITH_LIMIT("-1"),
+		WITH_MAX("\"max\""),
 		"{\"linux\":{\"resources\":{\"unified\":null}}}",
 	};
 	(void)state;
@@ -129,11 +140,18 @@ static void a_limit_is_read_to_the_last_byte(void **state)
 static void unified_wins(void **state)
 {
 	(void)state;
-	assert_limit("{\"linux\":{\"resources\":{\"memory\":{\"limit\":5},\"unified\":{\"memory.max\":\"7\"}}}}", 7);
-	assert_limit("{\"linux\":{\"resources\":{\"unified\":{\"memory.max\":\"7\"},\"memory\":{\"limit\":5}}}}", 7);
-	assert_limit("{\"linux\":{\"resources\":{\"memory\":{\"limit\":5},\"unified\":{\"memory.max\":\"max\"}}}}",
-		     RESOURCES_UNLIMITED);
-	assert_limit("{\"linux\":{\"resources\":{\"memory\":{\"limit\":5},\"unified\":{\"memory.low\":\"7\"}}}}", 5);
+	assert_limit(
+		"{\"linux\":{\"resources\":{\"memory\":{\"limit\":5},\"unified\":{\"memory.max\":\"7\"}}}}",
+		7);
+	assert_limit(
+		"{\"linux\":{\"resources\":{\"unified\":{\"memory.max\":\"7\"},\"memory\":{\"limit\":5}}}}",
+		7);
+	assert_limit(
+		"{\"linux\":{\"resources\":{\"memory\":{\"limit\":5},\"unified\":{\"memory.max\":\"max\"}}}}",
+		RESOURCES_UNLIMITED);
+	assert_limit(
+		"{\"linux\":{\"resources\":{\"memory\":{\"limit\":5},\"unified\":{\"memory.low\":\"7\"}}}}",
+		5);
 }
 
 static void a_limit_that_is_no_size_is_refused(void **state)
@@ -141,8 +159,10 @@ static void a_limit_that_is_no_size_is_refused(void **state)
 	(void)state;
 	assert_refused(WITH_LIMIT("-2"), "memory limit is no size in bytes: -2");
 	assert_refused(WITH_LIMIT("-9223372036854775808"), "memory limit is no size in bytes");
-	assert_refused(WITH_LIMIT("9223372036854775808"), "memory limit is no size in bytes: 9223372036854775808");
-	assert_refused(WITH_LIMIT("99999999999999999999999999999999999999999999999999"), "memory limit is no size in bytes");
+	assert_refused(WITH_LIMIT("9223372036854775808"),
+		       "memory limit is no size in bytes: 9223372036854775808");
+	assert_refused(WITH_LIMIT("99999999999999999999999999999999999999999999999999"),
+		       "memory limit is no size in bytes");
 	assert_refused(WITH_LIMIT("67108864.0"), "memory limit is no size in bytes: 67108864.0");
 	assert_refused(WITH_LIMIT("6.7e7"), "memory limit is no size in bytes: 6.7e7");
 	assert_refused(WITH_LIMIT("1E9"), "memory limit is no size in bytes: 1E9");
@@ -164,7 +184,8 @@ static void a_wrong_type_is_refused(void **state)
 	assert_refused("{\"linux\":{\"resources\":\"x\"}}", "linux>resources is not an object");
 	assert_refused(WITH_MEMORY("5"), "linux>resources>memory is not an object");
 	assert_refused("{\"annotations\":[]}", "annotations is not an object");
-	assert_refused("{\"annotations\":{\"io.kubernetes.pod.name\":5}}", "annotations>io.kubernetes.pod.name is not a string");
+	assert_refused("{\"annotations\":{\"io.kubernetes.pod.name\":5}}",
+		       "annotations>io.kubernetes.pod.name is not a string");
 	assert_refused("{\"process\":{\"oomScoreAdj\":\"5\"}}", "process>oomScoreAdj is not a whole number");
 	assert_refused("{\"process\":7}", "process is not an object");
 	assert_refused("[]", "the top level is no object");
@@ -175,13 +196,17 @@ static void a_duplicate_key_is_refused(void **state)
 {
 	(void)state;
 	/* Readers differ in which of the two they take. */
-	assert_refused(WITH_MEMORY("{\"limit\":5,\"limit\":6}"), "the key linux>resources>memory>limit is given twice");
+	assert_refused(WITH_MEMORY("{\"limit\":5,\"limit\":6}"),
+		       "the key linux>resources>memory>limit is given twice");
 	assert_refused(WITH_MEMORY("{\"limit\":null,\"limit\":6}"), "given twice");
 	assert_refused(WITH_MEMORY("{\"limit\":5,\"l\\u0069mit\":6}"), "given twice");
 	assert_refused(WITH_MEMORY("{},\"memory\":{}"), "the key linux>resources>memory is given twice");
 	assert_refused("{\"linux\":{},\"linux\":{}}", "the key linux is given twice");
-	assert_refused("{\"annotations\":{},\"annotations\":{\"io.kubernetes.pod.name\":\"x\"}}", "the key annotations is given twice");
-	assert_refused("{\"annotations\":{\"io.kubernetes.pod.name\":\"x\",\"io.kubernetes.pod.name\":\"y\"}}", "given twice");
+	assert_refused("{\"annotations\":{},\"annotations\":{\"io.kubernetes.pod.name\":\"x\"}}",
+		       "the key annotations is given twice");
+	assert_refused(
+		"{\"annotations\":{\"io.kubernetes.pod.name\":\"x\",\"io.kubernetes.pod.name\":\"y\"}}",
+		"given twice");
 }
 
 static void a_document_that_is_not_utf8_is_refused(void **state)
@@ -214,21 +239,38 @@ static void names_longer_than_kubernetes_has_are_refused(void **state)
 	assert_refused(text, "annotations>io.kubernetes.pod.name is longer than 255 bytes");
 }
 
-static void labels_of_a_sandbox_are_read(void **state)
+static void labels_of_a_sandbox_are_found(void **state)
 {
-	static const char text[] = "{\"annotations\":{\"pod-template-hash\":\"6d4b75cb6d\",\"controller-revision-hash\":\"pg-77c6d\","
-				   "\"statefulset.kubernetes.io/pod-name\":\"pg-0\",\"batch.kubernetes.io/job-name\":\"job\","
-				   "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\"}}";
-	struct config config;
-	struct error err;
+	static const char text[] =
+		"{\"annotations\":{\"x\":\"{\\\"pod-template-hash\\\":\\\"forged\\\"}\",\"y\\\\\":\"pod-template-hash\","
+		"\"pod-template-hash\" : \"6d4b75cb6d\",\"controller-revision-hash\":\"pg-77c6d\",\n"
+		"\"statefulset.kubernetes.io/pod-name\":\"pg-0\",\"batch.kubernetes.io/job-name\":\"job\","
+		"\"io.kubernetes.cri-o.ContainerType\":\"sandbox\"}}";
+	struct pod_labels labels;
 	(void)state;
 
-	assert_int_equal(config_read(text, strlen(text), &config, &err), 0);
-	assert_string_equal(config.pod_template_hash, "6d4b75cb6d");
-	assert_string_equal(config.controller_revision_hash, "pg-77c6d");
-	assert_string_equal(config.statefulset_pod_name, "pg-0");
-	assert_string_equal(config.job_name, "job");
-	assert_true(config_is_sandbox(&config));
+	pod_labels_find(text, strlen(text), &labels);
+	assert_string_equal(labels.pod_template_hash, "6d4b75cb6d");
+	assert_string_equal(labels.controller_revision_hash, "pg-77c6d");
+	assert_string_equal(labels.statefulset_pod_name, "pg-0");
+	assert_string_equal(labels.job_name, "job");
+}
+
+static void labels_that_are_cut_off_or_no_plain_strings_are_passed_over(void **state)
+{
+	static const char *const texts[] = {
+		"", "\"", "\"pod-template-hash", "\"pod-template-hash\"", "\"pod-template-hash\":",
+		"\"pod-template-hash\":\"", "\"pod-template-hash\":\"abc", "\"pod-template-hash\":\"a\\u0062c\"",
+		"\"pod-template-hash\":7", "\"pod-template-hash\",\"x\"",
+		"\"pod-template-hash\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
+	};
+	struct pod_labels labels;
+	(void)state;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		pod_labels_find(texts[i], strlen(texts[i]), &labels);
+		assert_string_equal(labels.pod_template_hash, "");
+	}
 }
 
 static void resources_stand_on_their_own(void **state)
@@ -278,7 +320,8 @@ int main(void)
 		cmocka_unit_test(a_document_that_is_not_utf8_is_refused),
 		cmocka_unit_test(nesting_beyond_reason_is_refused),
 		cmocka_unit_test(names_longer_than_kubernetes_has_are_refused),
-		cmocka_unit_test(labels_of_a_sandbox_are_read),
+		cmocka_unit_test(labels_of_a_sandbox_are_found),
+		cmocka_unit_test(labels_that_are_cut_off_or_no_plain_strings_are_passed_over),
 		cmocka_unit_test(resources_stand_on_their_own),
 		cmocka_unit_test(an_update_of_the_cpu_has_no_limit),
 	};

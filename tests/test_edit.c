@@ -17,8 +17,8 @@
 #define MIB128 "134217728"
 #define LIMIT  (UINT64_C(128) << 20) /* what the tests ask for */
 
-static int edit_text(const char *text, size_t length, uint64_t limit_bytes, char **ret_text, size_t *ret_length,
-		     struct error *err)
+static int edit_text(const char *text, size_t length, uint64_t limit_bytes, char **ret_text,
+		     size_t *ret_length, struct error *err)
 {
 	struct config config;
 	struct edit edit;
@@ -61,19 +61,25 @@ static void assert_refused(const char *text, const char *why)
 static void the_limit_is_all_that_changes(void **state)
 {
 	(void)state;
-	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "}"), IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
+	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "}"),
+		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
 	/* Unknown keys, their order, white space, escapes, big numbers and floats: not one byte of them. */
-	assert_edit("\n{\t\"z\" : 123456789012345678901234567890 , \"\\u0061\\/\" :\"\\ud834\\udd1e\\/\\u00e9\",\"f\": 1.0E+2,\r\n"
-		    "\"linux\" :{ \"x\":[ ], \"resources\":{\"memory\":{\"reservation\":9007199254740993,\"limit\" : " MIB64
+	assert_edit("\n{\t\"z\" : 123456789012345678901234567890 , \"\\u0061\\/\" "
+		    ":\"\\ud834\\udd1e\\/\\u00e9\",\"f\": 1.0E+2,\r\n"
+		    "\"linux\" :{ \"x\":[ ], "
+		    "\"resources\":{\"memory\":{\"reservation\":9007199254740993,\"limit\" : " MIB64
 		    " , \"disableOOMKiller\" :false}} ,\"a\":-0 } , \"x\":1,\"x\":2}\n\n",
-		    "\n{\t\"z\" : 123456789012345678901234567890 , \"\\u0061\\/\" :\"\\ud834\\udd1e\\/\\u00e9\",\"f\": 1.0E+2,\r\n"
-		    "\"linux\" :{ \"x\":[ ], \"resources\":{\"memory\":{\"reservation\":9007199254740993,\"limit\" : " MIB128
+		    "\n{\t\"z\" : 123456789012345678901234567890 , \"\\u0061\\/\" "
+		    ":\"\\ud834\\udd1e\\/\\u00e9\",\"f\": 1.0E+2,\r\n"
+		    "\"linux\" :{ \"x\":[ ], "
+		    "\"resources\":{\"memory\":{\"reservation\":9007199254740993,\"limit\" : " MIB128
 		    " , \"disableOOMKiller\" :false}} ,\"a\":-0 } , \"x\":1,\"x\":2}\n\n");
 }
 
 static void every_fixture_changes_in_its_limit_alone(void **state)
 {
-	static const char *const names[] = {"container-web.json", "container-short-cni.json", "container-runc.json"};
+	static const char *const names[] = {"container-web.json", "container-short-cni.json",
+					    "container-runc.json"};
 	(void)state;
 
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -84,7 +90,8 @@ static void every_fixture_changes_in_its_limit_alone(void **state)
 		assert_int_equal(edit_text(text, length, LIMIT, &edited, &edited_length, &err), 0);
 		assert_int_equal(edited_length, length + 2); /* limit and swap have a digit more each */
 		assert_non_null(strstr(edited, "\"limit\": " MIB128));
-		assert_int_equal(edit_text(edited, edited_length, UINT64_C(64) << 20, &back, &back_length, &err), 0);
+		assert_int_equal(
+			edit_text(edited, edited_length, UINT64_C(64) << 20, &back, &back_length, &err), 0);
 		assert_int_equal(back_length, length);
 		assert_memory_equal(back, text, length);
 		free(back);
@@ -112,21 +119,30 @@ static void swap_keeps_its_distance(void **state)
 static void swap_that_makes_no_sense_is_refused(void **state)
 {
 	(void)state;
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":" "5}"), "memory swap is below the memory limit");
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":"
+				    "5}"),
+		       "memory swap is below the memory limit");
 	assert_refused(IN_RESOURCES("\"memory\":{\"swap\":" MIB64 "}"), "memory has none");
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":-2}"), "memory swap is no size in bytes: -2");
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":1.5}"), "memory swap is no size in bytes: 1.5");
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5,\"swap\":9223372036854775807}"), "memory swap is out of range");
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":-2}"),
+		       "memory swap is no size in bytes: -2");
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":1.5}"),
+		       "memory swap is no size in bytes: 1.5");
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5,\"swap\":9223372036854775807}"),
+		       "memory swap is out of range");
 }
 
 static void unified_moves_in_proportion(void **state)
 {
 	(void)state;
-	assert_edit(IN_RESOURCES("\"unified\":{\"memory.max\":\"" MIB64 "\",\"memory.high\":\"50331648\",\"memory.min\":\"4096\"}"),
-		    IN_RESOURCES("\"unified\":{\"memory.max\":\"" MIB128 "\",\"memory.high\":\"100663296\",\"memory.min\":\"4096\"}"));
+	assert_edit(IN_RESOURCES("\"unified\":{\"memory.max\":\"" MIB64
+				 "\",\"memory.high\":\"50331648\",\"memory.min\":\"4096\"}"),
+		    IN_RESOURCES("\"unified\":{\"memory.max\":\"" MIB128
+				 "\",\"memory.high\":\"100663296\",\"memory.min\":\"4096\"}"));
 	/* memory.high alone, as MemoryQoS sets it. */
-	assert_edit(IN_RESOURCES("\"unified\":{\"memory.high\":\"50331648\"},\"memory\":{\"limit\":" MIB64 "}"),
-		    IN_RESOURCES("\"unified\":{\"memory.high\":\"100663296\"},\"memory\":{\"limit\":" MIB128 "}"));
+	assert_edit(
+		IN_RESOURCES("\"unified\":{\"memory.high\":\"50331648\"},\"memory\":{\"limit\":" MIB64 "}"),
+		IN_RESOURCES("\"unified\":{\"memory.high\":\"100663296\"},\"memory\":{\"limit\":" MIB128
+			     "}"));
 	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.high\":\"max\"}"),
 		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.high\":\"max\"}"));
 }
@@ -135,10 +151,13 @@ static void a_memory_max_that_wins_is_what_changes(void **state)
 {
 	(void)state;
 	/* memory.max is half of memory.limit, and stays so. */
-	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":" MIB128 ",\"swap\":" MIB128 "},\"unified\":{\"memory.max\":\"" MIB64 "\"}"),
-		    IN_RESOURCES("\"memory\":{\"limit\":268435456,\"swap\":268435456},\"unified\":{\"memory.max\":\"" MIB128 "\"}"));
+	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":" MIB128 ",\"swap\":" MIB128
+				 "},\"unified\":{\"memory.max\":\"" MIB64 "\"}"),
+		    IN_RESOURCES("\"memory\":{\"limit\":268435456,\"swap\":268435456},\"unified\":{\"memory."
+				 "max\":\"" MIB128 "\"}"));
 	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.max\":\"max\"}"),
-		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.max\":\"" MIB128 "\"}"));
+		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.max\":\"" MIB128
+				 "\"}"));
 }
 
 static void a_small_amount_never_becomes_none(void **state)
@@ -167,16 +186,20 @@ static void a_limit_is_put_in_where_there_is_none(void **state)
 		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 ",\n \"reservation\":5}"));
 	assert_edit(IN_RESOURCES("\"cpu\":{}"), IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"cpu\":{}"));
 	assert_edit(IN_RESOURCES(""), IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
-	assert_edit("{\"linux\":{\"x\":1}}", "{\"linux\":{\"resources\":{\"memory\":{\"limit\":" MIB128 "}},\"x\":1}}");
+	assert_edit("{\"linux\":{\"x\":1}}",
+		    "{\"linux\":{\"resources\":{\"memory\":{\"limit\":" MIB128 "}},\"x\":1}}");
 	assert_edit("{\"linux\":{}}", "{\"linux\":{\"resources\":{\"memory\":{\"limit\":" MIB128 "}}}}");
-	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":-1}"), IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
-	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":0}"), IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
+	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":-1}"),
+		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
+	assert_edit(IN_RESOURCES("\"memory\":{\"limit\":0}"),
+		    IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
 }
 
 static void a_null_makes_room_so_that_no_key_comes_twice(void **state)
 {
 	(void)state;
-	assert_edit(IN_RESOURCES("\"memory\":{\"x\":1,\"limit\": null }"), IN_RESOURCES("\"memory\":{\"x\":1,\"limit\": " MIB128 " }"));
+	assert_edit(IN_RESOURCES("\"memory\":{\"x\":1,\"limit\": null }"),
+		    IN_RESOURCES("\"memory\":{\"x\":1,\"limit\": " MIB128 " }"));
 	assert_edit(IN_RESOURCES("\"memory\":null"), IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "}"));
 	assert_edit("{\"linux\":{\"x\":1,\"resources\":null}}",
 		    "{\"linux\":{\"x\":1,\"resources\":{\"memory\":{\"limit\":" MIB128 "}}}}");
@@ -194,7 +217,8 @@ static void an_update_is_edited_alike(void **state)
 	static const struct {
 		const char *before, *after;
 	} cases[] = {
-		{"{\"memory\":{\"limit\":" MIB64 ",\"swap\":" MIB64 "},\"cpu\":{}}", "{\"memory\":{\"limit\":" MIB128 ",\"swap\":" MIB128 "},\"cpu\":{}}"},
+		{"{\"memory\":{\"limit\":" MIB64 ",\"swap\":" MIB64 "},\"cpu\":{}}",
+		 "{\"memory\":{\"limit\":" MIB128 ",\"swap\":" MIB128 "},\"cpu\":{}}"},
 		{" {}\n", " {\"memory\":{\"limit\":" MIB128 "}}\n"},
 		{"\f\v{\v}", "\f\v{\"memory\":{\"limit\":" MIB128 "}\v}"}, /* white space to yajl */
 		{"{\"memory\":null}", "{\"memory\":{\"limit\":" MIB128 "}}"},
@@ -218,8 +242,10 @@ static void an_update_is_edited_alike(void **state)
 static void the_largest_limit_fits_everywhere(void **state)
 {
 	static const char *const texts[] = {
-		"{\"linux\":{\"x\":1}}", IN_RESOURCES("\"x\":1"),
-		IN_RESOURCES("\"memory\":{\"limit\":1},\"unified\":{\"memory.max\":\"2\",\"memory.high\":\"9223372036854775807\"}"),
+		"{\"linux\":{\"x\":1}}",
+		IN_RESOURCES("\"x\":1"),
+		IN_RESOURCES("\"memory\":{\"limit\":1},\"unified\":{\"memory.max\":\"2\",\"memory.high\":"
+			     "\"9223372036854775807\"}"),
 	};
 	(void)state;
 

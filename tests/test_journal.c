@@ -9,10 +9,6 @@
 
 #include "tests/fixture.h"
 
-#ifndef CATALOG
-#define CATALOG "contrib/systemd/tidemark.catalog"
-#endif
-
 /* The value of the field, or NULL. */
 static const char *field(const struct journal_entry *entry, const char *name)
 {
@@ -91,11 +87,14 @@ static void without_a_journal_sending_is_harmless(void **state)
 
 static void catalog_explains_every_kind_and_no_other(void **state)
 {
-	char text[16384];
+	const char *fixtures = getenv("TIDEMARK_FIXTURES");
+	char text[16384], path[1024];
 	size_t entries = 0;
 	(void)state;
 
-	int fd = open(CATALOG, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof path, "%s/../../contrib/systemd/tidemark.catalog",
+		 fixtures ? fixtures : "tests/fixtures");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	ssize_t n = read(fd, text, sizeof text - 1);
 	close(fd);

@@ -8,8 +8,9 @@
 
 #include "tests/fixture.h"
 
-static const char stat_text[] = "anon 1000\nfile 5000\nkernel 300\nkernel_stack 16\npagetables 32\nshmem 200\n"
-				"inactive_anon 7\ninactive_file 4000\n";
+static const char stat_text[] =
+	"anon 1000\nfile 5000\nkernel 300\nkernel_stack 16\npagetables 32\nshmem 200\n"
+	"inactive_anon 7\ninactive_file 4000\n";
 
 static void fill(int root)
 {
@@ -50,8 +51,9 @@ static void kernel_memory_is_summed_on_older_kernels(void **state)
 	struct memory memory = {0};
 	(void)state;
 
-	assert_int_equal(memory_parse_stat("slab 100\nkernel_stack 10\nanon 7\npagetables 1\npercpu 1000\n",
-					   &memory), 0);
+	assert_int_equal(
+		memory_parse_stat("slab 100\nkernel_stack 10\nanon 7\npagetables 1\npercpu 1000\n", &memory),
+		0);
 	assert_int_equal(memory.kernel_bytes, 1111);
 }
 
@@ -68,7 +70,8 @@ static void rows_may_come_in_any_order_and_be_new(void **state)
 
 static void broken_rows_are_refused(void **state)
 {
-	static const char *const broken[] = {"anon\n", "anon -1\n", "anon 1x\n", "anon 99999999999999999999\n", " 1\n\n"};
+	static const char *const broken[] = {"anon\n", "anon -1\n", "anon 1x\n",
+					     "anon 99999999999999999999\n", " 1\n\n"};
 	struct memory memory = {0};
 	struct memory_events events;
 	(void)state;
@@ -137,7 +140,8 @@ static void own_kills_are_those_in_the_local_events(void **state)
 	struct error err;
 
 	fixture_write(root, "memory.events", "low 0\nhigh 1\nmax 9\noom 2\noom_kill 3\noom_group_kill 0\n");
-	fixture_write(root, "memory.events.local", "low 0\nhigh 1\nmax 4\noom 0\noom_kill 1\noom_group_kill 0\n");
+	fixture_write(root, "memory.events.local",
+		      "low 0\nhigh 1\nmax 4\noom 0\noom_kill 1\noom_group_kill 0\n");
 	assert_int_equal(memory_read_events(root, &all, &err), 0);
 	assert_int_equal(memory_read_events_local(root, &own, &err), 0);
 	assert_int_equal(all.oom, 2);

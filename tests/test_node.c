@@ -91,7 +91,8 @@ static void start_node(struct world *world)
 	snprintf(path, sizeof path, "%s/state", world->fixture.path);
 	assert_true(history_open(path, world->now_usec, &world->history, &err) >= 0);
 	assert_int_equal(node_init(&world->node, &world->roots, &world->settings, journal, world->history,
-				   world->kernel_log[0], KEEP_ALL, &err), 0);
+				   world->kernel_log[0], KEEP_ALL, &err),
+			 0);
 	assert_int_equal(node_load(&world->node, world->now_usec, &err), 0);
 }
 
@@ -112,7 +113,7 @@ static int begin(void **state)
 	*state = world;
 
 	int root = world->fixture.root_fd, *fds[] = {&world->roots.containers_fd, &world->roots.state_fd,
-						      &world->roots.cgroup_fd, &world->roots.proc_fd};
+						     &world->roots.cgroup_fd, &world->roots.proc_fd};
 	static const char *const names[] = {"run/containers", "state", "cgroup", "proc"};
 	for (size_t i = 0; i < 4; i++) {
 		fixture_directory(root, names[i]);
@@ -177,8 +178,8 @@ static void use(const struct world *world, const char *id, uint64_t mib)
 	char text[256];
 	snprintf(text, sizeof text, "%" PRIu64 "\n", (mib + 10) * MIB);
 	write_cgroup_file(world, id, "memory.current", text);
-	snprintf(text, sizeof text, "anon %" PRIu64 "\nfile %" PRIu64 "\ninactive_file %" PRIu64 "\n", mib * MIB,
-		 10 * MIB, 10 * MIB);
+	snprintf(text, sizeof text, "anon %" PRIu64 "\nfile %" PRIu64 "\ninactive_file %" PRIu64 "\n",
+		 mib * MIB, 10 * MIB, 10 * MIB);
 	write_cgroup_file(world, id, "memory.stat", text);
 }
 
@@ -241,17 +242,22 @@ static struct limits published(const struct world *world)
 	return limits;
 }
 
-static void log_kill(const struct world *world, const char *limit_cgroup, const char *task_cgroup, unsigned pid)
+static void log_kill(const struct world *world, const char *limit_cgroup, const char *task_cgroup,
+		     unsigned pid)
 {
 	char line[1024];
 	if (*limit_cgroup)
 		snprintf(line, sizeof line,
-			 "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
-			 "oom_memcg=%s,task_memcg=%s,task=sh,pid=%u,uid=0\n", limit_cgroup, task_cgroup, pid);
+			 "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/"
+			 ",mems_allowed=0,"
+			 "oom_memcg=%s,task_memcg=%s,task=sh,pid=%u,uid=0\n",
+			 limit_cgroup, task_cgroup, pid);
 	else
-		snprintf(line, sizeof line,
-			 "6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
-			 "global_oom,task_memcg=%s,task=sh,pid=%u,uid=0\n", task_cgroup, pid);
+		snprintf(
+			line, sizeof line,
+			"6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
+			"global_oom,task_memcg=%s,task=sh,pid=%u,uid=0\n",
+			task_cgroup, pid);
 	assert_true(write(world->kernel_log[1], line, strlen(line)) > 0);
 }
 
@@ -271,7 +277,8 @@ static void creation_is_said_and_published_at_once(void **state)
 	node_on_records(&world->node, world->now_usec);
 
 	assert_int_equal(world->n_said[EVENT_DECISION], 1);
-	assert_says(world, EVENT_DECISION, "MESSAGE=default/web/app gets 256Mi, declared 512Mi (enforced+max-change)\n");
+	assert_says(world, EVENT_DECISION,
+		    "MESSAGE=default/web/app gets 256Mi, declared 512Mi (enforced+max-change)\n");
 	assert_says(world, EVENT_DECISION, "TIDEMARK_LIMIT_BYTES=268435456\n");
 	assert_says(world, EVENT_DECISION, "CONTAINER_ID=c1\n");
 	assert_says(world, EVENT_DECISION, "POD_NAMESPACE=default\n");
@@ -563,10 +570,14 @@ static void lost_inotify_events_are_made_up_for(void **state)
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 
 	/* More changes than the queue of inotify holds (16384): all records are read again. */
+	static const char *const names[2] = {"n1.json", "n2.json"};
 	struct record noise[2] = {make_record(world, "n1"), make_record(world, "n2")};
-	for (unsigned i = 0; i < 9000; i++) {
-		write_record(world, &noise[0]);
-		write_record(world, &noise[1]);
+	write_record(world, &noise[0]);
+	write_record(world, &noise[1]);
+	for (unsigned i = 0; i < 18000; i++) {
+		int fd = openat(world->roots.containers_fd, names[i % 2], O_WRONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		close(fd);
 	}
 	struct record late = make_record(world, "late");
 	write_record(world, &late);
@@ -905,7 +916,7 @@ static void thousands_of_records_are_taken_up_in_a_moment(void **state)
 
 	double first = (double)(t[1].tv_sec - t[0].tv_sec) + (double)(t[1].tv_nsec - t[0].tv_nsec) / 1e9;
 	double again = (double)(t[3].tv_sec - t[2].tv_sec) + (double)(t[3].tv_nsec - t[2].tv_nsec) / 1e9;
-	print_message("%d records: %.2f s the first time, %.2f s again\n", N, first, again);
+	print_message("# %d records: %.2f s the first time, %.2f s again\n", N, first, again);
 	assert_true(first < 20 && again < 10); /* far from it, but for a loop in a loop */
 }
 

@@ -9,8 +9,9 @@
 #include "tests/fixture.h"
 
 #define SCOPE "/machine.slice/libpod-1f2e.scope"
-#define KILL(limit, task)                                                                                   \
-	"6,1131,99410900,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=container,mems_allowed=0," \
+#define KILL(limit, task)                                                                               \
+	"6,1131,99410900,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=container,mems_" \
+	"allowed=0,"                                                                                    \
 	"oom_memcg=" limit ",task_memcg=" SCOPE "/container,task=" task ",pid=4711,uid=0\n"
 
 static bool parse(const char *record, struct oom_kill *ret)
@@ -35,8 +36,10 @@ static void kill_by_the_node_has_no_limit_cgroup(void **state)
 	struct oom_kill kill;
 	(void)state;
 
-	assert_true(parse("6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
-			  "global_oom,task_memcg=" SCOPE ",task=sh,pid=12,uid=0\n SUBSYSTEM=x\n", &kill));
+	assert_true(
+		parse("6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
+		      "global_oom,task_memcg=" SCOPE ",task=sh,pid=12,uid=0\n SUBSYSTEM=x\n",
+		      &kill));
 	assert_string_equal(kill.limit_cgroup, "");
 	assert_string_equal(kill.task_cgroup, SCOPE);
 	assert_int_equal(kill.pid, 12);
@@ -48,8 +51,10 @@ static void line_that_a_program_wrote_is_not_believed(void **state)
 	(void)state;
 
 	/* Facility 1, "user", is the lowest that a write to /dev/kmsg gets. */
-	assert_false(parse("14,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
-			   "oom_memcg=/a,task_memcg=/a,task=sh,pid=1,uid=0\n", &kill));
+	assert_false(
+		parse("14,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+		      "oom_memcg=/a,task_memcg=/a,task=sh,pid=1,uid=0\n",
+		      &kill));
 }
 
 static void names_chosen_to_confuse_do_not(void **state)
@@ -100,7 +105,9 @@ static void long_names_are_refused_not_cut(void **state)
 	memset(name, 'a', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
 	snprintf(record, sizeof record,
-		 "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/%s,task_memcg=/a,task=sh,pid=1,uid=0", name);
+		 "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/%s,task_memcg=/"
+		 "a,task=sh,pid=1,uid=0",
+		 name);
 	assert_false(parse(record, &kill));
 }
 

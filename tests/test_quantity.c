@@ -39,7 +39,11 @@ static void bytes_take_the_suffixes_of_kubernetes(void **state)
 
 static void bytes_beyond_int64_are_out_of_range(void **state)
 {
-	static const char *const cases[] = {"9223372036854775808", "18446744073709551616", "8Ei", "8.0Ei", "9007199254740992Ki",
+	static const char *const cases[] = {"9223372036854775808",
+					    "18446744073709551616",
+					    "8Ei",
+					    "8.0Ei",
+					    "9007199254740992Ki",
 					    "99999999999999999999999999999999"};
 	uint64_t bytes = 1;
 	(void)state;
@@ -50,8 +54,9 @@ static void bytes_beyond_int64_are_out_of_range(void **state)
 
 static void bytes_refuse_what_is_no_amount(void **state)
 {
-	static const char *const cases[] = {"", " ", "Mi", "-1", "+1", "1 ", "1  Mi", " 1", "1mi", "1MI", "1Mib", "1.", ".5", "1..5",
-					    "1.5.5", "0x10", "0x1p3", "1e3", "1.5e3", "inf", "nan", "max", "1,5"};
+	static const char *const cases[] = {"",      " ",   "Mi",    "-1",  "+1",  "1 ",   "1  Mi", " 1",
+					    "1mi",   "1MI", "1Mib",  "1.",  ".5",  "1..5", "1.5.5", "0x10",
+					    "0x1p3", "1e3", "1.5e3", "inf", "nan", "max",  "1,5"};
 	uint64_t bytes = 1;
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
@@ -89,7 +94,8 @@ static void durations_take_the_units_of_systemd(void **state)
 
 static void ratios_are_factors_or_percents(void **state)
 {
-	static const char *const bad[] = {"", "%", "-1", "1e3", "0x1p3", "inf", "nan", "20 %%", "20  %", "20 ", "1.5.5", "20p"};
+	static const char *const bad[] = {"",    "%",     "-1",    "1e3", "0x1p3", "inf",
+					  "nan", "20 %%", "20  %", "20 ", "1.5.5", "20p"};
 	double ratio = 7;
 	(void)state;
 

@@ -48,7 +48,8 @@ static void command_that_is_not_ours_is_passed_through(void **state)
 
 static void exit_code_and_output_are_the_runtimes(void **state)
 {
-	const struct way way = {.env = {"PROBE_EXIT=42", "PROBE_STDOUT={\"ok\": \xff}", "PROBE_STDERR=no\nway\t"}};
+	const struct way way = {
+		.env = {"PROBE_EXIT=42", "PROBE_STDOUT={\"ok\": \xff}", "PROBE_STDERR=no\nway\t"}};
 
 	run_both(*state, &way, ARGS("state", ID), &outcome);
 	assert_int_equal(WEXITSTATUS(outcome.status), 42);
@@ -77,7 +78,8 @@ static void set_up_as_conmon_does(void)
 static void runtime_inherits_all_that_was_meant_for_it(void **state)
 {
 	const struct node *node = *state;
-	const struct way way = {.in_child = set_up_as_conmon_does, .env = {"_OCI_STARTPIPE=4", "EMPTY=", "=odd"}};
+	const struct way way = {.in_child = set_up_as_conmon_does,
+				.env = {"_OCI_STARTPIPE=4", "EMPTY=", "=odd"}};
 	char pdeathsig[64];
 
 	node_configure(node, "observe", "");
@@ -140,11 +142,11 @@ static void real_runtime_answers_byte_for_byte_the_same(void **state)
 	static const char *const crun = "/usr/bin/crun";
 	const struct node *node = *state;
 	const struct way way = {.runtime = crun, .cwd = "real"};
-	static const char *const verbs[] = {"--version", "features", "spec", "spec", "list", "--help", "frobnicate"};
+	static const char *const verbs[] = {"--version", "features", "spec",      "spec",
+					    "list",      "--help",   "frobnicate"};
 	char root[600];
 
-	if (access(crun, X_OK) < 0)
-		skip();
+	NEED(access(crun, X_OK) == 0, "crun is not installed");
 	/* The node does not name its runtime: it is found. */
 	node_write(node, "etc/tidemark/tidemark.conf", "[node]\nmode = enforce\n");
 	fixture_parents(node->fixture.root_fd, "real/");
@@ -221,7 +223,8 @@ static void run_and_restore_are_creations_too(void **state)
 
 	node_write(node, "bundle/config.json", CONFIG_DECLARED);
 	run(node, NULL,
-	    ARGS("restore", "--bundle", node->bundle, "--detach", "--image-path", "i", "--work-path", node->bundle, ID),
+	    ARGS("restore", "--bundle", node->bundle, "--detach", "--image-path", "i", "--work-path",
+		 node->bundle, ID),
 	    &outcome);
 	assert_silent(&outcome);
 	assert_config(node, CONFIG_TUNED);
@@ -402,8 +405,7 @@ static void second_creation_remembers_what_was_declared(void **state)
 
 	run(node, NULL, CREATE(node), &outcome);
 	snprintf(config, sizeof config, "%s/config.json", node->bundle);
-	if (getxattr(config, "trusted.tidemark.declared", value, sizeof value) < 0)
-		skip();
+	NEED(getxattr(config, "trusted.tidemark.declared", value, sizeof value) > 0, "no trusted attributes");
 	struct limits limits = node_limits();
 	limits.applied_bytes = 800 * MIB;
 	limits.recommendation.limit_bytes = limits.enforced_limit_bytes = 960 * MIB;
@@ -432,8 +434,7 @@ static void limit_that_cannot_be_taken_out_again_harms_nobody(void **state)
 	run(node, NULL, CREATE(node), &outcome);
 	assert_config(node, CONFIG(TUNED, "-1", ""));
 	snprintf(config, sizeof config, "%s/config.json", node->bundle);
-	if (getxattr(config, "trusted.tidemark.declared", value, sizeof value) < 0)
-		skip();
+	NEED(getxattr(config, "trusted.tidemark.declared", value, sizeof value) > 0, "no trusted attributes");
 
 	node_configure(node, "enforce", "");
 	run_both(node, NULL, CREATE(node), &outcome);
@@ -455,7 +456,8 @@ struct trace {
  * (SIZE_MAX: never). */
 static void trace_creation(const struct node *node, size_t kill_at, struct trace *ret)
 {
-	static const struct way usual;
+	/* A leak sanitizer cannot work where we trace. */
+	static const struct way usual = {.env = {"ASAN_OPTIONS=detect_leaks=0"}};
 	int status, stdin_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	*ret = (struct trace){0};
@@ -468,11 +470,10 @@ static void trace_creation(const struct node *node, size_t kill_at, struct trace
 	}
 	close(stdin_fd);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (!WIFSTOPPED(status))
-		skip(); /* may not be traced here */
+	assert_true(WIFSTOPPED(status));
 	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-				PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-					PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL),
+				PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |
+					PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL),
 			 0);
 	alarm(DEADLINE_MSEC / 1000);
 	for (int signal = 0;; signal = 0) {
@@ -483,14 +484,17 @@ static void trace_creation(const struct node *node, size_t kill_at, struct trace
 		if (!WIFSTOPPED(status))
 			break;
 		unsigned event = (unsigned)status >> 16;
-		if (event == PTRACE_EVENT_EXEC)
+		if (event == PTRACE_EVENT_EXEC) {
 			ret->executions++;
-		else if (event != 0)
+		} else if (event != 0) {
 			ret->births++;
-		else if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+		} else if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
 			signal = WSTOPSIG(status);
-		else if (ret->executions == 1 && ++ret->stops == kill_at)
+		} else if (ret->executions == 1 && ++ret->stops == kill_at) {
 			kill(pid, SIGKILL);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			break;
+		}
 	}
 	alarm(0);
 	if (kill_at == SIZE_MAX)
@@ -518,7 +522,8 @@ static void assert_directory_holds(const struct node *node, const char *name, co
 	DIR *dir = fdopendir(fd);
 	for (const struct dirent *entry; (entry = readdir(dir));) {
 		size_t length = strlen(entry->d_name);
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || strcmp(entry->d_name, file) == 0)
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    strcmp(entry->d_name, file) == 0)
 			continue;
 		assert_true(entry->d_name[0] == '.' && strcmp(entry->d_name + length - 4, ".tmp") == 0);
 		temporary++;
@@ -586,7 +591,8 @@ static void many_creations_at_once_do_not_meet(void **state)
 			char bundle[600], id[32];
 			snprintf(bundle, sizeof bundle, "%s-%d", node->bundle, i);
 			snprintf(id, sizeof id, "id-%d", i);
-			become(node, &usual, ARGS("create", "--bundle", bundle, id), open("/dev/null", O_RDONLY));
+			become(node, &usual, ARGS("create", "--bundle", bundle, id),
+			       open("/dev/null", O_RDONLY));
 		}
 	}
 	for (int i = 0; i < COUNT; i++) {
@@ -635,7 +641,8 @@ static void container_charge(const char *bytes)
 	int fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fixture_write(fd, CGROUP_FILES "memory.current", bytes);
 	fixture_write(fd, CGROUP_FILES "memory.peak", "360448\n");
-	fixture_write(fd, CGROUP_FILES "memory.stat", "anon 4096\nfile 8192\nkernel 65536\ninactive_file 0\nshmem 0\n");
+	fixture_write(fd, CGROUP_FILES "memory.stat",
+		      "anon 4096\nfile 8192\nkernel 65536\ninactive_file 0\nshmem 0\n");
 	close(fd);
 }
 
@@ -644,8 +651,6 @@ static void container_begin(struct node *node)
 {
 	char path[64], source[512], text[64];
 
-	if (!machine_is_ours())
-		skip();
 	node->init = fork();
 	if (node->init == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -676,6 +681,7 @@ static void start_records_what_is_charged_before_the_program_runs(void **state)
 	struct node *node = *state;
 	struct record record;
 
+	NEED_MACHINE();
 	container_start(node);
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_int_equal(record.pid, node->init);
@@ -694,6 +700,7 @@ static void process_of_another_container_is_not_measured(void **state)
 	struct node *node = *state;
 	struct record record;
 
+	NEED_MACHINE();
 	container_begin(node);
 	node_write(node, "proc-cgroup", "0::/system.slice/sshd.service\n");
 	run_both(node, NULL, ARGS("start", ID), &outcome);
@@ -725,8 +732,10 @@ static void start_without_a_pid_file_says_so(void **state)
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_true(record.started_usec > 0);
 
-	static const char *const texts[] = {"", "x", "-1", "0", "2147483648", "99999999999999999999", "1 2",
-					    "0123456789012345678901234567890123456789"};
+	static const char *const texts[] = {"",           "x",
+					    "-1",         "0",
+					    "2147483648", "99999999999999999999",
+					    "1 2",        "0123456789012345678901234567890123456789"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		node_write(node, "bundle/pidfile", texts[i]);
 		run(node, NULL, ARGS("start", ID), &outcome);
@@ -736,7 +745,7 @@ static void start_without_a_pid_file_says_so(void **state)
 	}
 }
 
-#define UPDATE(node) ARGS("--root", "/run/crun", "update", "--resources", "-", ID)
+#define UPDATE(node)     ARGS("--root", "/run/crun", "update", "--resources", "-", ID)
 #define RESOURCES(limit) "{\"memory\":{\"limit\":" limit ",\"swap\":" limit "},\"cpu\":{}}"
 
 /* What the runtime read from its stdin. */
@@ -757,6 +766,7 @@ static void resize_by_stdin_is_decided_anew(void **state)
 	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
 	struct record record;
 
+	NEED_MACHINE();
 	container_start(node);
 	run(node, &way, UPDATE(node), &outcome);
 	assert_silent(&outcome);
@@ -776,6 +786,7 @@ static void resize_below_the_recommendation_is_done_as_asked(void **state)
 	const struct way way = {.stdin_text = RESOURCES("536870912")};
 	struct record record;
 
+	NEED_MACHINE();
 	container_start(node);
 	run_both(node, &way, UPDATE(node), &outcome);
 	assert_silent(&outcome);
@@ -789,6 +800,7 @@ static void resize_leaves_room_for_what_is_in_use(void **state)
 	struct node *node = *state;
 	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
 
+	NEED_MACHINE();
 	container_start(node);
 	container_charge("996147200\n"); /* 950Mi */
 	run(node, &way, UPDATE(node), &outcome);
@@ -801,6 +813,7 @@ static void resize_by_a_file_is_handed_on_by_stdin(void **state)
 	struct node *node = *state;
 	char file[512], with_value[600], letter[600], text[512];
 
+	NEED_MACHINE();
 	container_start(node);
 	node_write(node, "resources.json", RESOURCES(DECLARED));
 	snprintf(file, sizeof file, "%s/resources.json", node->fixture.path);
@@ -834,6 +847,7 @@ static void resize_in_observe_mode_passes_byte_for_byte(void **state)
 	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
 	struct record record;
 
+	NEED_MACHINE();
 	node_configure(node, "observe", "");
 	container_start(node);
 	run_both(node, &way, UPDATE(node), &outcome);
@@ -848,6 +862,7 @@ static void node_that_has_stopped_enforcing_does_not_resize(void **state)
 	struct node *node = *state;
 	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
 
+	NEED_MACHINE();
 	container_start(node);
 	node_configure(node, "observe", "");
 	run_both(node, &way, UPDATE(node), &outcome);
@@ -866,6 +881,7 @@ static void update_of_other_resources_passes_byte_for_byte(void **state)
 	};
 	struct node *node = *state;
 
+	NEED_MACHINE();
 	container_start(node);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		const struct way way = {.stdin_text = texts[i], .stdin_piped = i % 2};
@@ -888,6 +904,7 @@ static void update_by_hand_passes(void **state)
 	struct node *node = *state;
 	const struct way way = {.stdin_text = RESOURCES(DECLARED), .stdin_piped = true};
 
+	NEED_MACHINE();
 	container_start(node);
 	run_both(node, &way, ARGS("update", "--memory", DECLARED, ID), &outcome);
 	assert_silent(&outcome);
@@ -902,6 +919,7 @@ static void large_stdin_passes_byte_for_byte(void **state)
 	char *text = malloc(LENGTH);
 	const struct way way = {.stdin_text = text, .stdin_length = LENGTH, .stdin_piped = true};
 
+	NEED_MACHINE();
 	container_start(node);
 	for (size_t i = 0; i < LENGTH; i++)
 		text[i] = (char)(i * 2654435761u >> 13);
@@ -914,11 +932,17 @@ static void large_stdin_passes_byte_for_byte(void **state)
 
 static void resources_that_cannot_be_read_pass_byte_for_byte(void **state)
 {
-	static const char *const texts[] = {"", "nonsense", "{\"memory\":{\"limit\":", "[1]",
-					    "{\"memory\":{\"limit\":-7}}", "{\"memory\":{\"limit\":1e9}}",
-					    "{\"memory\":{\"limit\":1,\"limit\":2}}", "{\"x\":\"\xff\"}"};
+	static const char *const texts[] = {"",
+					    "nonsense",
+					    "{\"memory\":{\"limit\":",
+					    "[1]",
+					    "{\"memory\":{\"limit\":-7}}",
+					    "{\"memory\":{\"limit\":1e9}}",
+					    "{\"memory\":{\"limit\":1,\"limit\":2}}",
+					    "{\"x\":\"\xff\"}"};
 	struct node *node = *state;
 
+	NEED_MACHINE();
 	container_start(node);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		const struct way way = {.stdin_text = texts[i]};
@@ -939,6 +963,7 @@ static void container_whose_use_is_not_known_is_resized_as_asked(void **state)
 	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
 	struct record record;
 
+	NEED_MACHINE();
 	container_start(node);
 	assert_int_equal(umount2("/sys/fs/cgroup", MNT_DETACH), 0);
 	assert_int_equal(mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, "size=1m"), 0);
@@ -958,7 +983,8 @@ static void delete_removes_the_record(void **state)
 	for (int force = 0; force <= 1; force++) {
 		run(node, NULL, CREATE(node), &outcome);
 		assert_int_equal(node_record(node, ID, &record), 0);
-		run_both(node, NULL, force ? ARGS("--root", "r", "delete", "--force", ID) : ARGS("delete", ID), &outcome);
+		run_both(node, NULL,
+			 force ? ARGS("--root", "r", "delete", "--force", ID) : ARGS("delete", ID), &outcome);
 		assert_silent(&outcome);
 		assert_int_equal(node_record(node, ID, &record), -ENOENT);
 		run(node, NULL, ARGS("delete", ID), &outcome); /* conmon and CRI-O do it twice */
@@ -971,6 +997,7 @@ static void delete_that_will_be_refused_keeps_the_record(void **state)
 	struct node *node = *state;
 	struct record record;
 
+	NEED_MACHINE();
 	container_start(node);
 	run_both(node, NULL, ARGS("delete", ID), &outcome);
 	assert_silent(&outcome);
@@ -984,6 +1011,7 @@ static void creation_that_will_be_refused_keeps_the_record(void **state)
 	struct node *node = *state;
 	struct record before, after;
 
+	NEED_MACHINE();
 	container_start(node);
 	assert_int_equal(node_record(node, ID, &before), 0);
 	node_write(node, "bundle/config.json", CONFIG_DECLARED);
@@ -991,7 +1019,10 @@ static void creation_that_will_be_refused_keeps_the_record(void **state)
 	assert_silent(&outcome);
 	assert_config(node, CONFIG_DECLARED);
 	assert_int_equal(node_record(node, ID, &after), 0);
-	assert_memory_equal(&after, &before, sizeof after);
+	assert_int_equal(after.created_usec, before.created_usec);
+	assert_int_equal(after.started_usec, before.started_usec);
+	assert_int_equal(after.pid, before.pid);
+	assert_string_equal(after.cgroup, before.cgroup);
 }
 
 int main(void)

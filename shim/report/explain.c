@@ -135,9 +135,7 @@ const char *explain_enforced(const struct limits *limits, const struct settings 
 		    settings->mode == MODE_ENFORCE ? "" : " once the node's mode is enforce ([node] mode)");
 		return buf;
 	}
-	uint64_t samples = limits->observed.samples > rec->warmup_samples
-				   ? limits->observed.samples - rec->warmup_samples
-				   : 0;
+	uint64_t samples = limits->observed.fresh_samples;
 	uint64_t since = rec->warmup_since_usec;
 	say(&out, "not before %" PRIu64 " readings and %s of this image; so far %" PRIu64,
 	    settings->tuner.warmup_samples, TIME(settings->tuner.warmup_usec), samples);

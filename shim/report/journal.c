@@ -33,8 +33,8 @@ struct journal journal_system(void)
 	return (struct journal){send_to_system, NULL};
 }
 
-__attribute__((format(printf, 3, 0)))
-static void journal_add(struct journal_entry *entry, const char *name, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void journal_add(struct journal_entry *entry, const char *name,
+							      const char *format, va_list args)
 {
 	char *at = entry->text + entry->used;
 	size_t room = sizeof entry->text - entry->used;
@@ -49,8 +49,8 @@ static void journal_add(struct journal_entry *entry, const char *name, const cha
 	entry->used += (size_t)head + (size_t)body;
 }
 
-__attribute__((format(printf, 3, 4)))
-static void journal_field(struct journal_entry *entry, const char *name, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void journal_field(struct journal_entry *entry, const char *name,
+								const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the daemon says, as structured entries of the journal: systemd.journal-fields(7). Every kind of event has a
- * MESSAGE_ID of its own, explained in contrib/systemd/tidemark.catalog. */
+/* What the daemon says, as structured entries of the journal: systemd.journal-fields(7). Every kind of event
+ * has a MESSAGE_ID of its own, explained in contrib/systemd/tidemark.catalog. */
 
 #include <stddef.h>
 #include <stdint.h>

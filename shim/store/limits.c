@@ -28,7 +28,8 @@ static const struct json_field fields[] = {
 	ROW("changed_usec", JSON_UINT, recommendation.changed_usec),
 	ROW("recommended>request", JSON_UINT, recommendation.request_bytes),
 	ROW("recommended>limit", JSON_UINT, recommendation.limit_bytes),
-	JSON_FIELD_ENUM("recommended>request_term", struct limits, recommendation.request_term, tuner_term_names),
+	JSON_FIELD_ENUM("recommended>request_term", struct limits, recommendation.request_term,
+			tuner_term_names),
 	JSON_FIELD_ENUM("recommended>limit_term", struct limits, recommendation.limit_term, tuner_term_names),
 	ROW_UNLESS("enforced>request", JSON_UINT, enforced_request_bytes, 0),
 	ROW_UNLESS("enforced>limit", JSON_UINT, enforced_limit_bytes, 0),
@@ -36,6 +37,7 @@ static const struct json_field fields[] = {
 	ROW("warmup>since_usec", JSON_UINT, recommendation.warmup_since_usec),
 	ROW("warmup>samples_before", JSON_UINT, recommendation.warmup_samples),
 	ROW("observed>samples", JSON_UINT, observed.samples),
+	ROW("observed>fresh_samples", JSON_UINT, observed.fresh_samples),
 	ROW("observed>since_usec", JSON_UINT, observed.since_usec),
 	ROW("observed>until_usec", JSON_UINT, observed.until_usec),
 	ROW("observed>avg", JSON_UINT, observed.avg_bytes),
@@ -84,7 +86,8 @@ static int limits_check(const struct limits *limits, const char *path, struct er
 
 	/* A path says which workload it is of, and no two workloads share one. */
 	char own_path[LIMITS_PATH_MAX + 32];
-	if (limits_path(&limits->identity, own_path, sizeof own_path, NULL) < 0 || strcmp(own_path, path) != 0)
+	if (limits_path(&limits->identity, own_path, sizeof own_path, NULL) < 0 ||
+	    strcmp(own_path, path) != 0)
 		return error_set(err, EBADMSG, "%s names another workload", path);
 	return 0;
 }

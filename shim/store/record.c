@@ -87,8 +87,9 @@ int record_read(int containers_fd, const char *id, struct record *ret, struct er
 		return r == -E2BIG ? -EBADMSG : r;
 	r = json_read(text, length, fields, FIELDS_COUNT, &record, &fault);
 	if (record.version > RECORD_VERSION)
-		return error_set(err, ENOTSUP, "the record %.80s is of version %llu, newer than this program knows",
-				 name, (unsigned long long)record.version);
+		return error_set(err, ENOTSUP,
+				 "the record %.80s is of version %llu, newer than this program knows", name,
+				 (unsigned long long)record.version);
 	if (r < 0)
 		return error_set(err, -r, "the record %.80s: %.120s", name, fault.text);
 	if (record.version == 0 || strcmp(record.id, id) != 0 || record.pid > INT_MAX)

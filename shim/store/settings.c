@@ -37,78 +37,114 @@ struct row {
 	double least, most; /* of numbers, inclusive */
 };
 
-#define ROW_WITHIN(least, most, section, key, kind, member, default_text, description)         \
-	{{section, key, default_text, description}, kind, offsetof(struct settings, member), \
-	 sizeof(((struct settings *)NULL)->member), least, most}
+#define ROW_WITHIN(least, most, section, key, kind, member, description)              \
+	{                                                                             \
+		{section, key, description}, kind, offsetof(struct settings, member), \
+			sizeof(((struct settings *)NULL)->member), least, most        \
+	}
 #define ROW(...)      ROW_WITHIN(0, 0x1p62, __VA_ARGS__)
 #define ROW_SIZE(...) ROW_WITHIN((double)MIB, 0x1p62, __VA_ARGS__)
 
 static const struct row rows[] = {
-	ROW("node", "mode", KIND_MODE, mode, "observe",
+	ROW("node", "mode", KIND_MODE, mode,
 	    "What is done on this node: off, observe (measure and recommend) or enforce (set the tuned limit "
 	    "at a container's creation)."),
-	ROW("runtime", "default", KIND_NAME, runtime.name, "crun",
-	    "The runtime behind a program that is called plain tidemark. tidemark-crun and tidemark-runc have "
-	    "it in their names."),
-	ROW("runtime", "crun", KIND_PATH, runtime.crun, "",
+	ROW("runtime", "default", KIND_NAME, runtime.name,
+	    "The runtime behind a program that is called plain tidemark. tidemark-crun and tidemark-runc "
+	    "have it in their names."),
+	ROW("runtime", "crun", KIND_PATH, runtime.crun,
 	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin and "
 	    "/usr/libexec/crio that has it."),
-	ROW("runtime", "runc", KIND_PATH, runtime.runc, "", "The path of runc, as above."),
-	ROW_WITHIN(1e5, 36e8, "sampling", "interval", KIND_DURATION, sampling.interval_usec, "1s",
-	    "The time between two readings of a container, 100ms to 1h."),
-	ROW_WITHIN(1e6, 864e8, "sampling", "slot", KIND_DURATION, sampling.slot_usec, "15min",
-	    "The length of one slot of a window: what a crash can lose at most."),
-	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec, "24h",
-	    "How far back a recommendation looks, up to 14d."),
-	ROW_WITHIN(1e6, 864e8, "sampling", "short_window", KIND_DURATION, sampling.short_window_usec, "15min",
-	    "The window that is shown beside the long one."),
-	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec, "1min",
-	    "The time between two looks at a workload's recommendation."),
-	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor, "1.2",
-	    "The request is at least the working set's 95th percentile times this."),
-	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor, "1.5",
-	    "The request is at least the working set's mean times this."),
-	ROW("tuner", "request_min", KIND_BYTES, tuner.request_min_bytes, "64Mi",
+	ROW("runtime", "runc", KIND_PATH, runtime.runc, "The path of runc, as above."),
+	ROW_WITHIN(1e5, 36e8, "sampling", "interval", KIND_DURATION, sampling.interval_usec,
+		   "The time between two readings of a container, 100ms to 1h."),
+	ROW_WITHIN(1e6, 864e8, "sampling", "slot", KIND_DURATION, sampling.slot_usec,
+		   "The length of one slot of a window: what a crash can lose at most."),
+	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
+		   "How far back a recommendation looks, up to 14d."),
+	ROW_WITHIN(1e6, 864e8, "sampling", "short_window", KIND_DURATION, sampling.short_window_usec,
+		   "The window that is shown beside the long one."),
+	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
+		   "The time between two looks at a workload's recommendation."),
+	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor,
+		   "The request is at least the working set's 95th percentile times this."),
+	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor,
+		   "The request is at least the working set's mean times this."),
+	ROW("tuner", "request_min", KIND_BYTES, tuner.request_min_bytes,
 	    "The smallest request that is recommended."),
-	ROW_SIZE("tuner", "request_max", KIND_BYTES, tuner.request_max_bytes, "4Gi",
-	    "The largest request that is recommended."),
-	ROW_WITHIN(1, 100, "tuner", "limit_max_factor", KIND_RATIO, tuner.limit_max_factor, "1.1",
-	    "The limit is at least the working set's maximum times this."),
-	ROW_WITHIN(1, 100, "tuner", "limit_request_factor", KIND_RATIO, tuner.limit_request_factor, "1.5",
-	    "The limit is at least the request times this."),
-	ROW_SIZE("tuner", "limit_min", KIND_BYTES, tuner.limit_min_bytes, "128Mi",
-	    "The smallest limit that is recommended."),
-	ROW_SIZE("tuner", "limit_max", KIND_BYTES, tuner.limit_max_bytes, "8Gi",
-	    "The largest limit that is recommended."),
-	ROW_WITHIN(65536, 0x1p40, "tuner", "round", KIND_BYTES, tuner.round_bytes, "16Mi",
-	    "Recommendations are rounded up to a multiple of this."),
-	ROW_WITHIN(0, 10, "tuner", "hysteresis", KIND_RATIO, tuner.hysteresis_ratio, "20 %",
-	    "A recommendation is replaced only by one that differs by more than this share …"),
-	ROW("tuner", "hysteresis_bytes", KIND_BYTES, tuner.hysteresis_bytes, "64Mi",
-	    "… or by more than this much."),
-	ROW("tuner", "cooldown", KIND_DURATION, tuner.cooldown_usec, "30min",
+	ROW_SIZE("tuner", "request_max", KIND_BYTES, tuner.request_max_bytes,
+		 "The largest request that is recommended."),
+	ROW_WITHIN(1, 100, "tuner", "limit_max_factor", KIND_RATIO, tuner.limit_max_factor,
+		   "The limit is at least the working set's maximum times this."),
+	ROW_WITHIN(1, 100, "tuner", "limit_request_factor", KIND_RATIO, tuner.limit_request_factor,
+		   "The limit is at least the request times this."),
+	ROW_SIZE("tuner", "limit_min", KIND_BYTES, tuner.limit_min_bytes,
+		 "The smallest limit that is recommended."),
+	ROW_SIZE("tuner", "limit_max", KIND_BYTES, tuner.limit_max_bytes,
+		 "The largest limit that is recommended."),
+	ROW_WITHIN(65536, 0x1p40, "tuner", "round", KIND_BYTES, tuner.round_bytes,
+		   "Recommendations are rounded up to a multiple of this."),
+	ROW_WITHIN(0, 10, "tuner", "hysteresis", KIND_RATIO, tuner.hysteresis_ratio,
+		   "A recommendation is replaced only by one that differs by more than this share …"),
+	ROW("tuner", "hysteresis_bytes", KIND_BYTES, tuner.hysteresis_bytes, "… or by more than this much."),
+	ROW("tuner", "cooldown", KIND_DURATION, tuner.cooldown_usec,
 	    "A recommendation stands for at least so long, unless a container was OOM-killed."),
-	ROW_WITHIN(1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor, "1.2",
-	    "After an OOM kill the limit is at least the one that the container died at times this …"),
-	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "100Mi", "… and at least this much above it."),
-	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec, "7d",
+	ROW_WITHIN(1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor,
+		   "After an OOM kill the limit is at least the one that the container died at times this …"),
+	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "… and at least this much above it."),
+	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec,
 	    "How long an OOM kill keeps the limit from falling back."),
-	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples, "600",
+	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples,
 	    "Nothing is enforced for a workload, or for a new image of it, before so many readings …"),
-	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "1h", "… and before so much time."),
-	ROW_SIZE("guards", "min", KIND_BYTES, guards.min_bytes, "16Mi",
-	    "No container is given a limit below this, nor less than this above what its runtime needs before "
-	    "the program starts."),
-	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes, "1Ti", "No container is given a tuned limit above this."),
-	ROW_WITHIN(0.01, 1, "guards", "max_change", KIND_RATIO, guards.max_change_ratio, "30 %",
-	    "A limit moves at most by this share away from the one that was applied at the creation before. A "
-	    "raise that a floor asks for is not held back."),
-	ROW("guards", "allow_raise", KIND_BOOL, guards.allow_raise, "no",
+	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "… and before so much time."),
+	ROW_SIZE("guards", "min", KIND_BYTES, guards.min_bytes,
+		 "No container is given a limit below this, nor less than this above what its runtime needs "
+		 "before the program starts."),
+	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes,
+		 "No container is given a tuned limit above this."),
+	ROW_WITHIN(0.01, 1, "guards", "max_change", KIND_RATIO, guards.max_change_ratio,
+		   "A limit moves at most by this share away from the one that was applied at the creation "
+		   "before. A raise that a floor asks for is not held back."),
+	ROW("guards", "allow_raise", KIND_BOOL, guards.allow_raise,
 	    "Whether a container may be given more than its pod declares."),
-	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited, "no",
+	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
 	    "Whether a container that declares no limit is given one."),
-	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec, "5min",
-	    "The time between two summaries of the node in the journal."),
+	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
+		   "The time between two summaries of the node in the journal."),
+};
+
+/* Ready as they are: the wrapper starts too often to parse them. */
+static const struct settings defaults = {
+	.mode = MODE_OBSERVE,
+	.runtime.name = "crun",
+	.sampling.interval_usec = 1 * USEC_PER_SEC,
+	.sampling.slot_usec = 15 * USEC_PER_MIN,
+	.sampling.long_window_usec = 24 * USEC_PER_HOUR,
+	.sampling.short_window_usec = 15 * USEC_PER_MIN,
+	.tuner_interval_usec = 1 * USEC_PER_MIN,
+	.tuner.request_p95_factor = 1.2,
+	.tuner.request_avg_factor = 1.5,
+	.tuner.request_min_bytes = 64 * MIB,
+	.tuner.request_max_bytes = 4 * GIB,
+	.tuner.limit_max_factor = 1.1,
+	.tuner.limit_request_factor = 1.5,
+	.tuner.limit_min_bytes = 128 * MIB,
+	.tuner.limit_max_bytes = 8 * GIB,
+	.tuner.round_bytes = 16 * MIB,
+	.tuner.hysteresis_ratio = 0.2,
+	.tuner.hysteresis_bytes = 64 * MIB,
+	.tuner.cooldown_usec = 30 * USEC_PER_MIN,
+	.tuner.oom_factor = 1.2,
+	.tuner.oom_bytes = 100 * MIB,
+	.tuner.oom_hold_usec = 7 * USEC_PER_DAY,
+	.tuner.warmup_samples = 600,
+	.tuner.warmup_usec = 1 * USEC_PER_HOUR,
+	.guards.min_bytes = 16 * MIB,
+	.guards.max_bytes = 1 * 1024 * GIB,
+	.guards.max_change_ratio = 0.3,
+	.guards.allow_raise = false,
+	.guards.limit_unlimited = false,
+	.report.node_interval_usec = 5 * USEC_PER_MIN,
 };
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
@@ -188,8 +224,8 @@ struct reader {
 	struct error fault;
 };
 
-/* One line for libinih, as fgets(3) gives it. What does not fit would be read as a line of its own: of a comment
- * it is cut off. Leading blanks would mean a continuation of the value above. */
+/* One line for libinih, as fgets(3) gives it. What does not fit would be read as a line of its own: of a
+ * comment it is cut off. Leading blanks would mean a continuation of the value above. */
 static char *next_line(char *buf, int size, void *data)
 {
 	struct reader *reader = data;
@@ -219,7 +255,8 @@ static int set_row(const struct row *row, const char *value, struct settings *se
 
 	if (parse_value(row, value, (char *)settings + row->offset, &expected) == 0)
 		return 0;
-	return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", row->public.section, row->public.key, value, expected);
+	return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", row->public.section, row->public.key, value,
+			 expected);
 }
 
 static int on_setting(void *data, const char *section, const char *key, const char *value)
@@ -325,11 +362,7 @@ static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct erro
 
 void settings_default(struct settings *ret)
 {
-	*ret = (struct settings){0};
-	for (size_t i = 0; i < ROWS_COUNT; i++) {
-		const char *expected;
-		(void)parse_value(&rows[i], rows[i].public.default_text, (char *)ret + rows[i].offset, &expected);
-	}
+	*ret = defaults;
 }
 
 int settings_load(int etc_fd, struct settings *ret, struct error *err)

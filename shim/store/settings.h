@@ -37,10 +37,9 @@ struct settings {
 	} report;
 };
 
-/* One row a key: its own documentation, default and check. */
+/* One row a key: its own documentation and check. */
 struct setting {
 	const char *section, *key;
-	const char *default_text; /* as it would stand in the file */
 	const char *description;  /* a sentence, for tidemark.conf(5) and for the commented default file */
 };
 

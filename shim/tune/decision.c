@@ -54,7 +54,8 @@ static uint64_t oom_floor(const struct decision_input *in, const struct guard_se
 	return granule_up(in->oom_floor_bytes);
 }
 
-static uint64_t guard_p95(const struct decision_input *in, const struct guard_settings *guards, uint64_t limit)
+static uint64_t guard_p95(const struct decision_input *in, const struct guard_settings *guards,
+			  uint64_t limit)
 {
 	return max_of(limit, p95_floor(in, guards));
 }
@@ -65,7 +66,8 @@ static uint64_t guard_prestart(const struct decision_input *in, const struct gua
 	return max_of(limit, prestart_floor(in, guards));
 }
 
-static uint64_t guard_oom(const struct decision_input *in, const struct guard_settings *guards, uint64_t limit)
+static uint64_t guard_oom(const struct decision_input *in, const struct guard_settings *guards,
+			  uint64_t limit)
 {
 	return max_of(limit, oom_floor(in, guards));
 }
@@ -83,8 +85,8 @@ static uint64_t guard_max_change(const struct decision_input *in, const struct g
 
 	uint64_t least = granule_up(share(base, 1 - guards->max_change_ratio));
 	uint64_t most = share(base, 1 + guards->max_change_ratio) / GRANULE * GRANULE;
-	uint64_t needed = max_of(p95_floor(in, guards),
-				 max_of(prestart_floor(in, guards), oom_floor(in, guards)));
+	uint64_t needed =
+		max_of(p95_floor(in, guards), max_of(prestart_floor(in, guards), oom_floor(in, guards)));
 	return min_of(max_of(limit, least), max_of(max_of(most, least), needed));
 }
 
@@ -157,8 +159,8 @@ void decision_make(const struct decision_input *input, const struct guard_settin
 	struct decision decision = {.source = (int)source_of(input), .limit_bytes = input->declared_bytes};
 
 	if (decision.source == SOURCE_OVERRIDE || decision.source == SOURCE_ENFORCED) {
-		uint64_t limit = decision.source == SOURCE_OVERRIDE ? input->override_bytes
-								    : input->enforced_bytes;
+		uint64_t limit =
+			decision.source == SOURCE_OVERRIDE ? input->override_bytes : input->enforced_bytes;
 		for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
 			uint64_t moved = guard_acts[guard](input, guards, limit);
 			if (moved == limit)
@@ -174,7 +176,8 @@ void decision_make(const struct decision_input *input, const struct guard_settin
 
 const char *decision_reason(const struct decision *decision, char buf[static DECISION_REASON_MAX])
 {
-	size_t used = (size_t)snprintf(buf, DECISION_REASON_MAX, "%s", decision_source_names[decision->source]);
+	size_t used =
+		(size_t)snprintf(buf, DECISION_REASON_MAX, "%s", decision_source_names[decision->source]);
 
 	for (size_t i = 0; i < decision->n_steps && used < DECISION_REASON_MAX; i++)
 		used += (size_t)snprintf(buf + used, DECISION_REASON_MAX - used, "+%s",

@@ -222,6 +222,13 @@ static void set_up(const char *wrapper, const char *target)
 		die("setenv");
 }
 
+/* As before a container's first creation. */
+static void new_bundle(void)
+{
+	(void)unlink(ROOT "/run/tidemark/containers/" CONTAINER ".json");
+	write_file(BUNDLE "/config.json", config_text);
+}
+
 static void set_runtime(const char *path)
 {
 	char settings[512];
@@ -244,7 +251,8 @@ enum cost {
 };
 
 struct contender {
-	const char *name, *path;
+	const char *path;
+	const char *reports[COSTS]; /* NULL: not told, since all calls cost it the same */
 	double *took[COSTS];
 };
 
@@ -265,17 +273,16 @@ static void bench_added(struct contender *contenders, size_t n, size_t rounds)
 		for (size_t i = 0; i < n; i++) {
 			struct contender *it = &contenders[(i + round) % n];
 			it->took[PASS][round] = run(it->path, state_argv);
-			write_file(BUNDLE "/config.json", config_text);
+			new_bundle();
 			it->took[CREATE][round] = run(it->path, create_argv);
 		}
 	for (size_t i = 1; i < n; i++)
 		for (enum cost cost = 0; cost < COSTS; cost++) {
-			char name[64];
+			if (!contenders[i].reports[cost])
+				continue;
 			for (size_t round = 0; round < rounds; round++)
 				contenders[i].took[cost][round] -= contenders[0].took[cost][round];
-			(void)snprintf(name, sizeof name, "%s.%s_us", contenders[i].name,
-				       cost == PASS ? "pass_added" : "create_added");
-			report(name, median(contenders[i].took[cost], rounds), "us");
+			report(contenders[i].reports[cost], median(contenders[i].took[cost], rounds), "us");
 		}
 }
 
@@ -287,7 +294,7 @@ static struct cycle run_cycle(const char *path)
 {
 	struct cycle cycle;
 
-	write_file(BUNDLE "/config.json", config_text);
+	new_bundle();
 	cycle.create = run(path, create_argv);
 	cycle.all = cycle.create + run(path, start_argv) + run(path, delete_argv);
 	return cycle;
@@ -297,8 +304,9 @@ static struct cycle run_cycle(const char *path)
 static void bench_runtime(const char *crun, size_t rounds)
 {
 	double *create = calloc(rounds, sizeof *create), *all = calloc(rounds, sizeof *all);
+	double *direct_us = calloc(rounds, sizeof *direct_us);
 
-	if (!create || !all)
+	if (!create || !all || !direct_us)
 		die("calloc");
 	set_runtime(crun);
 	for (size_t round = 0; round < rounds; round++) {
@@ -310,9 +318,11 @@ static void bench_runtime(const char *crun, size_t rounds)
 			ours = run_cycle(WORK "/tidemark-crun");
 			direct = run_cycle(crun);
 		}
+		direct_us[round] = direct.create;
 		create[round] = ours.create / direct.create;
 		all[round] = ours.all / direct.all;
 	}
+	report("crun.create_us", median(direct_us, rounds), "us");
 	report("create.ratio", median(create, rounds), "ratio");
 	report("cycle.ratio", median(all, rounds), "ratio");
 }
@@ -325,7 +335,7 @@ static void bench_rss(void)
 	double peak = 0;
 
 	set_runtime(WORK "/not-there");
-	write_file(BUNDLE "/config.json", config_text);
+	new_bundle();
 	pid_t pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
@@ -352,7 +362,8 @@ static void bench_rss(void)
 
 int main(int argc, char *argv[])
 {
-	struct contender contenders[6] = {{"direct", WORK "/target", {0}}};
+	const char *const wrapper = WORK "/tidemark-crun", *const shell = WORK "/shell";
+	struct contender contenders[5] = {{WORK "/target", {0}, {0}}};
 	size_t n = 1;
 
 	if (argc != 7) {
@@ -362,14 +373,14 @@ int main(int argc, char *argv[])
 	const size_t rounds = strtoul(argv[1], NULL, 10);
 	set_up(argv[2], argv[5]);
 
-	contenders[n++] = (struct contender){"bare", argv[3], {0}};
+	contenders[n++] = (struct contender){argv[3], {"bare.added_us"}, {0}};
 	if (strcmp(argv[4], "-") != 0)
-		contenders[n++] = (struct contender){"bare_musl", argv[4], {0}};
-	write_file(WORK "/shell", "#!/bin/sh\nexec \"$BENCH_TARGET\" \"$@\"\n");
-	if (chmod(WORK "/shell", 0755) < 0)
+		contenders[n++] = (struct contender){argv[4], {"bare_musl.added_us"}, {0}};
+	write_file(shell, "#!/bin/sh\nexec \"$BENCH_TARGET\" \"$@\"\n");
+	if (chmod(shell, 0755) < 0)
 		die("chmod");
-	contenders[n++] = (struct contender){"shell", WORK "/shell", {0}};
-	contenders[n++] = (struct contender){"tidemark", WORK "/tidemark-crun", {0}};
+	contenders[n++] = (struct contender){shell, {"peer_shell.added_us"}, {0}};
+	contenders[n++] = (struct contender){wrapper, {"pass.added_us", "create.added_us"}, {0}};
 	bench_added(contenders, n, rounds);
 	if (strcmp(argv[6], "-") != 0)
 		bench_runtime(argv[6], rounds / 5 + 1);
