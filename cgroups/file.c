@@ -11,10 +11,11 @@
 
 #include "cgroups/cleanup.h"
 
-static int file_open_at(int dir_fd, const char *name, struct error *err)
+/* flags: O_NOFOLLOW or 0. */
+static int file_open_at(int dir_fd, const char *name, int flags, struct error *err)
 {
 	/* O_NONBLOCK: opening a FIFO that somebody left here must not hang us. */
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", name);
 	return fd;
@@ -41,7 +42,7 @@ static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t
 
 int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *ret_length, struct error *err)
 {
-	cleanup_close int fd = file_open_at(dir_fd, name, err);
+	cleanup_close int fd = file_open_at(dir_fd, name, O_NOFOLLOW, err);
 	if (fd < 0)
 		return fd;
 
@@ -57,10 +58,10 @@ int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *r
 	return 0;
 }
 
-int file_load_at(int dir_fd, const char *name, size_t max, char **ret_text, size_t *ret_length,
-		 struct error *err)
+static int file_load(int dir_fd, const char *name, int flags, size_t max, char **ret_text, size_t *ret_length,
+		     struct error *err)
 {
-	cleanup_close int fd = file_open_at(dir_fd, name, err);
+	cleanup_close int fd = file_open_at(dir_fd, name, flags, err);
 	if (fd < 0)
 		return fd;
 
@@ -88,6 +89,18 @@ int file_load_at(int dir_fd, const char *name, size_t max, char **ret_text, size
 	*ret_text = take_ptr(text);
 	*ret_length = length;
 	return 0;
+}
+
+int file_load_at(int dir_fd, const char *name, size_t max, char **ret_text, size_t *ret_length,
+		 struct error *err)
+{
+	return file_load(dir_fd, name, O_NOFOLLOW, max, ret_text, ret_length, err);
+}
+
+int file_load_link_at(int dir_fd, const char *name, size_t max, char **ret_text, size_t *ret_length,
+		      struct error *err)
+{
+	return file_load(dir_fd, name, 0, max, ret_text, ret_length, err);
 }
 
 int file_temporary_name(const char *name, char *buf, size_t size, struct error *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Small files below a directory that the caller holds open. Nothing here blocks on a FIFO or follows a
- * symbolic link in the last component, and no read is longer than its bound. */
+/* Small files below a directory that the caller holds open. Nothing here blocks on a FIFO or, where
+ * it is not said, follows a symbolic link in the last component, and no read is longer than its bound. */
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -19,6 +19,10 @@ int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *r
  * not regular is -EINVAL. The text is followed by a NUL that *ret_length does not count. */
 int file_load_at(int dir_fd, const char *name, size_t max, char **ret_text, size_t *ret_length,
 		 struct error *err);
+
+/* The same, through a symbolic link if name is one: for what an administrator wrote. */
+int file_load_link_at(int dir_fd, const char *name, size_t max, char **ret_text, size_t *ret_length,
+		      struct error *err);
 
 /* Writes a new file and renames it over name, so that a reader sees the old one or the new one whole,
  * whenever the writer is killed. The new file has exactly this mode. */

@@ -18,10 +18,6 @@
 /* In the namespace that only root reads and writes, which tmpfs has had for longest. */
 #define DECLARED_ATTRIBUTE "trusted.tidemark.declared"
 
-struct declared_attribute {
-	uint64_t declared_bytes, limit_bytes;
-};
-
 int bundle_open(const char *path, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -61,7 +57,8 @@ static int copy_selinux_label(int from_fd, int to_fd)
 	return 0;
 }
 
-static int bundle_write_config(int fd, int old_fd, const char *text, size_t length)
+static int bundle_write_config(int fd, int old_fd, const char *text, size_t length,
+			       const struct bundle_mark *mark)
 {
 	struct stat st;
 	if (fstat(old_fd, &st) < 0)
@@ -83,10 +80,12 @@ static int bundle_write_config(int fd, int old_fd, const char *text, size_t leng
 		return -errno;
 	if (fchmod(fd, st.st_mode & 07777) < 0)
 		return -errno;
+	(void)fsetxattr(fd, DECLARED_ATTRIBUTE, mark, sizeof *mark, 0);
 	return copy_selinux_label(old_fd, fd);
 }
 
-int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct error *err)
+int bundle_replace_config(int bundle_fd, const char *text, size_t length, const struct bundle_mark *mark,
+			  struct error *err)
 {
 	char temporary[NAME_MAX + 1];
 	int r = file_temporary_name(CONFIG_NAME, temporary, sizeof temporary, err);
@@ -104,7 +103,7 @@ int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct
 	if (fd < 0)
 		return error_errno(err, errno, "cannot create %s in the bundle", temporary);
 
-	r = bundle_write_config(fd, old_fd, text, length);
+	r = bundle_write_config(fd, old_fd, text, length, mark);
 	if (r < 0)
 		error_errno(err, -r, "cannot write %s in the bundle", temporary);
 	else if (renameat(bundle_fd, temporary, bundle_fd, CONFIG_NAME) < 0)
@@ -114,18 +113,9 @@ int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct
 	return r;
 }
 
-void bundle_remember_declared(int bundle_fd, uint64_t declared_bytes, uint64_t limit_bytes)
-{
-	const struct declared_attribute value = {declared_bytes, limit_bytes};
-
-	cleanup_close int fd = openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd >= 0)
-		(void)fsetxattr(fd, DECLARED_ATTRIBUTE, &value, sizeof value, 0);
-}
-
 uint64_t bundle_recall_declared(int bundle_fd, uint64_t limit_bytes)
 {
-	struct declared_attribute value;
+	struct bundle_mark value;
 
 	cleanup_close int fd = openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fgetxattr(fd, DECLARED_ATTRIBUTE, &value, sizeof value) != sizeof value ||

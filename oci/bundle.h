@@ -19,13 +19,16 @@ int bundle_load_config(int bundle_fd, char **ret_text, size_t *ret_length, struc
 int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret_text,
 			       size_t *ret_length, struct error *err);
 
-/* Replaces config.json by rename, with the owner, the mode and the SELinux label of the one before.
- * Whatever happens, a config.json that is whole stays in its place. */
-int bundle_replace_config(int bundle_fd, const char *text, size_t length, struct error *err);
+/* A bundle may be created from twice. So that a limit that we wrote is not taken for one that was declared, the
+ * file that we write is marked with both, in an extended attribute, which goes when the file is replaced. */
+struct bundle_mark {
+	uint64_t declared_bytes, limit_bytes;
+};
 
-/* A bundle may be created from twice. So that a limit that we wrote is not taken for one that was
- * declared, the file remembers both (in an extended attribute, which goes when the file is replaced).
- * Not being able to is no error. bundle_recall_declared returns declared_bytes for a file that carries
- * limit_bytes by our hand, else limit_bytes. */
-void bundle_remember_declared(int bundle_fd, uint64_t declared_bytes, uint64_t limit_bytes);
+/* Replaces config.json by rename, with the owner, the mode and the SELinux label of the one before, and with this
+ * mark if the file system can hold it. Whatever happens, a config.json that is whole stays in its place. */
+int bundle_replace_config(int bundle_fd, const char *text, size_t length, const struct bundle_mark *mark,
+			  struct error *err);
+
+/* What was declared in a config.json that now declares limit_bytes: another amount if that limit is by our hand. */
 uint64_t bundle_recall_declared(int bundle_fd, uint64_t limit_bytes);

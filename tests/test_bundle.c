@@ -24,6 +24,15 @@
 #define MIB_64  (UINT64_C(64) << 20)
 #define MIB_128 (UINT64_C(128) << 20)
 
+static const struct bundle_mark no_mark;
+
+static void mark_config(int bundle, uint64_t declared_bytes, uint64_t limit_bytes)
+{
+	const struct bundle_mark mark = {declared_bytes, limit_bytes};
+	struct error err;
+	assert_int_equal(bundle_replace_config(bundle, "{}", 2, &mark, &err), 0);
+}
+
 static void assert_config(int bundle, const char *expected)
 {
 	cleanup_free char *text = NULL;
@@ -70,7 +79,7 @@ static void a_bundle_may_be_a_symbolic_link(void **state)
 	cleanup_close int bundle = bundle_open(path, &err);
 	assert_true(bundle >= 0);
 	assert_config(bundle, "{}");
-	assert_int_equal(bundle_replace_config(bundle, "{1}", 3, &err), 0);
+	assert_int_equal(bundle_replace_config(bundle, "{1}", 3, &no_mark, &err), 0);
 	cleanup_close int real = openat(fixture->root_fd, "real", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_config(real, "{1}");
 }
@@ -176,7 +185,7 @@ static void the_mode_is_kept(void **state)
 	mode_t mask = umask(077);
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		assert_int_equal(fchmodat(bundle, "config.json", modes[i], 0), 0);
-		assert_int_equal(bundle_replace_config(bundle, "new", 3, &err), 0);
+		assert_int_equal(bundle_replace_config(bundle, "new", 3, &no_mark, &err), 0);
 		assert_int_equal(fstatat(bundle, "config.json", &st, 0), 0);
 		assert_int_equal(st.st_mode & 07777, modes[i]);
 	}
@@ -196,7 +205,7 @@ static void the_owner_is_kept(void **state)
 	fixture_write(bundle, "config.json", "old");
 	assert_int_equal(fchownat(bundle, "config.json", 1234, 5678, 0), 0);
 	assert_int_equal(fchmodat(bundle, "config.json", 06711, 0), 0); /* which chown(2) clears */
-	assert_int_equal(bundle_replace_config(bundle, "new", 3, &err), 0);
+	assert_int_equal(bundle_replace_config(bundle, "new", 3, &no_mark, &err), 0);
 	assert_int_equal(fstatat(bundle, "config.json", &st, 0), 0);
 	assert_int_equal(st.st_uid, 1234);
 	assert_int_equal(st.st_gid, 5678);
@@ -214,7 +223,7 @@ static void the_selinux_label_is_kept(void **state)
 	cleanup_close int old = openat(bundle, "config.json", O_RDONLY | O_CLOEXEC);
 	if (fsetxattr(old, "security.selinux", label, sizeof label, 0) < 0)
 		PASS_OVER("no labels here, or not for us");
-	assert_int_equal(bundle_replace_config(bundle, "new", 3, &err), 0);
+	assert_int_equal(bundle_replace_config(bundle, "new", 3, &no_mark, &err), 0);
 	cleanup_close int new = openat(bundle, "config.json", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fgetxattr(new, "security.selinux", kept, sizeof kept), sizeof label);
 	assert_string_equal(kept, label);
@@ -226,7 +235,7 @@ static void there_is_nothing_to_replace_in_an_empty_bundle(void **state)
 	int bundle = *(int *)*state;
 	struct error err;
 
-	assert_int_equal(bundle_replace_config(bundle, "new", 3, &err), -ENOENT);
+	assert_int_equal(bundle_replace_config(bundle, "new", 3, &no_mark, &err), -ENOENT);
 	assert_string_equal(err.text, "cannot open config.json: No such file or directory");
 	assert_int_equal(entries_in(bundle), 0);
 }
@@ -243,7 +252,7 @@ static void a_bundle_that_cannot_be_written_stays_as_it_is(void **state)
 	bool root = geteuid() == 0;
 	if (root)
 		assert_int_equal(seteuid(65534), 0);
-	int r = bundle_replace_config(bundle, "new", 3, &err);
+	int r = bundle_replace_config(bundle, "new", 3, &no_mark, &err);
 	if (root)
 		assert_int_equal(seteuid(0), 0);
 	assert_int_equal(r, -EACCES);
@@ -265,7 +274,7 @@ static void a_disk_that_is_full_leaves_the_config_as_it_is(void **state)
 	limit.rlim_cur = 4096;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	int r = bundle_replace_config(bundle, large, sizeof large, &err);
+	int r = bundle_replace_config(bundle, large, sizeof large, &no_mark, &err);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
 	assert_int_equal(r, -EFBIG);
 	assert_non_null(strstr(err.text, "cannot write .config.json."));
@@ -287,8 +296,8 @@ static void a_killed_writer_leaves_a_whole_config(void **state)
 		assert_true(child >= 0);
 		if (child == 0)
 			for (;;) {
-				(void)bundle_replace_config(bundle, two, sizeof two - 1, NULL);
-				(void)bundle_replace_config(bundle, one, sizeof one - 1, NULL);
+				(void)bundle_replace_config(bundle, two, sizeof two - 1, &no_mark, NULL);
+				(void)bundle_replace_config(bundle, one, sizeof one - 1, &no_mark, NULL);
 			}
 		usleep((useconds_t)(i * 97 + 100));
 		kill(child, SIGKILL);
@@ -346,13 +355,13 @@ static void a_limit_of_ours_is_not_taken_for_declared(void **state)
 
 	fixture_write(bundle, "config.json", "{}");
 	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_64);
-	bundle_remember_declared(bundle, MIB_128, MIB_64);
+	mark_config(bundle, MIB_128, MIB_64);
 	if (bundle_recall_declared(bundle, MIB_64) == MIB_64)
 		PASS_OVER("no trusted attributes here, or not for us");
 	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_128);
 	/* Somebody else's limit is what it says. */
 	assert_int_equal(bundle_recall_declared(bundle, MIB_64 + 1), MIB_64 + 1);
-	bundle_remember_declared(bundle, RESOURCES_UNLIMITED, MIB_64);
+	mark_config(bundle, RESOURCES_UNLIMITED, MIB_64);
 	assert_true(bundle_recall_declared(bundle, MIB_64) == RESOURCES_UNLIMITED);
 	/* It goes with the file. */
 	assert_int_equal(unlinkat(bundle, "config.json", 0), 0);
@@ -363,7 +372,6 @@ static void a_limit_of_ours_is_not_taken_for_declared(void **state)
 static void a_bundle_without_a_config_recalls_nothing(void **state)
 {
 	int bundle = *(int *)*state;
-	bundle_remember_declared(bundle, MIB_128, MIB_64);
 	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_64);
 }
 

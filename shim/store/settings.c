@@ -284,7 +284,7 @@ static int settings_read_file(int dir_fd, const char *name, struct reader *reade
 	cleanup_free char *text = NULL;
 	size_t length;
 
-	int r = file_load_at(dir_fd, name, SETTINGS_SIZE_MAX, &text, &length, err);
+	int r = file_load_link_at(dir_fd, name, SETTINGS_SIZE_MAX, &text, &length, err);
 	if (r < 0)
 		return r;
 	if (memchr(text, '\0', length))

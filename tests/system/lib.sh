@@ -101,7 +101,7 @@ settings_quick() {
 		'warmup_samples = 10' 'warmup = 1s' "$@"
 }
 
-# publish NAME LIMIT P95: a limit for the workload NAME, as the daemon would have published it.
+# publish NAME LIMIT P95: a limit for the workload NAME, as the daemon would have published it, and applied.
 publish() {
 	install -d -m 700 "/var/lib/tidemark/limits/-/$1"
 	cat >"/var/lib/tidemark/limits/-/$1/$1.json" <<-END
@@ -109,7 +109,7 @@ publish() {
 		 "recommended":{"request":$3,"limit":$2},"enforced":{"request":$3,"limit":$2},
 		 "warmup":{"done":true,"since_usec":1,"samples_before":0},
 		 "observed":{"samples":1000,"fresh_samples":1000,"since_usec":1,"until_usec":2,"avg":$3,"p95":$3,"max":$3},
-		 "written_usec":1}
+		 "applied":$2,"written_usec":1}
 	END
 }
 

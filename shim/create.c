@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The wrapper's create, run and restore. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "oci/bundle.h"
+#include "oci/config.h"
+#include "oci/edit.h"
+#include "oci/identity.h"
+#include "shim/report/fault.h"
+#include "shim/wrapper.h"
+
+/* The path as another process can use it, whatever its working directory; empty where it does not fit, since
+ * half a path is another path. */
+static void copy_path(char *to, size_t size, const char *from)
+{
+	char here[PATH_MAX];
+
+	const char *base = from[0] == '/' || !getcwd(here, sizeof here) ? "" : here;
+	if ((size_t)snprintf(to, size, "%s%s%s", base, base[0] ? "/" : "", from) >= size)
+		to[0] = '\0';
+}
+
+/* What conmon calls the container ("conmon … -n <name> …"), our parent at create under podman and CRI-O:
+ * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
+static const char *container_name_of_parent(char *buf, size_t size)
+{
+	char path[64], cmdline[8192];
+	size_t length;
+
+	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)getppid());
+	if (file_read_at(AT_FDCWD, path, cmdline, sizeof cmdline, &length, NULL) < 0)
+		return NULL;
+	if (!strstr(cmdline, "conmon"))
+		return NULL; /* others give -n another meaning */
+	for (const char *arg = cmdline, *end = cmdline + length; arg < end; arg += strlen(arg) + 1)
+		if (strcmp(arg, "-n") == 0 && arg + 3 < end) {
+			wrapper_copy_text(buf, size, arg + 3);
+			return buf;
+		}
+	return NULL;
+}
+
+static void find_identity(const struct config *config, int bundle_fd, const char *id, struct identity *ret)
+{
+	char name[CONFIG_NAME_SIZE];
+	cleanup_free char *text = NULL;
+	size_t length;
+	struct pod_labels labels;
+	bool has_labels = false;
+
+	/* The labels are a help, not a need: where they are not found the pod's name has to do. */
+	if (config->sandbox_id[0] &&
+	    bundle_load_sandbox_config(bundle_fd, config->sandbox_id, &text, &length, NULL) == 0) {
+		pod_labels_find(text, length, &labels);
+		has_labels = true;
+	}
+	const char *fallback = config->pod_name[0] ? NULL : container_name_of_parent(name, sizeof name);
+	if (!identity_of(config, has_labels ? &labels : NULL, id, fallback, ret))
+		*ret = (struct identity){0};
+}
+
+/* What the node's mode and the pod's annotation make together. A pod's author can ask for less than the node
+ * does, never for more. */
+static int mode_of(int node_mode, const char *annotation)
+{
+	for (int mode = MODE_OFF; mode < node_mode; mode++)
+		if (strcmp(annotation, mode_names[mode]) == 0)
+			return mode;
+	return node_mode;
+}
+
+static int write_limit(int bundle_fd, const char *text, size_t length, const struct resources *resources,
+		       const struct record *record, struct error *err)
+{
+	cleanup_free char *edited = NULL;
+	size_t edited_length;
+	struct edit edit;
+
+	if (record->limit_bytes == DECISION_UNLIMITED)
+		return error_set(err, ENOTSUP, "the limit that was put in before cannot be taken out");
+	int r = edit_limit(text, resources, record->limit_bytes, &edit, err);
+	if (r < 0)
+		return r;
+	r = edit_apply(text, length, &edit, &edited, &edited_length, err);
+	if (r < 0)
+		return r;
+	const struct bundle_mark mark = {record->declared_bytes, record->limit_bytes};
+	return bundle_replace_config(bundle_fd, edited, edited_length, &mark, err);
+}
+
+static int create(struct wrapper *wrapper, struct record *record, struct error *err)
+{
+	const char *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
+	cleanup_free char *text = NULL, *absolute = NULL;
+	cleanup_free struct config *config = malloc(sizeof *config);
+	size_t length;
+
+	if (!config)
+		return error_errno(err, ENOMEM, "cannot read config.json");
+	cleanup_close int bundle_fd = bundle_open(path, err);
+	if (bundle_fd < 0)
+		return bundle_fd;
+	int r = bundle_load_config(bundle_fd, &text, &length, err);
+	if (r < 0)
+		return r;
+	struct error fault;
+	r = config_read(text, length, config, &fault);
+	if (r < 0)
+		return error_set(err, -r, "config.json: %s", fault.text);
+
+	record->mode = mode_of(wrapper->settings.mode, config->mode);
+	if (record->mode == MODE_OFF)
+		return 0;
+	if (strlen(wrapper->command.id) >= sizeof record->id)
+		return error_set(err, ENAMETOOLONG, "its id has more than %zu bytes", sizeof record->id - 1);
+	if (path[0] != '/')
+		path = absolute = realpath(path, NULL);
+	if (path)
+		copy_path(record->bundle, sizeof record->bundle, path);
+	if (wrapper->command.pid_file)
+		copy_path(record->pid_file, sizeof record->pid_file, wrapper->command.pid_file);
+	wrapper_copy_text(record->pod_name, sizeof record->pod_name, config->pod_name);
+	wrapper_copy_text(record->pod_uid, sizeof record->pod_uid, config->pod_uid);
+	wrapper_copy_text(record->sandbox_id, sizeof record->sandbox_id, config->sandbox_id);
+	wrapper_copy_text(record->image_ref, sizeof record->image_ref, config->image_ref);
+	record->is_sandbox = config_is_sandbox(config);
+	record->oom_score_adj = config->oom_score_adj;
+	record->declared_bytes = bundle_recall_declared(bundle_fd, config->resources.limit_bytes);
+	find_identity(config, bundle_fd, record->id, &record->identity);
+	wrapper_decide(wrapper, record, 0);
+
+	/* The record first: a limit that nobody could account for must not be set. */
+	cleanup_close int containers_fd = wrapper_open_containers(wrapper, err);
+	if (containers_fd < 0)
+		return containers_fd;
+	if (wrapper_is_alive(containers_fd, record->id))
+		return 0;
+	r = record_write(containers_fd, record, err);
+	if (r < 0 || record->limit_bytes == config->resources.limit_bytes)
+		return r;
+	r = write_limit(bundle_fd, text, length, &config->resources, record, err);
+	if (r < 0) {
+		wrapper_fall_back(record, config->resources.limit_bytes, err);
+		(void)record_write(containers_fd, record, NULL);
+	}
+	return r;
+}
+
+void wrapper_create(struct wrapper *wrapper)
+{
+	struct record record = {
+		.version = RECORD_VERSION,
+		.declared_bytes = DECISION_UNLIMITED,
+		.limit_bytes = DECISION_UNLIMITED,
+		.created_usec = wrapper_now_usec(),
+	};
+	struct error err;
+
+	if (wrapper->settings.mode == MODE_OFF)
+		return;
+	wrapper_copy_text(record.id, sizeof record.id, wrapper->command.id);
+	wrapper_copy_text(record.runtime, sizeof record.runtime, wrapper->runtime);
+	if (create(wrapper, &record, &err) < 0)
+		fault_log("container %s starts as declared: %s", wrapper->command.id, err.text);
+	else if (record.fault[0])
+		fault_log("container %s starts as declared: %s", wrapper->command.id, record.fault);
+}

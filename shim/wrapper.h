@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The wrapper's own parts: what it does for each verb that does not just pass through, and what these share.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroups/error.h"
+#include "oci/command.h"
+#include "shim/store/record.h"
+#include "shim/store/settings.h"
+
+struct wrapper {
+	char **argv; /* of the runtime-to-be; update may replace one argument */
+	struct command command;
+	const char *runtime; /* "crun" */
+	const char *root;    /* of all the paths below; "" but for a trial of tidemark */
+	struct settings settings;
+};
+
+/* One for each verb. They cannot fail: a fault is one log line, and the runtime is run as it would have been.
+ */
+void wrapper_create(struct wrapper *wrapper); /* create, run and restore: identity, decision, edit, record */
+void wrapper_start(struct wrapper *wrapper);  /* the pre-start footprint */
+void wrapper_update(struct wrapper *wrapper); /* an in-place resize */
+void wrapper_delete(struct wrapper *wrapper); /* the record ends */
+
+/* Return a file descriptor that the caller closes, or -errno. path begins with a slash; cgroup paths are
+ * those below the cgroup v2 root. */
+int wrapper_open_below(const struct wrapper *wrapper, const char *path, struct error *err);
+int wrapper_open_containers(const struct wrapper *wrapper, struct error *err);
+int wrapper_open_cgroup(const char *path, struct error *err);
+
+uint64_t wrapper_now_usec(void);
+
+/* text may be NULL; what does not fit is cut off. */
+void wrapper_copy_text(char *to, size_t size, const char *text);
+
+/* Fills the record's decision from its identity, its mode and what it declares. in_use_bytes as in
+ * decision_make(). */
+void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64_t in_use_bytes);
+
+/* The record tells that the container keeps this limit, the one that the runtime is given without us, though
+ * something else was meant. */
+void wrapper_fall_back(struct record *record, uint64_t limit_bytes, const struct error *err);
+
+/* Whether a container of this id runs: the runtime will then refuse to create another, or to delete it
+ * without force. */
+bool wrapper_is_alive(int containers_fd, const char *id);

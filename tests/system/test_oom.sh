@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A kill at the tuned limit is learned from before the next container is created; other kills are not.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+trap 'remove grows-crun grows-runc again below nested; rm -f /run/systemd/system/tidemarktest.slice' EXIT
+
+# Nothing but kills changes what is published here.
+settings '[node]' 'mode = enforce' '[tuner]' 'interval = 1h'
+for workload in grows-crun grows-runc again below nested bystander; do
+	publish "$workload" $((160 * MIB)) $((60 * MIB))
+done
+daemon_start || exit
+
+learned() { [ "$(published "$1" .oom.limit)" -gt 0 ]; }
+field() { jq -r "select($1 != null) | $1" | tail -1; }
+
+# kernel_nsec TEXT: when the kernel logged it last, in nanoseconds of the wall clock.
+kernel_nsec() {
+	dmesg | awk -v text="$1" -v offset="${offset:-0}" \
+		'index($0, text) { gsub(/[][]/, " "); at = $1 } END { printf "%.0f\n", at * 1e9 + offset }'
+}
+before=$(date +%s%N)
+echo "tidemark-test: clock" >/dev/kmsg
+offset=$(((before + $(date +%s%N)) / 2 - $(kernel_nsec 'tidemark-test: clock')))
+
+for runtime in crun runc; do
+	RUNTIME=$PROGRAMS/tidemark-$runtime workload=grows-$runtime
+	create "$workload" --memory 512m "$IMAGE" dd if=/dev/zero of=/dev/null bs=300M count=1
+	check "$runtime: a kill at the tuned limit is learned from" wait_for 60 learned "$workload"
+	check "$runtime: the container is dead" wait_for 60 has_exited "$workload"
+	killed=$(kernel_nsec 'Killed process')
+	written=$(date +%s%N --reference="/var/lib/tidemark/limits/-/$workload/$workload.json")
+	msec=$(((written - killed) / 1000000))
+	comment "$runtime: on disk $msec ms after the kernel logged the kill (the machine is emulated)"
+	between -50 "$msec" 2000 "$runtime: it is on disk at once"
+	is "$(published "$workload" .oom.limit)" $((160 * MIB)) "$runtime: it is known at which limit it died"
+	between $((260 * MIB)) "$(published "$workload" .oom.floor)" $((288 * MIB)) "$runtime: and a floor is set above"
+
+	events oom "CONTAINER_ID=$id" >/tmp/oom
+	is "$(wc -l </tmp/oom)" 1 "$runtime: the journal has it, once"
+	is "$(field .TIDEMARK_OOM_CAUSE </tmp/oom) $(field .TIDEMARK_LIMIT_BYTES </tmp/oom) $(field .RUNTIME </tmp/oom)" \
+		"own $((160 * MIB)) $runtime" "$runtime: with its cause and the limit"
+	comment "$(field .MESSAGE </tmp/oom)"
+
+	create "$workload" --memory 512m "$IMAGE" sleep 600
+	between "$(published "$workload" .oom.floor)" "$(memory_max "$workload")" $((512 * MIB)) \
+		"$runtime: the next creation gets more"
+	remove "$workload"
+done
+
+# podman itself creates the replacement, as soon as it can.
+RUNTIME=$PROGRAMS/tidemark-crun
+create again --memory 512m --restart on-failure:3 "$IMAGE" sh -c "$(holds 200)"
+check "a kill is learned from" wait_for 60 learned again
+more_than_before() { [ "$(memory_max again)" -gt $((160 * MIB)) ]; }
+check "the replacement that podman makes on its own has more" wait_for 60 more_than_before
+is "$(podman inspect --format '{{.RestartCount}}' again)" 1 "it was the very first replacement"
+remove again
+
+# ---- What is no reason to learn ----
+
+# The pod's limit, not the container's.
+printf '[Slice]\nMemoryMax=64M\n' >/run/systemd/system/tidemarktest.slice
+systemctl daemon-reload
+create below --cgroup-parent tidemarktest.slice --memory 512m "$IMAGE" sh -c "$(holds 100)"
+check "a kill by the limit of a cgroup above is told" wait_for 60 has_event oom "CONTAINER_ID=$id"
+is "$(events oom "CONTAINER_ID=$id" | field .TIDEMARK_OOM_CAUSE)" ancestor "as what it is"
+is "$(published below .oom.limit)" 0 "and is not learned from"
+
+# A container that sets limits inside.
+create nested --privileged --memory 512m "$IMAGE" sh -c '
+	cd /sys/fs/cgroup && mkdir init small && for pid in $(cat cgroup.procs); do echo $pid >init/cgroup.procs; done
+	echo +memory >cgroup.subtree_control && echo 32M >small/memory.max || exit
+	sh -c "echo \$\$ >/sys/fs/cgroup/small/cgroup.procs; exec dd if=/dev/zero of=/dev/null bs=100M count=1"
+	sleep 600'
+check "a kill by a limit set inside the container is told" wait_for 60 has_event oom "CONTAINER_ID=$id"
+is "$(events oom "CONTAINER_ID=$id" | field .TIDEMARK_OOM_CAUSE)" nested "as what it is"
+is "$(published nested .oom.limit)" 0 "and is not learned from"
+
+# A program beside the containers; and a kill by hand.
+create bystander --memory 512m "$IMAGE" sleep 600
+systemd-run --quiet --wait --property MemoryMax=32M dd if=/dev/zero of=/dev/null bs=100M count=1
+podman kill --signal KILL bystander >/dev/null
+check "the bystander's end is told" wait_for 60 has_event exit "CONTAINER_ID=$id"
+is "$(events oom "CONTAINER_ID=$id")" '' "another cgroup's kill, or one by hand, is no kill of the container"
+is "$(published bystander .oom.limit)" 0 "and is not learned from"
+remove bystander
+
+done_testing

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A container is resized in place: what is asked for is what it declares from then on, and the decision is made again.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+work=$(mktemp -d)
+trap 'remove web; rm -rf "$work"' EXIT
+
+has_decision() { events decision "CONTAINER_ID=$id" "TIDEMARK_DECLARED_BYTES=$1" | grep -q .; }
+
+for runtime in crun runc; do
+	# On the way to us, how podman calls.
+	cat >"$work/seen-$runtime" <<-END
+		#!/bin/sh
+		case " \$* " in *" update "*) echo "\$*" >"$work/update" ;; esac
+		exec $PROGRAMS/tidemark-$runtime "\$@"
+	END
+	chmod 755 "$work/seen-$runtime"
+	RUNTIME=$work/seen-$runtime
+
+	settings '[node]' 'mode = enforce' '[tuner]' 'interval = 1h'
+	publish web $((160 * MIB)) $((100 * MIB))
+	daemon_start
+	create web --memory 512m "$IMAGE" sh -c "$(holds 100)"
+	is "$(memory_max web)" $((160 * MIB)) "$runtime: a tuned container"
+	wait_for 60 saw_limit web $((160 * MIB))
+	holds_its_memory() { [ "$(cat "$(cgroup_of web)/memory.current")" -gt $((100 * MIB)) ]; }
+	check "$runtime: which holds its memory" wait_for 60 holds_its_memory
+
+	check "$runtime: it is resized" podman update --memory 400m web
+	comment "podman calls: $(sed -E 's/[0-9a-f]{64}/ID/g' "$work/update")"
+	is "$(memory_max web)" $((160 * MIB)) "$runtime: the tuned limit stays"
+	is "$(record "$id" .declared)" $((400 * MIB)) "$runtime: what was asked for is what it declares"
+	between 1 "$(record "$id" .updated_usec)" "$(date +%s000000)" "$runtime: the record says when"
+	check "$runtime: the journal has it" wait_for 60 has_decision $((400 * MIB))
+
+	updated=$(record "$id" .updated_usec)
+	check "$runtime: it gets less processor" podman update --cpus 0.5 web
+	is "$(memory_max web)" $((160 * MIB)) "$runtime: which leaves its memory alone"
+	comment "$runtime: a second decision for it: $([ "$(record "$id" .updated_usec)" = "$updated" ] && echo no || echo yes)"
+
+	check "$runtime: it is resized below the tuned limit" podman update --memory 144m web
+	is "$(memory_max web)" $((144 * MIB)) "$runtime: and never gets more than it asks for"
+
+	# What is published would kill it.
+	systemctl stop tidemarkd.service
+	publish web $((64 * MIB)) $((32 * MIB))
+	check "$runtime: it is resized with no daemon" podman update --memory 300m web
+	between $((100 * MIB)) "$(memory_max web)" $((160 * MIB)) "$runtime: it gets no less than it uses"
+	like "$(record "$id" .decision.reason)" '\+in-use' "$runtime: and the reason says so"
+	is "$(podman inspect --format '{{.State.Status}}' web)" running "$runtime: so it lives on"
+
+	settings '[node]' 'mode = observe'
+	check "$runtime: it is resized while we observe" podman update --memory 200m web
+	is "$(memory_max web)" $((200 * MIB)) "$runtime: and gets what it asks for"
+	remove web
+done
+
+done_testing
