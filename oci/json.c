@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include "cgroups/quantity.h"
 
 #define JSON_FIELDS_MAX  64
-#define JSON_NUMBER_SIZE 336 /* the largest double has 309 digits before the point */
 
 #define NO_FIELD SIZE_MAX
 
@@ -40,11 +38,6 @@ struct json_reader {
 	const struct json_field *fields;
 	size_t n_fields;
 	char *object;
-
-	/* json_each_string() */
-	int (*visit)(const char *key, const char *value, void *data);
-	void *visit_data;
-	char *key; /* of the member that comes now, owned; NULL in an array */
 };
 
 static int json_fail(struct json_reader *reader, int result)
@@ -96,7 +89,7 @@ static int json_wrong_type(struct json_reader *reader, size_t field)
 {
 	static const char *const expected[] = {
 		[JSON_STRING] = "a string",    [JSON_UINT] = "a whole number", [JSON_INT] = "a whole number",
-		[JSON_BOOL] = "true or false", [JSON_DOUBLE] = "a number",     [JSON_ENUM] = "a known name",
+		[JSON_BOOL] = "true or false", [JSON_ENUM] = "a known name",
 		[JSON_VALUE] = "a value",      [JSON_BRACES] = "an object",
 	};
 	return error_set(reader->err, EBADMSG, "%s is not %s", reader->fields[field].path,
@@ -119,21 +112,6 @@ static int json_store_integer(struct json_reader *reader, size_t field, const ch
 	if (row->kind == JSON_INT)
 		value = negative ? 0 - value : value; /* two's complement, as int64_t is in C17 on Linux */
 	memcpy(reader->object + row->offset, &value, sizeof value);
-	return 0;
-}
-
-static int json_store_double(struct json_reader *reader, size_t field, const char *digits, size_t length)
-{
-	char copy[JSON_NUMBER_SIZE];
-	if (length >= sizeof copy)
-		return json_wrong_type(reader, field);
-	memcpy(copy, digits, length);
-	copy[length] = '\0';
-	double value = strtod(copy, NULL);
-	if (!isfinite(value))
-		return error_set(reader->err, EBADMSG, "%s is out of range: %.40s",
-				 reader->fields[field].path, copy);
-	memcpy(reader->object + reader->fields[field].offset, &value, sizeof value);
 	return 0;
 }
 
@@ -219,9 +197,6 @@ static int on_number(void *data, const char *digits, size_t length)
 		case JSON_INT:
 			r = json_store_integer(reader, field, digits, length);
 			break;
-		case JSON_DOUBLE:
-			r = json_store_double(reader, field, digits, length);
-			break;
 		default:
 			r = json_wrong_type(reader, field);
 		}
@@ -229,22 +204,9 @@ static int on_number(void *data, const char *digits, size_t length)
 	return r < 0 ? json_fail(reader, r) : 1;
 }
 
-static int json_visit_string(struct json_reader *reader, const char *value, size_t length)
-{
-	char *copy = strndup(value, length);
-	int r = copy ? reader->visit(reader->key, copy, reader->visit_data) : -ENOMEM;
-	free(copy);
-	return r;
-}
-
 static int on_string(void *data, const unsigned char *value, size_t length)
 {
 	struct json_reader *reader = data;
-
-	if (reader->visit && json_level(reader)->field != NO_FIELD) {
-		int r = json_visit_string(reader, (const char *)value, length);
-		return r != 0 ? json_fail(reader, r) : 1;
-	}
 
 	size_t field;
 	int r = json_find(reader, false, &field);
@@ -335,13 +297,6 @@ static int on_map_key(void *data, const unsigned char *key, size_t length)
 {
 	struct json_reader *reader = data;
 	struct json_level *level = json_level(reader);
-
-	if (reader->visit && level->field != NO_FIELD) {
-		free(reader->key);
-		reader->key = strndup((const char *)key, length);
-		if (!reader->key)
-			return json_fail(reader, error_errno(reader->err, ENOMEM, "cannot parse"));
-	}
 
 	level->now = 0;
 	/* A '>' or a NUL in a key is no part of our paths. */
@@ -445,7 +400,6 @@ static int json_parse(struct json_reader *reader, size_t length)
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(reader->parser);
 	yajl_free(reader->parser);
-	free(reader->key);
 
 	if (status == yajl_status_client_canceled)
 		return reader->result;
@@ -467,25 +421,6 @@ int json_read(const char *text, size_t length, const struct json_field *fields, 
 
 	if (n_fields > JSON_FIELDS_MAX)
 		return error_set(err, EINVAL, "a table of more than %d fields", JSON_FIELDS_MAX);
-	return json_parse(&reader, length);
-}
-
-int json_each_string(const char *text, size_t length, const char *path,
-		     int (*visit)(const char *key, const char *value, void *data), void *data,
-		     struct error *err)
-{
-	struct json_span where;
-	const struct json_field field = {.path = path, .kind = JSON_VALUE, .size = sizeof where};
-	struct json_reader reader = {
-		.text = text,
-		.err = err,
-		.fields = &field,
-		.n_fields = 1,
-		.object = (char *)&where,
-		.visit = visit,
-		.visit_data = data,
-	};
-
 	return json_parse(&reader, length);
 }
 
@@ -559,26 +494,21 @@ static bool json_is_skipped(const struct json_field *row, const char *member)
 	if (row->kind == JSON_VALUE || row->kind == JSON_BRACES)
 		return true;
 	/* JSON has no words for infinity and not-a-number. */
-	if (row->kind == JSON_DOUBLE && !isfinite(*(const double *)(const void *)member))
-		return true;
 	if (!row->skip)
 		return false;
 	if (row->kind == JSON_STRING)
 		return *member == '\0';
 	if (row->kind == JSON_BOOL)
 		return *(const bool *)member == (row->skip_value != 0);
-	if (row->kind == JSON_DOUBLE)
-		return *(const double *)(const void *)member == (double)row->skip_value;
 	memcpy(&number, member, sizeof number);
 	return number == row->skip_value;
 }
 
 static void json_out_member(struct json_out *out, const struct json_field *row, const char *member)
 {
-	char number[JSON_NUMBER_SIZE];
+	char number[24];
 	int64_t integer;
 	uint64_t natural;
-	double real;
 	int index;
 
 	switch (row->kind) {
@@ -600,11 +530,6 @@ static void json_out_member(struct json_out *out, const struct json_field *row, 
 	case JSON_UINT:
 		memcpy(&natural, member, sizeof natural);
 		json_out_uint(out, natural);
-		break;
-	case JSON_DOUBLE:
-		memcpy(&real, member, sizeof real);
-		(void)snprintf(number, sizeof number, "%.3f", real);
-		json_out_raw(out, number);
 		break;
 	case JSON_VALUE:
 	case JSON_BRACES:

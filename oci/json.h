@@ -26,7 +26,6 @@ enum json_kind {
 	JSON_UINT,   /* uint64_t */
 	JSON_INT,    /* int64_t */
 	JSON_BOOL,   /* bool */
-	JSON_DOUBLE, /* double, written with three digits after the point */
 	JSON_ENUM,   /* int, written as its name in names[], a NULL-ended list; an unknown name is an error */
 	JSON_VALUE,  /* struct json_span: where any value lies in the text. Read only. */
 	JSON_BRACES, /* struct json_span: where an object lies, "{" to "}". Read only; not an object: an error */
@@ -60,13 +59,6 @@ struct json_field {
  * be half filled. */
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
 	      void *object, struct error *err);
-
-/* Calls visit for each element of the array or member of the object at path ("" is the top), with the
- * decoded key (NULL in an array) and the string value, until it returns non-zero. Values that are not
- * strings are passed over, and so is a path that leads to nothing. Returns 0, what visit returned, or a negative errno as json_read(). */
-int json_each_string(const char *text, size_t length, const char *path,
-		     int (*visit)(const char *key, const char *value, void *data), void *data,
-		     struct error *err);
 
 /* Text that grows in a buffer of fixed size; one that was too small is told at the end, once. */
 struct json_out {

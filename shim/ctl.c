@@ -264,9 +264,9 @@ static int do_status(struct ctl *ctl, int argc, char *argv[])
 	}
 
 	const struct totals all = sum_all(&ctl->survey);
-	(void)printf("mode %s, daemon %s, %zu containers running, %zu of them tuned\n",
+	(void)printf("mode %s, daemon %s, %zu container%s running, %zu tuned\n",
 		     mode_names[ctl->settings.mode], ctl->daemon_runs ? "running" : "NOT RUNNING", all.running,
-		     all.tuned);
+		     all.running == 1 ? "" : "s", all.tuned);
 	(void)printf("declared %s, limits %s, working set %s", AMOUNT(all.declared), AMOUNT(all.limit),
 		     AMOUNT(all.working_set));
 	if (all.declared > all.working_set)

@@ -168,7 +168,7 @@ static void say_guard(struct sentence *out, enum guard guard, const struct setti
 		say(out, "never back to a limit that a container was OOM-killed at");
 		break;
 	case GUARD_MAX_CHANGE:
-		say(out, "at most %.3g %% away from the limit applied before",
+		say(out, "at most %.3g %% away from the limit applied before, or what a floor asks for",
 		    settings->guards.max_change_ratio * 100);
 		break;
 	case GUARD_NODE_RANGE:
