@@ -81,6 +81,7 @@ static int ctl_open(struct ctl *ctl, struct error *err)
 /* Sums over the containers that run. */
 struct totals {
 	uint64_t declared, working_set, limit;
+	uint64_t slack; /* declared and not used, over the containers that declare a limit */
 	size_t running, tuned;
 };
 
@@ -94,9 +95,13 @@ static struct totals sum(const struct survey_workload *workload)
 			continue;
 		totals.running++;
 		totals.tuned += container->record.limit_bytes != container->record.declared_bytes;
-		totals.working_set += memory_working_set(&container->memory);
-		if (container->record.declared_bytes != DECISION_UNLIMITED)
-			totals.declared += container->record.declared_bytes;
+		uint64_t declared = container->record.declared_bytes;
+		uint64_t working_set = memory_working_set(&container->memory);
+		totals.working_set += working_set;
+		if (declared != DECISION_UNLIMITED) {
+			totals.declared += declared;
+			totals.slack += declared > working_set ? declared - working_set : 0;
+		}
 		if (container->max_bytes != MEMORY_UNLIMITED)
 			totals.limit += container->max_bytes;
 	}
@@ -112,6 +117,7 @@ static struct totals sum_all(const struct survey *survey)
 		all.declared += one.declared;
 		all.working_set += one.working_set;
 		all.limit += one.limit;
+		all.slack += one.slack;
 		all.running += one.running;
 		all.tuned += one.tuned;
 	}
@@ -151,7 +157,7 @@ struct status_line {
 	char cell[COLUMNS][IDENTITY_TEXT_MAX];
 };
 
-/* LIMIT and DECLARED are one container's: the last one's, or the first that runs. */
+/* LIMIT and DECLARED are one container's: of one that runs, or of the last that did. */
 static void fill_line(const struct ctl *ctl, const struct survey_workload *workload, struct status_line *line)
 {
 	const struct limits *limits = &workload->limits;
@@ -209,9 +215,9 @@ static void print_status_json(const struct ctl *ctl)
 	const struct totals all = sum_all(&ctl->survey);
 
 	(void)printf("{\"v\":1,\"mode\":\"%s\",\"daemon\":%s,\"containers\":%zu,\"tuned\":%zu,\"declared\":%" PRIu64
-		     ",\"working_set\":%" PRIu64 ",\"workloads\":[",
+		     ",\"working_set\":%" PRIu64 ",\"slack\":%" PRIu64 ",\"workloads\":[",
 		     mode_names[ctl->settings.mode], ctl->daemon_runs ? "true" : "false", all.running, all.tuned,
-		     all.declared, all.working_set);
+		     all.declared, all.working_set, all.slack);
 	for (size_t i = 0; i < ctl->survey.n_workloads; i++) {
 		const struct survey_workload *workload = &ctl->survey.workloads[i];
 		const struct limits *limits = &workload->limits;
@@ -269,9 +275,8 @@ static int do_status(struct ctl *ctl, int argc, char *argv[])
 		     all.running == 1 ? "" : "s", all.tuned);
 	(void)printf("declared %s, limits %s, working set %s", AMOUNT(all.declared), AMOUNT(all.limit),
 		     AMOUNT(all.working_set));
-	if (all.declared > all.working_set)
-		(void)printf(": %" PRIu64 " %% of what is declared is not used",
-			     100 - all.working_set * 100 / all.declared);
+	if (all.declared > 0)
+		(void)printf(": %" PRIu64 " %% of what is declared is not used", all.slack * 100 / all.declared);
 	(void)puts("\n");
 	return print_table(ctl) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

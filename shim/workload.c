@@ -43,12 +43,13 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 		&workload->window, workload->limits.recommendation.warmup_since_usec, UINT64_MAX);
 }
 
-/* Nothing is enforced of a workload that is not warm. */
+/* Nothing is enforced of a workload that is not warm, nor of one that the largest limit would kill. */
 static void workload_set_enforced(struct limits *limits)
 {
 	const struct recommendation *recommendation = &limits->recommendation;
-	limits->enforced_request_bytes = recommendation->warm ? recommendation->request_bytes : 0;
-	limits->enforced_limit_bytes = recommendation->warm ? recommendation->limit_bytes : 0;
+	bool applies = recommendation->warm && recommendation->limit_bytes >= limits->observed.max_bytes;
+	limits->enforced_request_bytes = applies ? recommendation->request_bytes : 0;
+	limits->enforced_limit_bytes = applies ? recommendation->limit_bytes : 0;
 }
 
 void workload_take_record(struct workload *workload, const struct record *record, uint64_t window_usec,

@@ -239,6 +239,19 @@ static void workload_is_not_revised_twice_within_the_cooldown(void **state)
 	assert_int_equal(moved(500, 900, changed + cooldown), TUNER_CHANGED);
 }
 
+static void limit_that_was_outgrown_is_raised_at_once(void **state)
+{
+	(void)state;
+	struct recommendation previous = standing(160, 240, NOW - USEC_PER_SEC), r;
+	struct observed observed = seen(150, 150, 241);
+	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_CHANGED);
+	assert_int_equal(r.limit_bytes, 368 * MIB);
+	assert_int_equal(r.seen_max_bytes, 241 * MIB);
+	/* Up to the limit it has not been outgrown. */
+	observed = seen(100, 100, 240);
+	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_HYSTERESIS);
+}
+
 static void clock_that_was_set_back_does_not_block(void **state)
 {
 	(void)state;
@@ -478,6 +491,7 @@ int main(void)
 		cmocka_unit_test(small_difference_is_not_worth_a_change),
 		cmocka_unit_test(large_difference_counts_whatever_its_share),
 		cmocka_unit_test(workload_is_not_revised_twice_within_the_cooldown),
+		cmocka_unit_test(limit_that_was_outgrown_is_raised_at_once),
 		cmocka_unit_test(clock_that_was_set_back_does_not_block),
 		cmocka_unit_test(oom_raises_the_limit_at_once),
 		cmocka_unit_test(same_oom_teaches_once),

@@ -72,11 +72,11 @@ const char *explain_request(const struct limits *limits, const struct settings *
 
 	switch (limits->recommendation.request_term) {
 	case TERM_P95:
-		say_product(&out, "the 95th percentile", limits->observed.p95_bytes, tuner->request_p95_factor);
+		say_product(&out, "the 95th percentile", limits->recommendation.seen_p95_bytes, tuner->request_p95_factor);
 		say_rounding(&out, settings);
 		break;
 	case TERM_AVG:
-		say_product(&out, "the mean", limits->observed.avg_bytes, tuner->request_avg_factor);
+		say_product(&out, "the mean", limits->recommendation.seen_avg_bytes, tuner->request_avg_factor);
 		say_rounding(&out, settings);
 		break;
 	case TERM_MIN:
@@ -100,7 +100,7 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 
 	switch (rec->limit_term) {
 	case TERM_PEAK:
-		say_product(&out, "the highest working set", limits->observed.max_bytes, tuner->limit_max_factor);
+		say_product(&out, "the highest working set", limits->recommendation.seen_max_bytes, tuner->limit_max_factor);
 		say_rounding(&out, settings);
 		break;
 	case TERM_REQUEST:
@@ -133,6 +133,11 @@ const char *explain_enforced(const struct limits *limits, const struct settings 
 	if (limits->enforced_limit_bytes > 0) {
 		say(&out, "applied at the next creation%s",
 		    settings->mode == MODE_ENFORCE ? "" : " once the node's mode is enforce ([node] mode)");
+		return buf;
+	}
+	if (rec->warm) {
+		say(&out, "not applied: the working set was up to %s, above the largest limit that is recommended",
+		    AMOUNT(limits->observed.max_bytes));
 		return buf;
 	}
 	uint64_t samples = limits->observed.fresh_samples;

@@ -14,7 +14,8 @@ static const char *const migrations[HISTORY_VERSION] = {
 	" id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, owner TEXT NOT NULL, container TEXT NOT NULL,"
 	" image_ref TEXT NOT NULL, request_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL,"
 	" request_term INTEGER NOT NULL, limit_term INTEGER NOT NULL, revision INTEGER NOT NULL,"
-	" changed_usec INTEGER NOT NULL, warmup_since_usec INTEGER NOT NULL, warmup_samples INTEGER NOT NULL,"
+	" changed_usec INTEGER NOT NULL, seen_avg_bytes INTEGER NOT NULL, seen_p95_bytes INTEGER NOT NULL,"
+	" seen_max_bytes INTEGER NOT NULL, warmup_since_usec INTEGER NOT NULL, warmup_samples INTEGER NOT NULL,"
 	" warm INTEGER NOT NULL, oom_limit_bytes INTEGER NOT NULL, oom_floor_bytes INTEGER NOT NULL,"
 	" oom_usec INTEGER NOT NULL, oom_kills INTEGER NOT NULL, enforced_request_bytes INTEGER NOT NULL,"
 	" enforced_limit_bytes INTEGER NOT NULL, prestart_crun_bytes INTEGER NOT NULL,"
@@ -76,6 +77,9 @@ static const struct column workload_columns[] = {
 	STANDING(COLUMN_TERM, limit_term),
 	STANDING(COLUMN_UINT, revision),
 	STANDING(COLUMN_UINT, changed_usec),
+	STANDING(COLUMN_UINT, seen_avg_bytes),
+	STANDING(COLUMN_UINT, seen_p95_bytes),
+	STANDING(COLUMN_UINT, seen_max_bytes),
 	STANDING(COLUMN_UINT, warmup_since_usec),
 	STANDING(COLUMN_UINT, warmup_samples),
 	STANDING(COLUMN_BOOL, warm),

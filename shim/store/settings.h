@@ -25,7 +25,6 @@ struct settings {
 		uint64_t interval_usec;      /* between two samples of a container */
 		uint64_t slot_usec;          /* a slot of the window */
 		uint64_t long_window_usec;   /* what recommendations look back on */
-		uint64_t short_window_usec;  /* for display */
 	} sampling;
 
 	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */
@@ -40,7 +39,7 @@ struct settings {
 /* One row a key: its own documentation and check. */
 struct setting {
 	const char *section, *key;
-	const char *description;  /* a sentence, for tidemark.conf(5) and for the commented default file */
+	const char *description;  /* a sentence, for tidemark.conf(5) */
 };
 
 /* The known settings, for `tidemarkctl settings` and the tests that hold the manual against it. */

@@ -135,7 +135,10 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 	if (request.bytes > limit.bytes)
 		request = (struct amount){limit.bytes, TERM_MAX};
 
-	if (ret->limit_bytes > 0) {
+	/* A limit that is known to be too low would kill: it waits for nothing. */
+	bool outgrown = observed->max_bytes > ret->limit_bytes && limit.bytes > ret->limit_bytes;
+
+	if (ret->limit_bytes > 0 && !outgrown) {
 		if (request.bytes == ret->request_bytes && limit.bytes == ret->limit_bytes)
 			return TUNER_SAME;
 		if (!differs(settings, ret->request_bytes, request.bytes) &&
@@ -145,6 +148,9 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 			return TUNER_COOLDOWN;
 	}
 	recommendation_set(ret, request, limit, now_usec);
+	ret->seen_avg_bytes = observed->avg_bytes;
+	ret->seen_p95_bytes = observed->p95_bytes;
+	ret->seen_max_bytes = observed->max_bytes;
 	return TUNER_CHANGED;
 }
 

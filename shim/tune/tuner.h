@@ -57,6 +57,8 @@ struct recommendation {
 	int request_term, limit_term;        /* enum tuner_term */
 	uint64_t revision;                   /* counts the changes, from 1 */
 	uint64_t changed_usec;               /* of the last change */
+	/* What was observed when it was made, so that its numbers can be explained later. */
+	uint64_t seen_avg_bytes, seen_p95_bytes, seen_max_bytes;
 
 	/* Warm-up: nothing is enforced until this image has been seen for long enough; then it is warm until the
 	 * next image. */
@@ -81,7 +83,8 @@ extern const char *const tuner_outcome_names[];
 /* The policy `percentile`:
  *     request = max(p95 × 1.20, avg × 1.50), up to the next 16Mi, within [64Mi, 4Gi]
  *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
- * then hysteresis and cooldown against what stands; one of the two numbers that differs enough replaces both.
+ * then hysteresis and cooldown against what stands; one of the two numbers that differs enough replaces both. A
+ * limit that has been outgrown, by a working set that was above it, is raised at once.
  * While a changed image warms up, what stood before it is a floor. The request is lowered to a limit that the
  * node's maximum has pushed below it. A time in previous that is ahead of now (the clock was set back) delays
  * nothing for longer than it would have from now. *ret (which may be previous) always becomes valid; warm and
