@@ -17,6 +17,7 @@
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
 #include "oci/json.h"
+#include "shim/replay_command.h"
 #include "shim/report/explain.h"
 #include "shim/store/settings.h"
 #include "shim/survey.h"
@@ -57,6 +58,17 @@ static bool daemon_runs(const char *root)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+static void ctl_open_settings(struct ctl *ctl)
+{
+	struct error err;
+
+	cleanup_close int etc_fd = open_below(ctl->root, "/etc/tidemark", O_PATH | O_DIRECTORY);
+	if (settings_load(etc_fd, &ctl->settings, &err) < 0) {
+		print_fault(err.text);
+		settings_default(&ctl->settings);
+	}
+}
+
 static int ctl_open(struct ctl *ctl, struct error *err)
 {
 	struct timespec now;
@@ -64,11 +76,6 @@ static int ctl_open(struct ctl *ctl, struct error *err)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	ctl->now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 
-	cleanup_close int etc_fd = open_below(ctl->root, "/etc/tidemark", O_PATH | O_DIRECTORY);
-	if (settings_load(etc_fd, &ctl->settings, err) < 0) {
-		print_fault(err->text);
-		settings_default(&ctl->settings);
-	}
 	cleanup_close int run_fd = open_below(ctl->root, "/run/tidemark", O_PATH | O_DIRECTORY);
 	if (run_fd < 0 && errno == EACCES)
 		return error_set(err, EACCES, "only root may read /run/tidemark");
@@ -487,13 +494,20 @@ static int do_settings(struct ctl *ctl, int argc, char *argv[])
 	return EXIT_SUCCESS;
 }
 
-static const struct {
+static int do_replay(struct ctl *ctl, int argc, char *argv[])
+{
+	return replay_command(&ctl->settings, ctl->output == OUTPUT_JSON, argc + 1, argv - 1);
+}
+
+static const struct verb {
 	const char *name, *arguments, *help;
 	int (*act)(struct ctl *ctl, int argc, char *argv[]);
+	bool apart; /* has options of its own, and nothing to do with this node */
 } verbs[] = {
 	{"status", "", "the node in a screen: what is declared, used and recommended", do_status},
 	{"explain", "CONTAINER|POD|WORKLOAD", "where each number came from, and which guard moved it", do_explain},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
+	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay, true},
 };
 
 static void print_help(void)
@@ -507,7 +521,8 @@ static void print_help(void)
 		   "      --version         the version");
 }
 
-int main(int argc, char *argv[])
+/* Returns what is left to do: an exit status, or -1 to go on. */
+static int parse_options(struct ctl *ctl, int argc, char *argv[], const char *short_options)
 {
 	static const struct option options[] = {
 		{"output", required_argument, NULL, 'o'},
@@ -515,15 +530,13 @@ int main(int argc, char *argv[])
 		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
-	const char *root = getenv("TIDEMARK_ROOT");
-	struct ctl ctl = {.root = root ? root : ""};
-	struct error err;
 
-	for (int option; (option = getopt_long(argc, argv, "o:h", options, NULL)) != -1;)
+	optind = 0; /* begin anew */
+	for (int option; (option = getopt_long(argc, argv, short_options, options, NULL)) != -1;)
 		switch (option) {
 		case 'o':
 			if (strcmp(optarg, "json") == 0) {
-				ctl.output = OUTPUT_JSON;
+				ctl->output = OUTPUT_JSON;
 			} else if (strcmp(optarg, "table") != 0) {
 				print_fault("--output is table or json");
 				return EXIT_FAILURE;
@@ -538,25 +551,50 @@ int main(int argc, char *argv[])
 		default:
 			return EXIT_FAILURE;
 		}
+	return -1;
+}
+
+static int run_verb(struct ctl *ctl, const struct verb *verb, int argc, char *argv[])
+{
+	struct error err;
+
+	ctl_open_settings(ctl);
+	if (!verb->apart) {
+		/* Options may stand behind the command, too. */
+		int status = parse_options(ctl, argc, argv, "o:h");
+		if (status >= 0)
+			return status;
+		argc -= optind - 1;
+		argv += optind - 1;
+		if (ctl_open(ctl, &err) < 0) {
+			print_fault(err.text);
+			return EXIT_FAILURE;
+		}
+	}
+	int status = verb->act(ctl, argc - 1, argv + 1);
+	survey_free(&ctl->survey);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		print_fault("cannot write to stdout");
+		return EXIT_FAILURE;
+	}
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	const char *root = getenv("TIDEMARK_ROOT");
+	struct ctl ctl = {.root = root ? root : ""};
+
+	int status = parse_options(&ctl, argc, argv, "+o:h");
+	if (status >= 0)
+		return status;
 	if (optind == argc) {
 		print_help();
 		return EXIT_FAILURE;
 	}
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-		if (strcmp(argv[optind], verbs[i].name) != 0)
-			continue;
-		if (ctl_open(&ctl, &err) < 0) {
-			print_fault(err.text);
-			return EXIT_FAILURE;
-		}
-		int status = verbs[i].act(&ctl, argc - optind - 1, argv + optind + 1);
-		survey_free(&ctl.survey);
-		if (fflush(stdout) != 0 || ferror(stdout)) {
-			print_fault("cannot write to stdout");
-			return EXIT_FAILURE;
-		}
-		return status;
-	}
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(argv[optind], verbs[i].name) == 0)
+			return run_verb(&ctl, &verbs[i], argc - optind, argv + optind);
 	(void)fprintf(stderr, "tidemarkctl: no command %s; `tidemarkctl --help` lists them\n", argv[optind]);
 	return EXIT_FAILURE;
 }

@@ -266,8 +266,8 @@ void node_sample_container(struct node *node, struct container *container, bool 
 	int r = container_sample(container, &node->sampler, &err);
 	if (r == 0 && container->workload)
 		node_took(node, container->workload,
-			  window_add(&container->workload->window, now_usec,
-				     memory_working_set(&container->memory)),
+			  workload_take_sample(container->workload, memory_working_set(&container->memory),
+					       now_usec),
 			  now_usec);
 	if (r == 0 && thorough) {
 		r = container_read_bounds(container, &err);
@@ -308,7 +308,7 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, now_usec);
 	node_publish(node, workload, now_usec);
 	node_took(node, workload,
-		  window_add_peak(&workload->window, now_usec, container->max_bytes, container->samples > 0),
+		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec),
 		  now_usec);
 	voice_oom(&node->journal, container, cause, kill);
 	if (workload->limits.recommendation.revision != revision)
@@ -351,8 +351,7 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		uint64_t peak_bytes = container_peak_working_set(container);
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
-				  window_add_peak(&workload->window, now_usec, peak_bytes,
-						  container->samples > 0),
+				  workload_take_peak(workload, peak_bytes, container->samples > 0, now_usec),
 				  now_usec);
 	}
 	/* One that had ended before we began is none of ours. */

@@ -16,6 +16,7 @@ struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, u
 	workload->limits = *limits;
 	workload->limits.version = LIMITS_VERSION;
 	window_init(&workload->window, slot_usec, span_usec);
+	(void)tide_parse(limits->tide, &workload->tide);
 	return workload;
 }
 
@@ -41,6 +42,8 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 	window_observe(&workload->window, from_usec, UINT64_MAX, observed);
 	observed->fresh_samples = window_samples(
 		&workload->window, workload->limits.recommendation.warmup_since_usec, UINT64_MAX);
+	tide_observe(&workload->tide, now_usec, observed);
+	(void)tide_format(&workload->tide, workload->limits.tide);
 }
 
 /* Nothing is enforced of a workload that is not warm, nor of one that the largest limit would kill. */
@@ -62,6 +65,7 @@ void workload_take_record(struct workload *workload, const struct record *record
 			workload_observe(workload, window_usec, now_usec);
 			tuner_restart_warmup(&limits->recommendation, &limits->observed, now_usec,
 					     &limits->recommendation);
+			tide_restart(&workload->tide, now_usec);
 			workload_set_enforced(limits);
 		}
 		memcpy(limits->image_ref, record->image_ref, sizeof limits->image_ref);
@@ -82,6 +86,18 @@ void workload_take_prestart(struct workload *workload, const char *runtime, uint
 		faded = *highest - (*highest - peak_bytes + 7) / 8;
 	workload->dirty = workload->dirty || *highest != faded;
 	*highest = faded;
+}
+
+int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec)
+{
+	tide_add(&workload->tide, now_usec, bytes);
+	return window_add(&workload->window, now_usec, bytes);
+}
+
+int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, uint64_t now_usec)
+{
+	tide_add(&workload->tide, now_usec, bytes);
+	return window_add_peak(&workload->window, now_usec, bytes, sampled);
 }
 
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,

@@ -8,11 +8,13 @@
 
 #include "shim/store/limits.h"
 #include "shim/store/record.h"
+#include "shim/tune/tide.h"
 #include "shim/tune/window.h"
 
 struct workload {
 	struct limits limits; /* as published, or as it will be: see dirty */
 	struct window window;
+	struct tide tide;     /* stands in limits, as text, since the tuner looked last */
 	int64_t history_id;   /* 0: not kept yet */
 	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
 	uint64_t fresh;       /* samples and peaks since the tuner looked last */
@@ -36,6 +38,11 @@ void workload_take_record(struct workload *workload, const struct record *record
 /* What one of its containers was charged with before start. The highest counts; it fades by an eighth a
  * container, so that a single bad one (whose image was not cached, say) is not kept for ever. */
 void workload_take_prestart(struct workload *workload, const char *runtime, uint64_t peak_bytes);
+
+/* A sample of one of its containers, or the peak that one left: see window_add() and window_add_peak(), whose
+ * results they return. */
+int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec);
+int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, uint64_t now_usec);
 
 /* A container was killed at this memory.max: what is learned goes before anything else. */
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,

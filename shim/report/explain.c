@@ -61,7 +61,17 @@ static void say_product(struct sentence *out, const char *what, uint64_t bytes, 
 
 static void say_rounding(struct sentence *out, const struct settings *settings)
 {
-	say(out, ", up to the next %s", AMOUNT(settings->tuner.round_bytes));
+	say(out, ", up to the next %s", AMOUNT(tuner_round_bytes(&settings->tuner)));
+}
+
+static void say_margin(struct sentence *out, const struct recommendation *rec, const struct tuner_settings *tuner)
+{
+	say(out, "the highest working set of the window, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1))"
+	    " after %.1f days, of which %" PRIu64 " brought a new peak",
+	    AMOUNT(rec->seen_max_bytes), AMOUNT(rec->seen_margin_bytes),
+	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records,
+	    (double)rec->seen_history_usec / (double)USEC_PER_DAY, (double)rec->seen_history_usec / (double)USEC_PER_DAY,
+	    rec->seen_records);
 }
 
 const char *explain_request(const struct limits *limits, const struct settings *settings,
@@ -83,7 +93,10 @@ const char *explain_request(const struct limits *limits, const struct settings *
 		say(&out, "the smallest request that is recommended ([tuner] request_min)");
 		break;
 	case TERM_MAX:
-		say(&out, "the largest request that is recommended ([tuner] request_max)");
+		if (limits->recommendation.request_bytes == limits->recommendation.limit_bytes)
+			say(&out, "the limit, which no request exceeds");
+		else
+			say(&out, "the largest request that is recommended ([tuner] request_max)");
 		break;
 	default:
 		say(&out, "not known yet");
@@ -105,6 +118,21 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 		break;
 	case TERM_REQUEST:
 		say_product(&out, "the request", rec->request_bytes, tuner->limit_request_factor);
+		say_rounding(&out, settings);
+		break;
+	case TERM_HIGHEST:
+		say_product(&out, "the highest working set of 14 days", rec->seen_highest_bytes,
+			    adaptive_highest_factor(tuner->adaptive_margin));
+		say_rounding(&out, settings);
+		break;
+	case TERM_MARGIN:
+		say_margin(&out, rec, tuner);
+		say_rounding(&out, settings);
+		break;
+	case TERM_COLD:
+		say(&out, "there are only %s of history: as the policy percentile has it, from avg %s, p95 %s and max %s",
+		    TIME(rec->seen_history_usec), AMOUNT(rec->seen_avg_bytes), AMOUNT(rec->seen_p95_bytes),
+		    AMOUNT(rec->seen_max_bytes));
 		say_rounding(&out, settings);
 		break;
 	case TERM_OOM:

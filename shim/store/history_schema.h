@@ -15,7 +15,8 @@ static const char *const migrations[HISTORY_VERSION] = {
 	" image_ref TEXT NOT NULL, request_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL,"
 	" request_term INTEGER NOT NULL, limit_term INTEGER NOT NULL, revision INTEGER NOT NULL,"
 	" changed_usec INTEGER NOT NULL, seen_avg_bytes INTEGER NOT NULL, seen_p95_bytes INTEGER NOT NULL,"
-	" seen_max_bytes INTEGER NOT NULL, warmup_since_usec INTEGER NOT NULL, warmup_samples INTEGER NOT NULL,"
+	" seen_max_bytes INTEGER NOT NULL, seen_highest_bytes INTEGER NOT NULL, seen_history_usec INTEGER NOT NULL,"
+	" seen_records INTEGER NOT NULL, seen_margin_bytes INTEGER NOT NULL, tide TEXT NOT NULL, warmup_since_usec INTEGER NOT NULL, warmup_samples INTEGER NOT NULL,"
 	" warm INTEGER NOT NULL, oom_limit_bytes INTEGER NOT NULL, oom_floor_bytes INTEGER NOT NULL,"
 	" oom_usec INTEGER NOT NULL, oom_kills INTEGER NOT NULL, enforced_request_bytes INTEGER NOT NULL,"
 	" enforced_limit_bytes INTEGER NOT NULL, prestart_crun_bytes INTEGER NOT NULL,"
@@ -80,6 +81,11 @@ static const struct column workload_columns[] = {
 	STANDING(COLUMN_UINT, seen_avg_bytes),
 	STANDING(COLUMN_UINT, seen_p95_bytes),
 	STANDING(COLUMN_UINT, seen_max_bytes),
+	STANDING(COLUMN_UINT, seen_highest_bytes),
+	STANDING(COLUMN_UINT, seen_history_usec),
+	STANDING(COLUMN_UINT, seen_records),
+	STANDING(COLUMN_UINT, seen_margin_bytes),
+	COLUMN(COLUMN_TEXT, struct limits, tide),
 	STANDING(COLUMN_UINT, warmup_since_usec),
 	STANDING(COLUMN_UINT, warmup_samples),
 	STANDING(COLUMN_BOOL, warm),

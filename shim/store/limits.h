@@ -9,6 +9,7 @@
 
 #include "cgroups/error.h"
 #include "oci/identity.h"
+#include "shim/tune/tide.h"
 #include "shim/tune/tuner.h"
 
 #define LIMITS_VERSION  1
@@ -25,6 +26,7 @@ struct limits {
 
 	/* Over the long window. */
 	struct observed observed;
+	char tide[TIDE_TEXT_MAX]; /* tide_format(): for the daemon to go on from */
 
 	/* Seen between create and start, by runtime: the highest charge of the last containers. */
 	uint64_t prestart_crun_bytes, prestart_runc_bytes;

@@ -21,6 +21,8 @@
 
 enum kind {
 	KIND_MODE,
+	KIND_POLICY,
+	KIND_MARGIN,
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
 	KIND_BYTES,
@@ -64,6 +66,12 @@ static const struct row rows[] = {
 		   "How far back a recommendation looks, up to 14d."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
+	ROW("tuner", "policy", KIND_POLICY, tuner.policy,
+	    "What recommendations go by: percentile (factors over the window's mean, 95th percentile and maximum) or "
+	    "adaptive (a margin over the peaks that fits size and history)."),
+	ROW("tuner", "adaptive_margin", KIND_MARGIN, tuner.adaptive_margin,
+	    "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory and has more "
+	    "containers outgrow their limits."),
 	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor,
 		   "The request is at least the working set's 95th percentile times this."),
 	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor,
@@ -148,6 +156,16 @@ static const struct settings defaults = {
 
 static const char *const bool_words[][2] = {{"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
 
+static int parse_word(const char *const names[], const char *text, void *member)
+{
+	for (int i = 0; names[i]; i++)
+		if (strcmp(text, names[i]) == 0) {
+			memcpy(member, &i, sizeof i);
+			return 0;
+		}
+	return -EINVAL;
+}
+
 /* Returns 0, or -EINVAL with what would be right in *ret_expected. */
 static int parse_value(const struct row *row, const char *text, void *member, const char **ret_expected)
 {
@@ -158,12 +176,13 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 	switch (row->kind) {
 	case KIND_MODE:
 		*ret_expected = "off, observe or enforce";
-		for (int i = 0; mode_names[i]; i++)
-			if (strcmp(text, mode_names[i]) == 0) {
-				memcpy(member, &i, sizeof i);
-				return 0;
-			}
-		return -EINVAL;
+		return parse_word(mode_names, text, member);
+	case KIND_POLICY:
+		*ret_expected = "percentile or adaptive";
+		return parse_word(tuner_policy_names, text, member);
+	case KIND_MARGIN:
+		*ret_expected = "normal or tight";
+		return parse_word(adaptive_margin_names, text, member);
 	case KIND_BOOL:
 		*ret_expected = "yes or no";
 		for (size_t i = 0; i < sizeof bool_words / sizeof *bool_words; i++)
@@ -410,12 +429,20 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 	char quantity[QUANTITY_MAX];
 	uint64_t number, read_back;
 	double ratio;
-	int mode;
+	int word;
 
 	switch (rows[index].kind) {
 	case KIND_MODE:
-		memcpy(&mode, member, sizeof mode);
-		(void)snprintf(buf, size, "%s", mode_names[mode]);
+		memcpy(&word, member, sizeof word);
+		(void)snprintf(buf, size, "%s", mode_names[word]);
+		break;
+	case KIND_POLICY:
+		memcpy(&word, member, sizeof word);
+		(void)snprintf(buf, size, "%s", tuner_policy_names[word]);
+		break;
+	case KIND_MARGIN:
+		memcpy(&word, member, sizeof word);
+		(void)snprintf(buf, size, "%s", adaptive_margin_names[word]);
 		break;
 	case KIND_NAME:
 	case KIND_PATH:

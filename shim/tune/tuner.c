@@ -3,10 +3,26 @@
 
 #include <stddef.h>
 
+#include "shim/tune/policy.h"
+
 const char *const tuner_term_names[] = {
 	[TERM_NONE] = "none", [TERM_P95] = "p95",         [TERM_AVG] = "avg",
 	[TERM_PEAK] = "peak", [TERM_REQUEST] = "request", [TERM_OOM] = "oom",
+	[TERM_HIGHEST] = "highest", [TERM_MARGIN] = "margin", [TERM_COLD] = "cold",
 	[TERM_MIN] = "min",   [TERM_MAX] = "max",         NULL,
+};
+
+const char *const tuner_policy_names[] = {
+	[POLICY_PERCENTILE] = "percentile", [POLICY_ADAPTIVE] = "adaptive", NULL,
+};
+
+const char *const adaptive_margin_names[] = {
+	[MARGIN_NORMAL] = "normal", [MARGIN_TIGHT] = "tight", NULL,
+};
+
+static const struct policy *const policies[] = {
+	[POLICY_PERCENTILE] = &policy_percentile,
+	[POLICY_ADAPTIVE] = &policy_adaptive,
 };
 
 const char *const tuner_outcome_names[] = {
@@ -14,27 +30,19 @@ const char *const tuner_outcome_names[] = {
 	[TUNER_COOLDOWN] = "cooldown",     [TUNER_CHANGED] = "changed", NULL,
 };
 
-/* A number on its way to a recommendation, with the term that it came from. */
-struct amount {
-	uint64_t bytes;
-	int term;
-};
-
-/* Cuts off what is below a byte: as 1.2 is no binary fraction, 80Mi × 1.2 could else pass 96Mi by a hair and
- * be rounded up to the next multiple. */
-static uint64_t bytes_scale(uint64_t bytes, double factor)
+uint64_t bytes_scale(uint64_t bytes, double factor)
 {
 	double product = (double)bytes * factor;
 	return product >= 0x1p64 ? UINT64_MAX : (uint64_t)product;
 }
 
-static uint64_t bytes_add(uint64_t a, uint64_t b)
+uint64_t bytes_add(uint64_t a, uint64_t b)
 {
 	uint64_t sum;
 	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-static struct amount amount_or(struct amount amount, uint64_t bytes, int term)
+struct amount amount_or(struct amount amount, uint64_t bytes, int term)
 {
 	return bytes > amount.bytes ? (struct amount){bytes, term} : amount;
 }
@@ -50,16 +58,31 @@ static struct amount amount_fit(struct amount amount, uint64_t round_bytes, uint
 	return amount.bytes > max_bytes ? (struct amount){max_bytes, TERM_MAX} : amount;
 }
 
-static struct amount limit_fit(const struct tuner_settings *settings, struct amount limit)
+struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy, struct amount request)
 {
-	return amount_fit(limit, settings->round_bytes, settings->limit_min_bytes, settings->limit_max_bytes);
+	return amount_fit(request, settings->round_bytes / policy->round_divisor, settings->request_min_bytes,
+			  settings->request_max_bytes);
 }
 
-static bool differs(const struct tuner_settings *settings, uint64_t old_bytes, uint64_t new_bytes)
+static struct amount limit_fit(const struct tuner_settings *settings, const struct policy *policy,
+			       struct amount limit)
+{
+	return amount_fit(limit, settings->round_bytes / policy->round_divisor, settings->limit_min_bytes,
+			  settings->limit_max_bytes);
+}
+
+uint64_t tuner_round_bytes(const struct tuner_settings *settings)
+{
+	return settings->round_bytes / policies[settings->policy]->round_divisor;
+}
+
+static bool differs(const struct tuner_settings *settings, const struct policy *policy, uint64_t old_bytes,
+		    uint64_t new_bytes)
 {
 	uint64_t difference = new_bytes > old_bytes ? new_bytes - old_bytes : old_bytes - new_bytes;
-	return difference > settings->hysteresis_bytes ||
-	       (double)difference > (double)old_bytes * settings->hysteresis_ratio;
+	double ratio = settings->hysteresis_ratio * policy->hysteresis_share;
+	return (policy->hysteresis_bytes && difference > settings->hysteresis_bytes) ||
+	       (double)difference > (double)old_bytes * ratio;
 }
 
 /* The kill that counts no longer counts once it has been held for long enough. */
@@ -102,10 +125,28 @@ static void recommendation_set(struct recommendation *standing, struct amount re
 	standing->changed_usec = now_usec;
 }
 
+static void recommendation_see(struct recommendation *standing, const struct recommendation *seen)
+{
+	standing->seen_avg_bytes = seen->seen_avg_bytes;
+	standing->seen_p95_bytes = seen->seen_p95_bytes;
+	standing->seen_max_bytes = seen->seen_max_bytes;
+	standing->seen_highest_bytes = seen->seen_highest_bytes;
+	standing->seen_history_usec = seen->seen_history_usec;
+	standing->seen_records = seen->seen_records;
+	standing->seen_margin_bytes = seen->seen_margin_bytes;
+}
+
 enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const struct observed *observed,
 				   const struct recommendation *previous, uint64_t now_usec,
 				   struct recommendation *ret)
 {
+	const struct policy *policy = policies[settings->policy];
+	struct recommendation seen = {
+		.seen_avg_bytes = observed->avg_bytes,
+		.seen_p95_bytes = observed->p95_bytes,
+		.seen_max_bytes = observed->max_bytes,
+	};
+
 	*ret = *previous;
 	oom_decay(settings, now_usec, ret);
 	if (observed->samples == 0)
@@ -115,42 +156,34 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 	/* warmup_samples: not the first warm-up, so that what stands is of an image before. */
 	bool keep = !ret->warm && ret->warmup_samples > 0;
 
-	struct amount request = {bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
-	request =
-		amount_or(request, bytes_scale(observed->avg_bytes, settings->request_avg_factor), TERM_AVG);
+	struct amount request = policy->request(settings, observed);
 	if (keep)
 		request = amount_or(request, ret->request_bytes, ret->request_term);
-	request = amount_fit(request, settings->round_bytes, settings->request_min_bytes,
-			     settings->request_max_bytes);
+	request = request_fit(settings, policy, request);
 
-	struct amount limit = {bytes_scale(observed->max_bytes, settings->limit_max_factor), TERM_PEAK};
-	limit = amount_or(limit, bytes_scale(request.bytes, settings->limit_request_factor), TERM_REQUEST);
-	/* With a factor below 1, or for a window without its peaks. */
-	limit = amount_or(limit, request.bytes, TERM_REQUEST);
+	struct amount limit = policy->limit(settings, observed, request.bytes, &seen);
 	limit = amount_or(limit, ret->oom_floor_bytes, TERM_OOM);
 	if (keep)
 		limit = amount_or(limit, ret->limit_bytes, ret->limit_term);
-	limit = limit_fit(settings, limit);
+	limit = limit_fit(settings, policy, limit);
 
 	if (request.bytes > limit.bytes)
 		request = (struct amount){limit.bytes, TERM_MAX};
 
 	/* A limit that is known to be too low would kill: it waits for nothing. */
-	bool outgrown = observed->max_bytes > ret->limit_bytes && limit.bytes > ret->limit_bytes;
+	bool outgrown = policy->least(settings, observed) > ret->limit_bytes && limit.bytes > ret->limit_bytes;
 
 	if (ret->limit_bytes > 0 && !outgrown) {
 		if (request.bytes == ret->request_bytes && limit.bytes == ret->limit_bytes)
 			return TUNER_SAME;
-		if (!differs(settings, ret->request_bytes, request.bytes) &&
-		    !differs(settings, ret->limit_bytes, limit.bytes))
+		if (!differs(settings, policy, ret->request_bytes, request.bytes) &&
+		    !differs(settings, policy, ret->limit_bytes, limit.bytes))
 			return TUNER_HYSTERESIS;
 		if (ret->changed_usec <= now_usec && now_usec - ret->changed_usec < settings->cooldown_usec)
 			return TUNER_COOLDOWN;
 	}
 	recommendation_set(ret, request, limit, now_usec);
-	ret->seen_avg_bytes = observed->avg_bytes;
-	ret->seen_p95_bytes = observed->p95_bytes;
-	ret->seen_max_bytes = observed->max_bytes;
+	recommendation_see(ret, &seen);
 	return TUNER_CHANGED;
 }
 
@@ -173,7 +206,7 @@ void tuner_learn_oom(const struct tuner_settings *settings, const struct recomme
 	ret->oom_usec = now_usec;
 
 	struct amount limit = {ret->limit_bytes, ret->limit_term};
-	limit = limit_fit(settings, amount_or(limit, ret->oom_floor_bytes, TERM_OOM));
+	limit = limit_fit(settings, policies[settings->policy], amount_or(limit, ret->oom_floor_bytes, TERM_OOM));
 	if (limit.bytes <= ret->limit_bytes)
 		return;
 

@@ -7,8 +7,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The constants of the policy, all settings of [tuner]. */
+enum tuner_policy {
+	POLICY_PERCENTILE,
+	POLICY_ADAPTIVE,
+};
+extern const char *const tuner_policy_names[]; /* NULL-ended, in the order of the enum */
+
+/* How the policy adaptive weighs containers over their limit against memory that nobody uses. */
+enum adaptive_margin {
+	MARGIN_NORMAL,
+	MARGIN_TIGHT,
+};
+extern const char *const adaptive_margin_names[]; /* NULL-ended, in the order of the enum */
+
+/* The constants of the policies, all settings of [tuner]. */
 struct tuner_settings {
+	int policy;          /* enum tuner_policy */
+	int adaptive_margin; /* enum adaptive_margin */
 	double request_p95_factor, request_avg_factor;
 	uint64_t request_min_bytes, request_max_bytes;
 	double limit_max_factor, limit_request_factor;
@@ -32,6 +47,11 @@ struct observed {
 	uint64_t since_usec, until_usec; /* of the first and the last sample; 0 without samples */
 	uint64_t avg_bytes, p95_bytes, max_bytes;
 
+	/* What tide_observe() tells of the last 14 days; 0: not known. */
+	uint64_t highest_bytes; /* the highest working set */
+	uint64_t history_usec;  /* how much of them was measured, in days, of which today's is not whole yet */
+	uint64_t records;       /* days that brought a peak above all before */
+
 	/* Of the samples, those since recommendation.warmup_since_usec, which a window that slides would else
 	 * hide: window_samples(). 0: not counted, and until the window has slid past the beginning of the
 	 * warm-up only what exceeds recommendation.warmup_samples is known to be new. */
@@ -46,6 +66,9 @@ enum tuner_term {
 	TERM_PEAK,    /* limit: max × factor */
 	TERM_REQUEST, /* limit: request × factor */
 	TERM_OOM,     /* limit: raised from the one that a container died at */
+	TERM_HIGHEST, /* limit: the highest peak of 14 days × factor */
+	TERM_MARGIN,  /* limit: max and the margin that fits its size and history */
+	TERM_COLD,    /* limit: as the policy percentile has it, for want of history */
 	TERM_MIN,     /* raised to the smallest that is allowed */
 	TERM_MAX,     /* lowered to the largest that is allowed */
 };
@@ -59,6 +82,8 @@ struct recommendation {
 	uint64_t changed_usec;               /* of the last change */
 	/* What was observed when it was made, so that its numbers can be explained later. */
 	uint64_t seen_avg_bytes, seen_p95_bytes, seen_max_bytes;
+	uint64_t seen_highest_bytes, seen_history_usec, seen_records; /* policy adaptive; else 0 */
+	uint64_t seen_margin_bytes;                                   /* what its size and history ask for */
 
 	/* Warm-up: nothing is enforced until this image has been seen for long enough; then it is warm until the
 	 * next image. */
@@ -83,8 +108,13 @@ extern const char *const tuner_outcome_names[];
 /* The policy `percentile`:
  *     request = max(p95 × 1.20, avg × 1.50), up to the next 16Mi, within [64Mi, 4Gi]
  *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
- * then hysteresis and cooldown against what stands; one of the two numbers that differs enough replaces both. A
- * limit that has been outgrown, by a working set that was above it, is raised at once.
+ * The policy `adaptive`, after d days of history of which r brought a new peak:
+ *     request = p95 × 1.20, but not above the limit, up to the next 4Mi, within [64Mi, 4Gi]
+ *     limit   = max(highest × 1.10, max + √(768Mi × max × (r + 1) / (d + 1)), the OOM floor), up to the next 4Mi,
+ *               within [128Mi, 8Gi]; for the first 6 h at least what percentile would have it
+ * then hysteresis (adaptive: half of it, and no bytes) and cooldown against what stands; one of the two numbers
+ * that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:
+ * that came within 5 % of it), is raised at once.
  * While a changed image warms up, what stood before it is a floor. The request is lowered to a limit that the
  * node's maximum has pushed below it. A time in previous that is ahead of now (the clock was set back) delays
  * nothing for longer than it would have from now. *ret (which may be previous) always becomes valid; warm and
@@ -93,6 +123,13 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings,
 				   const struct observed *observed,
 				   const struct recommendation *previous, uint64_t now_usec,
 				   struct recommendation *ret);
+
+/* What the policy in force rounds to. */
+uint64_t tuner_round_bytes(const struct tuner_settings *settings);
+
+/* For explanations: the factor and the scale of a margin of the policy adaptive. */
+double adaptive_highest_factor(int margin);
+uint64_t adaptive_scale_bytes(int margin);
 
 /* A container of the workload was OOM-killed in its own cgroup, at this memory.max. Breaks hysteresis and
  * cooldown: limit becomes at least max(limit_bytes × 1.2, limit_bytes + 100Mi), within the node's clamps,

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The policy `adaptive`: a margin over the last day's peak that is sublinear in size and shrinks as quiet days go
+ * by, and never less than a little above the highest peak of 14 days. docs/TUNING.md has the reasons and figures
+ * for each constant here. */
+
+#include "shim/tune/policy.h"
+
+#include "cgroups/quantity.h"
+
+static const struct weight {
+	/* The margin of a container of this size, on its first day, would be its size. */
+	uint64_t scale_bytes;
+	double highest_factor; /* the limit is at least the highest peak times this */
+	uint64_t cold_usec;    /* until so much history, the limit is at least percentile's */
+} weights[] = {
+	[MARGIN_NORMAL] = {768 * MIB, 1.10, 6 * USEC_PER_HOUR},
+	[MARGIN_TIGHT] = {48 * MIB, 1.08, 0},
+};
+
+/* The margin is at most so much of the peak: small containers would else be given many times what they use. */
+#define MARGIN_MOST 1.5
+
+/* The root, rounded down; a digit at a time. The wrapper, which shares this file, does without libm. */
+static uint64_t root(uint64_t square)
+{
+	uint64_t result = 0;
+	for (uint64_t bit = UINT64_C(1) << 62; bit > 0; bit >>= 2) {
+		if (square >= result + bit) {
+			square -= result + bit;
+			result = (result >> 1) + bit;
+		} else {
+			result >>= 1;
+		}
+	}
+	return result;
+}
+
+/* √(scale × peak × (r + 1) / (d + 1)), reckoned in KiB. After d days of which r brought a new peak, the chance
+ * that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. */
+static uint64_t margin(const struct weight *own, uint64_t peak_bytes, const struct observed *observed)
+{
+	double days = (double)observed->history_usec / (double)USEC_PER_DAY;
+	double chance = ((double)observed->records + 1) / (days + 1);
+	double square = (double)(own->scale_bytes / KIB) * ((double)peak_bytes / (double)KIB);
+
+	if (chance > 1)
+		chance = 1;
+	square *= chance;
+	uint64_t bytes = square < 0x1p63 ? root((uint64_t)square) * KIB : UINT64_MAX;
+	uint64_t most = bytes_scale(peak_bytes, MARGIN_MOST);
+	return bytes < most ? bytes : most;
+}
+
+static uint64_t highest(const struct observed *observed)
+{
+	/* The window may look further back than 14 days do, and be there without them. */
+	return observed->highest_bytes > observed->max_bytes ? observed->highest_bytes : observed->max_bytes;
+}
+
+static struct amount adaptive_request(const struct tuner_settings *settings, const struct observed *observed)
+{
+	return (struct amount){bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
+}
+
+static struct amount adaptive_limit(const struct tuner_settings *settings, const struct observed *observed,
+				    uint64_t request_bytes, struct recommendation *seen)
+{
+	const struct weight *own = &weights[settings->adaptive_margin];
+
+	(void)request_bytes;
+	seen->seen_highest_bytes = highest(observed);
+	seen->seen_margin_bytes = margin(own, observed->max_bytes, observed);
+	seen->seen_history_usec = observed->history_usec;
+	seen->seen_records = observed->records;
+
+	struct amount limit = {bytes_scale(seen->seen_highest_bytes, own->highest_factor), TERM_HIGHEST};
+	limit = amount_or(limit, bytes_add(observed->max_bytes, seen->seen_margin_bytes), TERM_MARGIN);
+	if (observed->history_usec <= own->cold_usec) {
+		struct amount request = request_fit(settings, &policy_percentile,
+						    policy_percentile.request(settings, observed));
+		struct amount cold = policy_percentile.limit(settings, observed, request.bytes, seen);
+		limit = amount_or(limit, cold.bytes, TERM_COLD);
+	}
+	return limit;
+}
+
+/* Half of the way from the highest peak to what is kept above it. */
+static uint64_t adaptive_least(const struct tuner_settings *settings, const struct observed *observed)
+{
+	double factor = weights[settings->adaptive_margin].highest_factor;
+	return bytes_scale(highest(observed), 1 + (factor - 1) / 2);
+}
+
+double adaptive_highest_factor(int margin_setting)
+{
+	return weights[margin_setting].highest_factor;
+}
+
+uint64_t adaptive_scale_bytes(int margin_setting)
+{
+	return weights[margin_setting].scale_bytes;
+}
+
+const struct policy policy_adaptive = {
+	.name = "adaptive",
+	.request = adaptive_request,
+	.limit = adaptive_limit,
+	.least = adaptive_least,
+	/* It is close to what is used: a coarse step would be a good part of its margin. */
+	.round_divisor = 4,
+	.hysteresis_share = 0.5,
+	.hysteresis_bytes = false,
+};
