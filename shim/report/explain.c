@@ -66,12 +66,14 @@ static void say_rounding(struct sentence *out, const struct settings *settings)
 
 static void say_margin(struct sentence *out, const struct recommendation *rec, const struct tuner_settings *tuner)
 {
-	say(out, "the highest working set of the window, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1))"
-	    " after %.1f days, of which %" PRIu64 " brought a new peak",
+	double days = (double)rec->seen_history_usec / (double)USEC_PER_DAY;
+
+	say(out, "the highest working set, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g), after "
+	    "%.1f days, of which %" PRIu64 " brought a new peak, and with a mean of %s",
 	    AMOUNT(rec->seen_max_bytes), AMOUNT(rec->seen_margin_bytes),
-	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records,
-	    (double)rec->seen_history_usec / (double)USEC_PER_DAY, (double)rec->seen_history_usec / (double)USEC_PER_DAY,
-	    rec->seen_records);
+	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records, days,
+	    adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), days,
+	    rec->seen_records, AMOUNT(rec->seen_avg_bytes));
 }
 
 const char *explain_request(const struct limits *limits, const struct settings *settings,

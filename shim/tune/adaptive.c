@@ -9,17 +9,21 @@
 #include "cgroups/quantity.h"
 
 static const struct weight {
-	/* The margin of a container of this size, on its first day, would be its size. */
+	/* The margin of an ordinary container of this size, on its first day, is its size. */
 	uint64_t scale_bytes;
+	double flat;           /* how far the margin of a flat one is trusted to shrink: see restlessness() */
 	double highest_factor; /* the limit is at least the highest peak times this */
 	uint64_t cold_usec;    /* until so much history, the limit is at least percentile's */
 } weights[] = {
-	[MARGIN_NORMAL] = {768 * MIB, 1.10, 6 * USEC_PER_HOUR},
-	[MARGIN_TIGHT] = {48 * MIB, 1.08, 0},
+	[MARGIN_NORMAL] = {1 * GIB, 0.5, 1.10, 6 * USEC_PER_HOUR},
+	[MARGIN_TIGHT] = {64 * MIB, 0.1, 1.10, 0},
 };
 
 /* The margin is at most so much of the peak: small containers would else be given many times what they use. */
 #define MARGIN_MOST 1.5
+
+#define ORDINARY_RISE 0.1
+#define RESTLESS_MOST 2
 
 /* The root, rounded down; a digit at a time. The wrapper, which shares this file, does without libm. */
 static uint64_t root(uint64_t square)
@@ -36,19 +40,30 @@ static uint64_t root(uint64_t square)
 	return result;
 }
 
-/* √(scale × peak × (r + 1) / (d + 1)), reckoned in KiB. After d days of which r brought a new peak, the chance
+/* How far the peak stands above the mean, against an ordinary tenth: what has moved will move. What is flat grows
+ * less often, but then by as much. */
+double adaptive_restlessness(int margin_setting, uint64_t avg_bytes, uint64_t max_bytes)
+{
+	double rise = avg_bytes > 0 ? (double)max_bytes / (double)avg_bytes - 1 : 0;
+	double weight = rise / ORDINARY_RISE, least = weights[margin_setting].flat;
+	if (weight < least)
+		return least;
+	return weight > RESTLESS_MOST ? RESTLESS_MOST : weight;
+}
+
+/* √(scale × peak × (r + 1) / (d + 1) × restlessness), reckoned in KiB. After d days of which r brought a new peak, the chance
  * that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. */
-static uint64_t margin(const struct weight *own, uint64_t peak_bytes, const struct observed *observed)
+static uint64_t margin(int setting, const struct observed *observed)
 {
 	double days = (double)observed->history_usec / (double)USEC_PER_DAY;
 	double chance = ((double)observed->records + 1) / (days + 1);
-	double square = (double)(own->scale_bytes / KIB) * ((double)peak_bytes / (double)KIB);
+	double square = (double)(weights[setting].scale_bytes / KIB) * ((double)observed->max_bytes / (double)KIB);
 
 	if (chance > 1)
 		chance = 1;
-	square *= chance;
+	square *= chance * adaptive_restlessness(setting, observed->avg_bytes, observed->max_bytes);
 	uint64_t bytes = square < 0x1p63 ? root((uint64_t)square) * KIB : UINT64_MAX;
-	uint64_t most = bytes_scale(peak_bytes, MARGIN_MOST);
+	uint64_t most = bytes_scale(observed->max_bytes, MARGIN_MOST);
 	return bytes < most ? bytes : most;
 }
 
@@ -70,7 +85,7 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 
 	(void)request_bytes;
 	seen->seen_highest_bytes = highest(observed);
-	seen->seen_margin_bytes = margin(own, observed->max_bytes, observed);
+	seen->seen_margin_bytes = margin(settings->adaptive_margin, observed);
 	seen->seen_history_usec = observed->history_usec;
 	seen->seen_records = observed->records;
 
@@ -107,8 +122,9 @@ const struct policy policy_adaptive = {
 	.request = adaptive_request,
 	.limit = adaptive_limit,
 	.least = adaptive_least,
-	/* It is close to what is used: a coarse step would be a good part of its margin. */
+	/* It is close to what is used: a coarse step would be a good part of its margin. 64Mi would be a change every
+	 * few hours for a large container, whose margin shrinks day by day. */
 	.round_divisor = 4,
-	.hysteresis_share = 0.5,
+	.hysteresis_share = 0.75,
 	.hysteresis_bytes = false,
 };

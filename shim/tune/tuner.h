@@ -110,9 +110,10 @@ extern const char *const tuner_outcome_names[];
  *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
  * The policy `adaptive`, after d days of history of which r brought a new peak:
  *     request = p95 × 1.20, but not above the limit, up to the next 4Mi, within [64Mi, 4Gi]
- *     limit   = max(highest × 1.10, max + √(768Mi × max × (r + 1) / (d + 1)), the OOM floor), up to the next 4Mi,
+ *     limit   = max(highest × 1.10, max + √(1Gi × max × (r + 1) / (d + 1) × u), the OOM floor), up to the next 4Mi,
  *               within [128Mi, 8Gi]; for the first 6 h at least what percentile would have it
- * then hysteresis (adaptive: half of it, and no bytes) and cooldown against what stands; one of the two numbers
+ *     u       = (max / avg - 1) / 0.1, within [0.5, 2]; tight: within [0.1, 2], with 64Mi for 1Gi
+ * then hysteresis (adaptive: three quarters of it, and no bytes) and cooldown against what stands; one of the two numbers
  * that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:
  * that came within 5 % of it), is raised at once.
  * While a changed image warms up, what stood before it is a floor. The request is lowered to a limit that the
@@ -130,6 +131,7 @@ uint64_t tuner_round_bytes(const struct tuner_settings *settings);
 /* For explanations: the factor and the scale of a margin of the policy adaptive. */
 double adaptive_highest_factor(int margin);
 uint64_t adaptive_scale_bytes(int margin);
+double adaptive_restlessness(int margin, uint64_t avg_bytes, uint64_t max_bytes);
 
 /* A container of the workload was OOM-killed in its own cgroup, at this memory.max. Breaks hysteresis and
  * cooldown: limit becomes at least max(limit_bytes × 1.2, limit_bytes + 100Mi), within the node's clamps,
