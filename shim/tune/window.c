@@ -131,23 +131,37 @@ static int slot_read_buckets(struct cursor cursor, const struct slot_header *hea
 	return count == header->count ? 0 : -EBADMSG;
 }
 
-size_t slot_encode(const struct slot *slot, uint8_t data[static SLOT_BYTES_MAX])
+static size_t slot_write_header(const struct slot_header *header, uint8_t *data)
 {
 	size_t length = 0;
 	data[length++] = SLOT_VERSION;
-	length += varint_write(slot->start_usec, data + length);
-	length += varint_write(slot->end_usec - slot->start_usec, data + length);
-	length += varint_write(slot->count, data + length);
-	length += varint_write(slot->sum_bytes, data + length);
-	length += varint_write(slot->max_bytes, data + length);
+	length += varint_write(header->start_usec, data + length);
+	length += varint_write(header->end_usec - header->start_usec, data + length);
+	length += varint_write(header->count, data + length);
+	length += varint_write(header->sum_bytes, data + length);
+	length += varint_write(header->max_bytes, data + length);
+	return length;
+}
 
-	unsigned next = 0;
-	for (unsigned i = 0; i < SLOT_BUCKETS; i++) {
+/* next: the bucket behind the one that was written before. */
+static size_t slot_write_bucket(unsigned bucket, uint64_t count, unsigned next, uint8_t *data)
+{
+	size_t length = varint_write((count - 1) * 2 + (bucket > next), data);
+	if (bucket > next)
+		length += varint_write(bucket - next, data + length);
+	return length;
+}
+
+size_t slot_encode(const struct slot *slot, uint8_t data[static SLOT_BYTES_MAX])
+{
+	const struct slot_header header = {slot->start_usec, slot->end_usec, slot->count, slot->sum_bytes,
+					   slot->max_bytes};
+	size_t length = slot_write_header(&header, data);
+
+	for (unsigned i = 0, next = 0; i < SLOT_BUCKETS; i++) {
 		if (slot->buckets[i] == 0)
 			continue;
-		length += varint_write((slot->buckets[i] - 1) * 2 + (i > next), data + length);
-		if (i > next)
-			length += varint_write(i - next, data + length);
+		length += slot_write_bucket(i, slot->buckets[i], next, data + length);
 		next = i + 1;
 	}
 	return length;
@@ -173,6 +187,60 @@ int slot_merge(struct slot *into, const void *data, size_t length)
 	into->sum_bytes = add_saturated(into->sum_bytes, header.sum_bytes);
 	into->max_bytes = later(into->max_bytes, header.max_bytes);
 	return 0;
+}
+
+/* A walk over the buckets of an encoded slot that was checked when it came in. */
+struct bucket_walk {
+	struct cursor cursor;
+	uint64_t bucket, count; /* SLOT_BUCKETS: none left */
+};
+
+static void bucket_walk_next(struct bucket_walk *walk)
+{
+	uint64_t item, skipped = 0, next = walk->count > 0 ? walk->bucket + 1 : 0;
+
+	if (!varint_read(&walk->cursor, &item) || ((item & 1) && !varint_read(&walk->cursor, &skipped))) {
+		walk->bucket = SLOT_BUCKETS;
+		return;
+	}
+	walk->bucket = next + skipped;
+	walk->count = item / 2 + 1;
+}
+
+/* Two slots in one, without decoding either: this is done at the close of every slot. */
+static size_t slot_encode_both(const struct slot_bytes *a, const struct slot_bytes *b,
+			       uint8_t data[static SLOT_BYTES_MAX], uint64_t *ret_count)
+{
+	struct bucket_walk walk[2] = {{.cursor = {a->data, (const uint8_t *)a->data + a->length}},
+				      {.cursor = {b->data, (const uint8_t *)b->data + b->length}}};
+	struct slot_header header[2];
+
+	for (int i = 0; i < 2; i++) {
+		(void)slot_read_header(&walk[i].cursor, &header[i]);
+		bucket_walk_next(&walk[i]);
+	}
+	const struct slot_header both = {
+		earlier(header[0].start_usec, header[1].start_usec),
+		later(header[0].end_usec, header[1].end_usec),
+		header[0].count + header[1].count,
+		add_saturated(header[0].sum_bytes, header[1].sum_bytes),
+		later(header[0].max_bytes, header[1].max_bytes),
+	};
+	*ret_count = both.count;
+	size_t length = slot_write_header(&both, data);
+
+	unsigned next = 0;
+	for (uint64_t bucket; (bucket = earlier(walk[0].bucket, walk[1].bucket)) < SLOT_BUCKETS;) {
+		uint64_t count = 0;
+		for (int i = 0; i < 2; i++)
+			if (walk[i].bucket == bucket) {
+				count += walk[i].count;
+				bucket_walk_next(&walk[i]);
+			}
+		length += slot_write_bucket((unsigned)bucket, count, next, data + length);
+		next = (unsigned)bucket + 1;
+	}
+	return length;
 }
 
 int slot_decode(const void *data, size_t length, struct slot *ret)
@@ -270,14 +338,10 @@ static void closed_coarsen(struct window *window)
 		uint64_t start_usec = earlier(first.start_usec, second.start_usec);
 		uint64_t end_usec = later(first.end_usec, second.end_usec);
 		if (end_usec - start_usec <= window->span_usec / WINDOW_PIECES) {
-			struct slot merged = {0};
 			uint8_t data[SLOT_BYTES_MAX], prefix[10];
-			if (slot_merge(&merged, first.data, first.length) < 0 ||
-			    slot_merge(&merged, second.data, second.length) < 0 ||
-			    merged.count > SLOT_COUNT_MAX)
-				return;
-			size_t length = slot_encode(&merged, data);
-			if (varint_write(length, prefix) + length > end - at)
+			uint64_t count;
+			size_t length = slot_encode_both(&first, &second, data, &count);
+			if (count > SLOT_COUNT_MAX || varint_write(length, prefix) + length > end - at)
 				return;
 			closed_replace(window, at, end, data, length);
 			window->n_closed--;
@@ -371,6 +435,20 @@ static void window_add_open(const struct window *window, struct slot *into)
 		into->buckets[window->bins[i].bucket] += window->bins[i].count;
 }
 
+/* What slot_encode() would make of it, without the 30 KiB of buckets that are mostly empty. */
+static size_t open_encode(const struct window *window, uint8_t data[static SLOT_BYTES_MAX])
+{
+	const struct slot_header header = {window->start_usec, window->end_usec, window->count, window->sum_bytes,
+					   window->max_bytes};
+	size_t length = slot_write_header(&header, data);
+
+	for (uint32_t i = 0, next = 0; i < window->n_bins; i++) {
+		length += slot_write_bucket(window->bins[i].bucket, window->bins[i].count, next, data + length);
+		next = window->bins[i].bucket + 1;
+	}
+	return length;
+}
+
 static int bins_resize(struct window *window, uint32_t size)
 {
 	struct window_bin *bins = realloc(window->bins, size * sizeof *bins);
@@ -386,11 +464,9 @@ int window_close_slot(struct window *window, uint64_t now_usec)
 	if (window->empty)
 		return 0;
 
-	struct slot slot = {0};
 	uint8_t data[SLOT_BYTES_MAX];
-	window_add_open(window, &slot);
 	closed_expire(window, now_usec);
-	if (closed_append(window, data, slot_encode(&slot, data)) < 0)
+	if (closed_append(window, data, open_encode(window, data)) < 0)
 		return -ENOMEM;
 	closed_coarsen(window);
 
