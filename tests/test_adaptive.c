@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The policy adaptive, with the tide that it goes by. */
+
+#include "shim/tune/tide.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cgroups/quantity.h"
+#include "shim/report/explain.h"
+#include "shim/store/settings.h"
+
+#define NOW (UINT64_C(1700000000) * USEC_PER_SEC)
+
+/* A generator of our own: the same everywhere. */
+static uint64_t seed = 1;
+
+static uint64_t random_below(uint64_t bound)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (seed >> 16) % bound;
+}
+
+static struct tuner_settings adaptive(int margin)
+{
+	struct settings settings;
+	settings_default(&settings);
+	settings.tuner.policy = POLICY_ADAPTIVE;
+	settings.tuner.adaptive_margin = margin;
+	return settings.tuner;
+}
+
+static struct observed seen(uint64_t avg_mib, uint64_t max_mib, uint64_t highest_mib, uint64_t history_usec)
+{
+	return (struct observed){
+		.samples = 86400,
+		.since_usec = NOW - USEC_PER_DAY,
+		.until_usec = NOW,
+		.avg_bytes = avg_mib * MIB,
+		.p95_bytes = avg_mib * MIB,
+		.max_bytes = max_mib * MIB,
+		.highest_bytes = highest_mib * MIB,
+		.history_usec = history_usec,
+	};
+}
+
+static struct recommendation recommend(int margin, const struct observed *observed)
+{
+	struct tuner_settings settings = adaptive(margin);
+	struct recommendation none = {0}, ret;
+	assert_int_equal(tuner_recommend(&settings, observed, &none, NOW, &ret), TUNER_CHANGED);
+	return ret;
+}
+
+/* ---- The limit, worked out by hand ---- */
+
+static void margin_is_the_root_of_size_and_chance(void **state)
+{
+	(void)state;
+	/* 3 days without a new peak: a chance of 1/4; 1024 = 930.9 × 1.1: as restless as is ordinary.
+	 * √(1024 × 1024 / 4) = 512; 1024 + 512 = 1536 */
+	struct observed observed = seen(1024, 1024, 1024, 3 * USEC_PER_DAY);
+	observed.avg_bytes = (uint64_t)(1024 * MIB / 1.1);
+	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
+	assert_int_equal(r.limit_term, TERM_MARGIN);
+	assert_in_range(r.seen_margin_bytes, 511 * MIB, 513 * MIB);
+	assert_in_range(r.limit_bytes, 1535 * MIB, 1540 * MIB);
+
+	/* One record in those days: √(1024 × 1024 × 2/4) = 724 */
+	observed.records = 1;
+	r = recommend(MARGIN_NORMAL, &observed);
+	assert_in_range(r.seen_margin_bytes, 723 * MIB, 725 * MIB);
+}
+
+static void flat_workload_gets_less_margin(void **state)
+{
+	(void)state;
+	/* As above, but u = 0.5: 512 × √0.5 = 362. Tight: √(64 × 1024 / 4 × 0.1) = 40, so 1024 × 1.1 is more. */
+	struct observed observed = seen(1024, 1024, 1024, 3 * USEC_PER_DAY);
+	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
+	assert_in_range(r.seen_margin_bytes, 361 * MIB, 363 * MIB);
+	r = recommend(MARGIN_TIGHT, &observed);
+	assert_in_range(r.seen_margin_bytes, 40 * MIB, 41 * MIB);
+	assert_int_equal(r.limit_term, TERM_HIGHEST);
+	assert_int_equal(r.limit_bytes, 1128 * MIB); /* 1126.4, to the next 4 */
+}
+
+static void old_peak_is_kept_in_mind(void **state)
+{
+	(void)state;
+	struct observed observed = seen(200, 200, 1000, 10 * USEC_PER_DAY);
+	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
+	assert_int_equal(r.limit_term, TERM_HIGHEST);
+	assert_int_equal(r.limit_bytes, 1100 * MIB);
+}
+
+static void small_workload_is_not_given_many_times_what_it_uses(void **state)
+{
+	(void)state;
+	/* √(1024 × 64 × 2) = 362 would be 5.7 × 64; 1.5 × 64 is the most: 160. */
+	struct observed observed = seen(32, 64, 64, 7 * USEC_PER_HOUR);
+	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
+	assert_int_equal(r.limit_bytes, 160 * MIB);
+}
+
+static void short_history_is_left_to_percentile(void **state)
+{
+	(void)state;
+	struct tuner_settings percentile = adaptive(MARGIN_NORMAL);
+	struct observed observed = seen(2000, 2000, 2000, 3 * USEC_PER_HOUR);
+	struct recommendation r = recommend(MARGIN_NORMAL, &observed), none = {0}, other;
+
+	percentile.policy = POLICY_PERCENTILE;
+	(void)tuner_recommend(&percentile, &observed, &none, NOW, &other);
+	assert_int_equal(r.limit_term, TERM_COLD);
+	assert_int_equal(r.limit_bytes, other.limit_bytes);
+	/* Not a minute too long. */
+	observed.history_usec = 6 * USEC_PER_HOUR + 1;
+	assert_true(recommend(MARGIN_NORMAL, &observed).limit_bytes < other.limit_bytes);
+}
+
+/* ---- What holds whatever is observed ---- */
+
+static struct observed any(void)
+{
+	uint64_t max = 1 + random_below(3000), avg = 1 + random_below(max), p95 = avg + random_below(max - avg + 1);
+	struct observed observed = seen(avg, max, max + random_below(1000), random_below(14 * USEC_PER_DAY));
+	observed.p95_bytes = p95 * MIB;
+	observed.records = random_below(3);
+	return observed;
+}
+
+static void limit_is_never_below_the_highest_peak_and_a_tenth(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct observed observed = any();
+		struct recommendation r = recommend(i % 2, &observed);
+		assert_true((double)r.limit_bytes >= (double)observed.highest_bytes * 1.0999);
+		assert_true(r.limit_bytes >= observed.p95_bytes);
+		assert_true(r.request_bytes <= r.limit_bytes);
+	}
+}
+
+static void higher_peak_never_makes_a_lower_limit(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct observed observed = any();
+		struct recommendation before = recommend(i % 2, &observed);
+		observed.highest_bytes += random_below(1000) * MIB;
+		observed.max_bytes += random_below((observed.highest_bytes - observed.max_bytes) / MIB + 1) * MIB;
+		assert_true(recommend(i % 2, &observed).limit_bytes >= before.limit_bytes);
+	}
+}
+
+static void longer_quiet_never_makes_a_higher_limit(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct observed observed = any();
+		struct recommendation before = recommend(i % 2, &observed);
+		observed.history_usec += random_below(USEC_PER_DAY);
+		assert_true(recommend(i % 2, &observed).limit_bytes <= before.limit_bytes);
+	}
+}
+
+static void tight_is_never_above_normal(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct observed observed = any();
+		assert_true(recommend(MARGIN_TIGHT, &observed).limit_bytes <=
+			    recommend(MARGIN_NORMAL, &observed).limit_bytes);
+	}
+}
+
+/* ---- As it stands ---- */
+
+static void limit_that_use_comes_close_to_is_raised_at_once(void **state)
+{
+	(void)state;
+	struct tuner_settings settings = adaptive(MARGIN_NORMAL);
+	struct observed observed = seen(900, 1000, 1000, 12 * USEC_PER_DAY);
+	struct recommendation standing = recommend(MARGIN_NORMAL, &observed);
+
+	standing.limit_bytes = 1060 * MIB; /* within the hysteresis, but more than 5 % above the peak */
+	standing.changed_usec = NOW - 1;
+	observed.max_bytes = observed.highest_bytes = 1005 * MIB;
+	assert_int_equal(tuner_recommend(&settings, &observed, &standing, NOW, &(struct recommendation){0}),
+			 TUNER_COOLDOWN);
+	observed.max_bytes = observed.highest_bytes = 1015 * MIB;
+	assert_int_equal(tuner_recommend(&settings, &observed, &standing, NOW, &(struct recommendation){0}),
+			 TUNER_CHANGED);
+}
+
+static void margin_that_shrinks_a_little_changes_nothing(void **state)
+{
+	(void)state;
+	struct tuner_settings settings = adaptive(MARGIN_NORMAL);
+	struct observed observed = seen(900, 1000, 1000, 3 * USEC_PER_DAY);
+	struct recommendation standing = recommend(MARGIN_NORMAL, &observed);
+
+	observed.history_usec = 4 * USEC_PER_DAY;
+	assert_int_equal(tuner_recommend(&settings, &observed, &standing, NOW + USEC_PER_DAY, &standing),
+			 TUNER_HYSTERESIS);
+	observed.history_usec = 13 * USEC_PER_DAY;
+	assert_int_equal(tuner_recommend(&settings, &observed, &standing, NOW + 10 * USEC_PER_DAY, &standing),
+			 TUNER_CHANGED);
+}
+
+static void each_limit_is_explained_in_a_sentence(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t highest_mib, history_usec;
+		const char *word;
+	} cases[] = {
+		{1000, 3 * USEC_PER_DAY, "a margin of "},
+		{3000, 3 * USEC_PER_DAY, "the highest working set of 14 days, 2.9Gi, × 1.1"},
+		{1000, 3 * USEC_PER_HOUR, "there are only 3h of history"},
+	};
+	struct settings settings;
+	char text[EXPLAIN_MAX];
+
+	settings_default(&settings);
+	settings.tuner = adaptive(MARGIN_NORMAL);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct observed observed = seen(950, 1000, cases[i].highest_mib, cases[i].history_usec);
+		struct limits limits = {.recommendation = recommend(MARGIN_NORMAL, &observed)};
+		const char *sentence = explain_limit(&limits, &settings, text);
+		if (!strstr(sentence, cases[i].word))
+			fail_msg("%s", sentence);
+		assert_true(strlen(sentence) < EXPLAIN_MAX - 1);
+	}
+}
+
+/* ---- The tide ---- */
+
+static void tide_remembers_14_days_and_no_more(void **state)
+{
+	(void)state;
+	struct tide tide = {0};
+	struct observed observed = {0};
+
+	tide_add(&tide, NOW, 5000);
+	tide_add(&tide, NOW + USEC_PER_DAY, 100);
+	tide_observe(&tide, NOW + 14 * USEC_PER_DAY - 1, &observed);
+	assert_int_equal(observed.highest_bytes, 5000);
+	tide_observe(&tide, NOW + 14 * USEC_PER_DAY, &observed);
+	assert_int_equal(observed.highest_bytes, 100);
+	tide_observe(&tide, NOW + 100 * USEC_PER_DAY, &observed);
+	assert_int_equal(observed.highest_bytes, 0);
+	assert_int_equal(observed.history_usec, 0);
+}
+
+static void tide_counts_measured_days_and_new_peaks(void **state)
+{
+	(void)state;
+	/* 102 is noise on 100, 120 is a new peak, 119 none; nothing on the fifth day. */
+	static const uint64_t peaks[] = {100, 102, 120, 119, 0, 130};
+	struct tide tide = {0};
+	struct observed observed = {0};
+
+	for (unsigned day = 0; day < 6; day++)
+		if (peaks[day] > 0)
+			tide_add(&tide, NOW + day * USEC_PER_DAY, peaks[day]);
+	tide_observe(&tide, NOW + 5 * USEC_PER_DAY + USEC_PER_HOUR, &observed);
+	assert_int_equal(observed.records, 2);
+	assert_int_equal(observed.highest_bytes, 130);
+	assert_int_equal(observed.history_usec, 4 * USEC_PER_DAY + USEC_PER_HOUR);
+}
+
+static void clock_that_steps_back_loses_no_peak(void **state)
+{
+	(void)state;
+	struct tide tide = {0};
+	struct observed observed = {0};
+
+	tide_add(&tide, NOW, 100);
+	tide_add(&tide, NOW + 3 * USEC_PER_DAY, 200);
+	tide_add(&tide, NOW - USEC_PER_DAY, 300);
+	tide_observe(&tide, NOW, &observed);
+	assert_int_equal(observed.highest_bytes, 300);
+	assert_true(observed.history_usec <= 14 * USEC_PER_DAY);
+}
+
+static void restart_keeps_the_highest_peak_and_forgets_the_history(void **state)
+{
+	(void)state;
+	struct tide tide = {0};
+	struct observed observed = {0};
+
+	tide_add(&tide, NOW, 5000);
+	tide_add(&tide, NOW + 5 * USEC_PER_DAY, 100);
+	tide_restart(&tide, NOW + 5 * USEC_PER_DAY);
+	tide_observe(&tide, NOW + 5 * USEC_PER_DAY + USEC_PER_HOUR, &observed);
+	assert_int_equal(observed.highest_bytes, 5000);
+	assert_int_equal(observed.history_usec, USEC_PER_HOUR);
+}
+
+static void tide_goes_to_text_and_back(void **state)
+{
+	(void)state;
+	char text[TIDE_TEXT_MAX], again[TIDE_TEXT_MAX];
+	struct tide tide = {0}, back;
+
+	assert_true(sizeof tide < 1024);
+	assert_string_equal(tide_format(&tide, text), "");
+	assert_true(tide_parse(text, &back));
+	assert_memory_equal(&tide, &back, sizeof tide);
+	for (unsigned i = 0; i < 500; i++) {
+		tide_add(&tide, NOW + i * random_below(USEC_PER_DAY), random_below(INT64_MAX));
+		assert_true(tide_parse(tide_format(&tide, text), &back));
+		assert_memory_equal(&tide, &back, sizeof tide);
+	}
+	/* The longest that there can be. */
+	tide = (struct tide){.since_usec = UINT64_MAX, .day = UINT64_MAX};
+	memset(tide.peak_bytes, 0xff, sizeof tide.peak_bytes);
+	assert_true(strlen(tide_format(&tide, again)) < TIDE_TEXT_MAX - 1);
+}
+
+static void text_that_is_no_tide_is_refused(void **state)
+{
+	(void)state;
+	static const char *const wrong[] = {
+		" ", "1", "1 2 3", "x", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 ",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "0 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 18446744073709551615", "1  0 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
+		"1 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 12 13 14", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 -4",
+	};
+	struct tide tide;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		memset(&tide, 0xff, sizeof tide);
+		if (tide_parse(wrong[i], &tide))
+			fail_msg("%s", wrong[i]);
+		assert_int_equal(tide.since_usec, 0);
+	}
+	assert_true(tide_parse("1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14", &tide));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(margin_is_the_root_of_size_and_chance),
+		cmocka_unit_test(flat_workload_gets_less_margin),
+		cmocka_unit_test(old_peak_is_kept_in_mind),
+		cmocka_unit_test(small_workload_is_not_given_many_times_what_it_uses),
+		cmocka_unit_test(short_history_is_left_to_percentile),
+		cmocka_unit_test(limit_is_never_below_the_highest_peak_and_a_tenth),
+		cmocka_unit_test(higher_peak_never_makes_a_lower_limit),
+		cmocka_unit_test(longer_quiet_never_makes_a_higher_limit),
+		cmocka_unit_test(tight_is_never_above_normal),
+		cmocka_unit_test(limit_that_use_comes_close_to_is_raised_at_once),
+		cmocka_unit_test(margin_that_shrinks_a_little_changes_nothing),
+		cmocka_unit_test(each_limit_is_explained_in_a_sentence),
+		cmocka_unit_test(tide_remembers_14_days_and_no_more),
+		cmocka_unit_test(tide_counts_measured_days_and_new_peaks),
+		cmocka_unit_test(clock_that_steps_back_loses_no_peak),
+		cmocka_unit_test(restart_keeps_the_highest_peak_and_forgets_the_history),
+		cmocka_unit_test(tide_goes_to_text_and_back),
+		cmocka_unit_test(text_that_is_no_tide_is_refused),
+	};
+	return cmocka_run_group_tests_name("adaptive", tests, NULL, NULL);
+}
