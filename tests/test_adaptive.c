@@ -103,8 +103,8 @@ static void old_peak_is_kept_in_mind(void **state)
 static void small_workload_is_not_given_many_times_what_it_uses(void **state)
 {
 	(void)state;
-	/* √(1024 × 64 × 2) = 362 would be 5.7 × 64; 1.5 × 64 is the most: 160. */
-	struct observed observed = seen(32, 64, 64, 7 * USEC_PER_HOUR);
+	/* √(1024 × 64 × 2 / 1.3) = 318 would be five times 64; 2 × 48 is the most: 160. */
+	struct observed observed = seen(48, 64, 64, 7 * USEC_PER_HOUR);
 	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
 	assert_int_equal(r.limit_bytes, 160 * MIB);
 }

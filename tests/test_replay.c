@@ -71,7 +71,7 @@ static const struct limit *find(const struct taken *taken, enum replay_policy po
 
 #define HOUR UINT64_C(3600)
 
-/* Two hours: 100 MiB in the first, with a minute's 300 in the second. */
+/* Two hours: 100 MiB in the first, with a minute's peak in the second. */
 static void feed_two_hours(struct replay *replay, uint64_t peak_mib)
 {
 	for (uint64_t s = 0; s < 2 * HOUR; s += 60)
@@ -86,7 +86,7 @@ static void two_hours_are_judged_as_by_hand(void **state)
 	struct taken taken = {0};
 	struct replay *replay = replay_new(&hourly, take, &taken);
 
-	feed_two_hours(replay, 300);
+	feed_two_hours(replay, 400);
 	replay_finish(replay, result);
 	/* percentile: request 100 × 1.5 = 150 → 160, limit 160 × 1.5 = 240. KRR: 115. */
 	assert_int_equal(find(&taken, REPLAY_PERCENTILE, HOUR)->limit_bytes, 240 * MIB);
@@ -95,11 +95,11 @@ static void two_hours_are_judged_as_by_hand(void **state)
 		const struct replay_score *score = &result[i].standing;
 		assert_int_equal(score->periods, 1);
 		assert_int_equal(score->over, i != REPLAY_HINDSIGHT);
-		assert_int_equal((uint64_t)score->max_bytes, 300 * MIB);
-		assert_int_equal((uint64_t)score->mean_bytes, (59 * 100 + 300) * MIB / 60);
+		assert_int_equal((uint64_t)score->max_bytes, 400 * MIB);
+		assert_int_equal((uint64_t)score->mean_bytes, (59 * 100 + 400) * MIB / 60);
 	}
 	assert_int_equal((uint64_t)result[REPLAY_PERCENTILE].standing.limit_bytes, 240 * MIB);
-	assert_int_equal((uint64_t)result[REPLAY_HINDSIGHT].standing.limit_bytes, 300 * MIB);
+	assert_int_equal((uint64_t)result[REPLAY_HINDSIGHT].standing.limit_bytes, 400 * MIB);
 	assert_int_equal(result[REPLAY_PERCENTILE].cold[0].periods, 1);
 	assert_int_equal(result[REPLAY_PERCENTILE].cold[0].over, 1);
 	assert_int_equal(result[REPLAY_PERCENTILE].cold[1].periods, 0);

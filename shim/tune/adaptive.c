@@ -19,8 +19,9 @@ static const struct weight {
 	[MARGIN_TIGHT] = {64 * MIB, 0.1, 1.10, 0},
 };
 
-/* The margin is at most so much of the peak: small containers would else be given many times what they use. */
-#define MARGIN_MOST 1.5
+/* The margin is at most so many times the mean: small containers would else be given a multiple of what they use,
+ * and one whose peaks stand far above its mean has shown already what it is capable of. */
+#define MARGIN_MOST 2
 
 #define ORDINARY_RISE 0.1
 #define RESTLESS_MOST 2
@@ -51,8 +52,8 @@ double adaptive_restlessness(int margin_setting, uint64_t avg_bytes, uint64_t ma
 	return weight > RESTLESS_MOST ? RESTLESS_MOST : weight;
 }
 
-/* √(scale × peak × (r + 1) / (d + 1) × restlessness), reckoned in KiB. After d days of which r brought a new peak, the chance
- * that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. */
+/* √(scale × peak × (r + 1) / (d + 1) × restlessness), reckoned in KiB. After d days of which r brought a new peak,
+ * the chance that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. */
 static uint64_t margin(int setting, const struct observed *observed)
 {
 	double days = (double)observed->history_usec / (double)USEC_PER_DAY;
@@ -63,7 +64,7 @@ static uint64_t margin(int setting, const struct observed *observed)
 		chance = 1;
 	square *= chance * adaptive_restlessness(setting, observed->avg_bytes, observed->max_bytes);
 	uint64_t bytes = square < 0x1p63 ? root((uint64_t)square) * KIB : UINT64_MAX;
-	uint64_t most = bytes_scale(observed->max_bytes, MARGIN_MOST);
+	uint64_t most = bytes_scale(observed->avg_bytes, MARGIN_MOST);
 	return bytes < most ? bytes : most;
 }
 
