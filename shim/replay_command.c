@@ -21,8 +21,13 @@
 #include "cgroups/quantity.h"
 #include "shim/tune/replay.h"
 
+static const char *const plot_colours[REPLAY_HINDSIGHT] = {
+	[REPLAY_PERCENTILE] = "#7f7f7f", [REPLAY_ADAPTIVE] = "#d62728", [REPLAY_TIGHT] = "#9467bd",
+	[REPLAY_KRR] = "#ff7f0e",        [REPLAY_VPA] = "#2ca02c",
+};
+
 /* More would make the picture large, and could not be seen. */
-#define PLOT_POINTS 1000
+#define PLOT_POINTS 600
 
 extern char **environ;
 
@@ -348,8 +353,8 @@ static void plot_script(FILE *script, const struct command *command)
 	(void)fputs("plot $use with filledcurves y=0 fillcolor '#9ecae1' title 'working set'", script);
 	for (int i = 0; i < REPLAY_HINDSIGHT; i++)
 		if (command->policies & 1u << i && command->limit[i].count > 0)
-			(void)fprintf(script, ", $%s with steps linewidth 2 title 'limit, %s'", replay_policy_names[i],
-				      replay_policy_names[i]);
+			(void)fprintf(script, ", $%s with steps linewidth 2 linecolor '%s' title 'limit, %s'",
+				      replay_policy_names[i], plot_colours[i], replay_policy_names[i]);
 	(void)fputc('\n', script);
 }
 
