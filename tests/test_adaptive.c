@@ -64,27 +64,27 @@ static void margin_is_the_root_of_size_and_chance(void **state)
 {
 	(void)state;
 	/* 3 days without a new peak: a chance of 1/4; 1024 = 930.9 × 1.1: as restless as is ordinary.
-	 * √(1024 × 1024 / 4) = 512; 1024 + 512 = 1536 */
-	struct observed observed = seen(1024, 1024, 1024, 3 * USEC_PER_DAY);
+	 * √(1408 × 1024 / 4) = 600; over a p95 of 1000: 1600 */
+	struct observed observed = seen(1000, 1024, 1024, 3 * USEC_PER_DAY);
 	observed.avg_bytes = (uint64_t)(1024 * MIB / 1.1);
 	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
 	assert_int_equal(r.limit_term, TERM_MARGIN);
-	assert_in_range(r.seen_margin_bytes, 511 * MIB, 513 * MIB);
-	assert_in_range(r.limit_bytes, 1535 * MIB, 1540 * MIB);
+	assert_in_range(r.seen_margin_bytes, 600 * MIB, 601 * MIB);
+	assert_in_range(r.limit_bytes, 1600 * MIB, 1604 * MIB);
 
-	/* One record in those days: √(1024 × 1024 × 2/4) = 724 */
+	/* One record in those days: √(1408 × 1024 × 2/4) = 849 */
 	observed.records = 1;
 	r = recommend(MARGIN_NORMAL, &observed);
-	assert_in_range(r.seen_margin_bytes, 723 * MIB, 725 * MIB);
+	assert_in_range(r.seen_margin_bytes, 848 * MIB, 850 * MIB);
 }
 
 static void flat_workload_gets_less_margin(void **state)
 {
 	(void)state;
-	/* As above, but u = 0.5: 512 × √0.5 = 362. Tight: √(64 × 1024 / 4 × 0.1) = 40, so 1024 × 1.1 is more. */
+	/* As above, but u = 0.5: 600 × √0.5 = 424. Tight: √(64 × 1024 / 4 × 0.1) = 40, so 1024 × 1.1 is more. */
 	struct observed observed = seen(1024, 1024, 1024, 3 * USEC_PER_DAY);
 	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
-	assert_in_range(r.seen_margin_bytes, 361 * MIB, 363 * MIB);
+	assert_in_range(r.seen_margin_bytes, 424 * MIB, 425 * MIB);
 	r = recommend(MARGIN_TIGHT, &observed);
 	assert_in_range(r.seen_margin_bytes, 40 * MIB, 41 * MIB);
 	assert_int_equal(r.limit_term, TERM_HIGHEST);
@@ -103,10 +103,10 @@ static void old_peak_is_kept_in_mind(void **state)
 static void small_workload_is_not_given_many_times_what_it_uses(void **state)
 {
 	(void)state;
-	/* √(1024 × 64 × 2 / 1.3) = 318 would be five times 64; 2 × 48 is the most: 160. */
+	/* √(1408 × 64 × 2 / 1.3) = 372 would be six times 64; 2 × 48 is the most: 144. */
 	struct observed observed = seen(48, 64, 64, 7 * USEC_PER_HOUR);
 	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
-	assert_int_equal(r.limit_bytes, 160 * MIB);
+	assert_int_equal(r.limit_bytes, 144 * MIB);
 }
 
 static void short_history_is_left_to_percentile(void **state)

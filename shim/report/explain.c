@@ -67,13 +67,17 @@ static void say_rounding(struct sentence *out, const struct settings *settings)
 static void say_margin(struct sentence *out, const struct recommendation *rec, const struct tuner_settings *tuner)
 {
 	double days = (double)rec->seen_history_usec / (double)USEC_PER_DAY;
+	uint64_t base_bytes =
+		adaptive_base_bytes(tuner->adaptive_margin, rec->seen_p95_bytes, rec->seen_max_bytes);
 
-	say(out, "the highest working set, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g), after "
+	say(out, "%s, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g), after "
 	    "%.1f days, of which %" PRIu64 " brought a new peak, and with a mean of %s",
-	    AMOUNT(rec->seen_max_bytes), AMOUNT(rec->seen_margin_bytes),
-	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records, days,
+	    base_bytes == rec->seen_max_bytes ? "the highest working set" : "the 95th percentile", AMOUNT(base_bytes),
+	    AMOUNT(rec->seen_margin_bytes), AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records, days,
 	    adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), days,
 	    rec->seen_records, AMOUNT(rec->seen_avg_bytes));
+	if (tuner->adaptive_margin != MARGIN_NORMAL)
+		say(out, ", never more than a normal margin would give");
 }
 
 const char *explain_request(const struct limits *limits, const struct settings *settings,

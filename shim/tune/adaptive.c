@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The policy `adaptive`: a margin over the last day's peak that is sublinear in size and shrinks as quiet days go
+/* The policy `adaptive`: a margin over what the last day took that is sublinear in size and shrinks as quiet days go
  * by, and never less than a little above the highest peak of 14 days. docs/TUNING.md has the reasons and figures
  * for each constant here. */
 
@@ -11,12 +11,13 @@
 static const struct weight {
 	/* The margin of an ordinary container of this size, on its first day, is its size. */
 	uint64_t scale_bytes;
-	double flat;           /* how far the margin of a flat one is trusted to shrink: see restlessness() */
+	bool over_max;         /* the margin is over max, else over p95 */
+	double flat;           /* how far the margin of a flat one is trusted to shrink: see adaptive_restlessness() */
 	double highest_factor; /* the limit is at least the highest peak times this */
 	uint64_t cold_usec;    /* until so much history, the limit is at least percentile's */
 } weights[] = {
-	[MARGIN_NORMAL] = {1 * GIB, 0.5, 1.10, 6 * USEC_PER_HOUR},
-	[MARGIN_TIGHT] = {64 * MIB, 0.1, 1.10, 0},
+	[MARGIN_NORMAL] = {1408 * MIB, false, 0.5, 1.10, 6 * USEC_PER_HOUR},
+	[MARGIN_TIGHT] = {64 * MIB, true, 0.1, 1.10, 0},
 };
 
 /* The margin is at most so many times the mean: small containers would else be given a multiple of what they use,
@@ -52,7 +53,12 @@ double adaptive_restlessness(int margin_setting, uint64_t avg_bytes, uint64_t ma
 	return weight > RESTLESS_MOST ? RESTLESS_MOST : weight;
 }
 
-/* √(scale × peak × (r + 1) / (d + 1) × restlessness), reckoned in KiB. After d days of which r brought a new peak,
+uint64_t adaptive_base_bytes(int margin_setting, uint64_t p95_bytes, uint64_t max_bytes)
+{
+	return weights[margin_setting].over_max ? max_bytes : p95_bytes;
+}
+
+/* √(scale × max × (r + 1) / (d + 1) × restlessness), reckoned in KiB. After d days of which r brought a new peak,
  * the chance that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. */
 static uint64_t margin(int setting, const struct observed *observed)
 {
@@ -66,6 +72,12 @@ static uint64_t margin(int setting, const struct observed *observed)
 	uint64_t bytes = square < 0x1p63 ? root((uint64_t)square) * KIB : UINT64_MAX;
 	uint64_t most = bytes_scale(observed->avg_bytes, MARGIN_MOST);
 	return bytes < most ? bytes : most;
+}
+
+static uint64_t reach(int setting, const struct observed *observed)
+{
+	return bytes_add(adaptive_base_bytes(setting, observed->p95_bytes, observed->max_bytes),
+			 margin(setting, observed));
 }
 
 static uint64_t highest(const struct observed *observed)
@@ -86,12 +98,18 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 
 	(void)request_bytes;
 	seen->seen_highest_bytes = highest(observed);
-	seen->seen_margin_bytes = margin(settings->adaptive_margin, observed);
+	/* Where the peaks stand far above p95, a little over them can be more than a lot over p95. */
+	uint64_t base_bytes =
+		adaptive_base_bytes(settings->adaptive_margin, observed->p95_bytes, observed->max_bytes);
+	uint64_t reach_bytes = reach(settings->adaptive_margin, observed), most_bytes = reach(MARGIN_NORMAL, observed);
+	if (reach_bytes > most_bytes)
+		reach_bytes = most_bytes;
+	seen->seen_margin_bytes = reach_bytes > base_bytes ? reach_bytes - base_bytes : 0;
 	seen->seen_history_usec = observed->history_usec;
 	seen->seen_records = observed->records;
 
 	struct amount limit = {bytes_scale(seen->seen_highest_bytes, own->highest_factor), TERM_HIGHEST};
-	limit = amount_or(limit, bytes_add(observed->max_bytes, seen->seen_margin_bytes), TERM_MARGIN);
+	limit = amount_or(limit, reach_bytes, TERM_MARGIN);
 	if (observed->history_usec <= own->cold_usec) {
 		struct amount request = request_fit(settings, &policy_percentile,
 						    policy_percentile.request(settings, observed));

@@ -67,7 +67,7 @@ enum tuner_term {
 	TERM_REQUEST, /* limit: request × factor */
 	TERM_OOM,     /* limit: raised from the one that a container died at */
 	TERM_HIGHEST, /* limit: the highest peak of 14 days × factor */
-	TERM_MARGIN,  /* limit: max and the margin that fits its size and history */
+	TERM_MARGIN,  /* limit: p95, or max, and the margin that fits its size and history */
 	TERM_COLD,    /* limit: as the policy percentile has it, for want of history */
 	TERM_MIN,     /* raised to the smallest that is allowed */
 	TERM_MAX,     /* lowered to the largest that is allowed */
@@ -110,9 +110,11 @@ extern const char *const tuner_outcome_names[];
  *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
  * The policy `adaptive`, after d days of history of which r brought a new peak:
  *     request = p95 × 1.20, but not above the limit, up to the next 4Mi, within [64Mi, 4Gi]
- *     limit   = max(highest × 1.10, max + √(1Gi × max × (r + 1) / (d + 1) × u), the OOM floor), up to the next 4Mi,
+ *     limit   = max(highest × 1.10, p95 + √(1408Mi × max × (r + 1) / (d + 1) × u), the OOM floor), up to the next 4Mi,
  *               within [128Mi, 8Gi]; for the first 6 h at least what percentile would have it
- *     u       = (max / avg - 1) / 0.1, within [0.5, 2]; tight: within [0.1, 2], with 64Mi for 1Gi
+ *     u       = (max / avg - 1) / 0.1, within [0.5, 2]
+ * (tight: u within [0.1, 2], 64Mi for 1408Mi, max for p95, but not above normal, and nothing of the
+ * first 6 h)
  * then hysteresis (adaptive: three quarters of it, and no bytes) and cooldown against what stands; one of the two numbers
  * that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:
  * that came within 5 % of it), is raised at once.
@@ -131,6 +133,8 @@ uint64_t tuner_round_bytes(const struct tuner_settings *settings);
 /* For explanations: the factor and the scale of a margin of the policy adaptive. */
 double adaptive_highest_factor(int margin);
 uint64_t adaptive_scale_bytes(int margin);
+/* What the margin is put on. */
+uint64_t adaptive_base_bytes(int margin, uint64_t p95_bytes, uint64_t max_bytes);
 double adaptive_restlessness(int margin, uint64_t avg_bytes, uint64_t max_bytes);
 
 /* A container of the workload was OOM-killed in its own cgroup, at this memory.max. Breaks hysteresis and
