@@ -33,7 +33,11 @@ static struct limits published(void)
 				   .oom_limit_bytes = 400 * MIB,
 				   .oom_floor_bytes = 500 * MIB,
 				   .oom_usec = 1650000000000000,
-				   .oom_kills = 3},
+				   .oom_kills = 3,
+				   .seen_highest_bytes = 301,
+				   .seen_history_usec = 302,
+				   .seen_records = 303,
+				   .seen_margin_bytes = 304},
 		.enforced_request_bytes = 250 * MIB,
 		.enforced_limit_bytes = 500 * MIB,
 		.observed = {.samples = 86400,
@@ -42,7 +46,11 @@ static struct limits published(void)
 			     .until_usec = 2,
 			     .avg_bytes = 100 * MIB,
 			     .p95_bytes = 200 * MIB,
-			     .max_bytes = 300 * MIB},
+			     .max_bytes = 300 * MIB,
+			     .highest_bytes = 400 * MIB,
+			     .history_usec = 305,
+			     .records = 2},
+		.tide = "1600000000000000 3 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
 		.prestart_crun_bytes = 131072,
 		.prestart_runc_bytes = 8 * MIB,
 		.declared_bytes = GIB,
@@ -70,6 +78,14 @@ static void assert_same(const struct limits *a, const struct limits *b)
 	SAME(recommendation.warmup_since_usec);
 	SAME(recommendation.warmup_samples);
 	SAME(recommendation.warm);
+	SAME_TEXT(tide);
+	SAME(observed.highest_bytes);
+	SAME(observed.history_usec);
+	SAME(observed.records);
+	SAME(recommendation.seen_highest_bytes);
+	SAME(recommendation.seen_history_usec);
+	SAME(recommendation.seen_records);
+	SAME(recommendation.seen_margin_bytes);
 	SAME(recommendation.oom_limit_bytes);
 	SAME(recommendation.oom_floor_bytes);
 	SAME(recommendation.oom_usec);
