@@ -85,16 +85,19 @@ void archive_decision(struct node *node, const struct workload *workload, const 
 		      uint64_t limit_bytes, const char *reason, uint64_t now_usec)
 {
 	const struct limits *limits = &workload->limits;
-	char inputs[256];
+	char inputs[384];
 	struct error err;
 
 	if (!node->history || workload->history_id == 0)
 		return;
 	(void)snprintf(inputs, sizeof inputs,
 		       "samples %" PRIu64 ", avg %" PRIu64 ", p95 %" PRIu64 ", max %" PRIu64
-		       ", recommended %" PRIu64 ", oom floor %" PRIu64,
+		       ", highest %" PRIu64 ", history %" PRIu64 " s, records %" PRIu64 ", recommended %" PRIu64
+		       ", oom floor %" PRIu64,
 		       limits->observed.samples, limits->observed.avg_bytes, limits->observed.p95_bytes,
-		       limits->observed.max_bytes, limits->recommendation.limit_bytes,
+		       limits->observed.max_bytes, limits->observed.highest_bytes,
+		       limits->observed.history_usec / USEC_PER_SEC, limits->observed.records,
+		       limits->recommendation.limit_bytes,
 		       limits->recommendation.oom_floor_bytes);
 	const struct history_decision decision = {
 		.at_usec = now_usec,

@@ -73,7 +73,8 @@ static void say_margin(struct sentence *out, const struct recommendation *rec, c
 	say(out, "%s, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g), after "
 	    "%.1f days, of which %" PRIu64 " brought a new peak, and with a mean of %s",
 	    base_bytes == rec->seen_max_bytes ? "the highest working set" : "the 95th percentile", AMOUNT(base_bytes),
-	    AMOUNT(rec->seen_margin_bytes), AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records, days,
+	    AMOUNT(rec->seen_margin_bytes), AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)),
+	    AMOUNT(rec->seen_max_bytes), rec->seen_records, days,
 	    adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), days,
 	    rec->seen_records, AMOUNT(rec->seen_avg_bytes));
 	if (tuner->adaptive_margin != MARGIN_NORMAL)

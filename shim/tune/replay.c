@@ -193,8 +193,8 @@ static void track_create(struct replay *replay, struct series *series, struct tr
 
 	if (track == &series->track[0] && replay->on_limit)
 		for (int i = 0; i < REPLAY_HINDSIGHT; i++)
-			replay->on_limit(replay->data, series->name.text, now_usec - EPOCH_USEC, i,
-					 track->limit_bytes[i]);
+			replay->on_limit(replay->data, series->name.text, now_usec - EPOCH_USEC,
+					 (enum replay_policy)i, track->limit_bytes[i]);
 }
 
 static void track_exceed(const struct replay *replay, struct track *track, uint64_t now_usec, uint64_t bytes)

@@ -110,13 +110,13 @@ extern const char *const tuner_outcome_names[];
  *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
  * The policy `adaptive`, after d days of history of which r brought a new peak:
  *     request = p95 × 1.20, but not above the limit, up to the next 4Mi, within [64Mi, 4Gi]
- *     limit   = max(highest × 1.10, p95 + √(1408Mi × max × (r + 1) / (d + 1) × u), the OOM floor), up to the next 4Mi,
- *               within [128Mi, 8Gi]; for the first 6 h at least what percentile would have it
+ *     limit   = max(highest × 1.10, p95 + √(1408Mi × max × (r + 1) / (d + 1) × u), the OOM floor),
+ *               up to the next 4Mi, within [128Mi, 8Gi]; for the first 6 h at least what percentile would have it
  *     u       = (max / avg - 1) / 0.1, within [0.5, 2]
  * (tight: u within [0.1, 2], 64Mi for 1408Mi, max for p95, but not above normal, and nothing of the
  * first 6 h)
- * then hysteresis (adaptive: three quarters of it, and no bytes) and cooldown against what stands; one of the two numbers
- * that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:
+ * then hysteresis (adaptive: three quarters of it, and no bytes) and cooldown against what stands; one of the two
+ * numbers that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:
  * that came within 5 % of it), is raised at once.
  * While a changed image warms up, what stood before it is a floor. The request is lowered to a limit that the
  * node's maximum has pushed below it. A time in previous that is ahead of now (the clock was set back) delays
