@@ -333,6 +333,38 @@ static void what_is_warm_is_enforced(void **state)
 	assert_int_equal(published(world).enforced_limit_bytes, 0);
 }
 
+/* It would be killed by it. */
+static void cap_below_what_is_used_is_recommended_but_not_enforced(void **state)
+{
+	struct world *world = *state;
+	world->settings.tuner.warmup_samples = 10;
+	world->settings.tuner.warmup_usec = USEC_PER_SEC;
+	world->settings.tuner.limit_max_bytes = 256 * MIB;
+	start_node(world);
+	run_container(world, "c1");
+	use(world, "c1", 300);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+
+	struct limits limits = published(world);
+	assert_true(limits.recommendation.warm);
+	assert_int_equal(limits.recommendation.limit_bytes, 256 * MIB);
+	assert_int_equal(limits.recommendation.limit_term, TERM_MAX);
+	assert_int_equal(limits.enforced_limit_bytes, 0);
+	assert_int_equal(limits.enforced_request_bytes, 0);
+	assert_says(world, EVENT_RECOMMENDATION, "TIDEMARK_LIMIT_BYTES=268435456\n");
+
+	/* The cap is raised. */
+	struct settings settings = world->settings;
+	settings.tuner.limit_max_bytes = GIB;
+	node_reload(&world->node, &settings);
+	pass(world, 1);
+	node_tune(&world->node, world->now_usec);
+	limits = published(world);
+	assert_true(limits.enforced_limit_bytes > 300 * MIB);
+	assert_int_equal(limits.enforced_limit_bytes, limits.recommendation.limit_bytes);
+}
+
 static void sandbox_is_followed_without_a_workload(void **state)
 {
 	struct world *world = *state;
@@ -942,6 +974,7 @@ int main(void)
 		NODE_TEST(creation_is_said_and_published_at_once),
 		NODE_TEST(started_container_is_sampled_and_tuned),
 		NODE_TEST(what_is_warm_is_enforced),
+		NODE_TEST(cap_below_what_is_used_is_recommended_but_not_enforced),
 		NODE_TEST(sandbox_is_followed_without_a_workload),
 		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
 		NODE_TEST(pid_that_is_used_again_is_not_followed),
