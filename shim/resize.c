@@ -113,10 +113,11 @@ static int read_in_use(const struct record *record, uint64_t *ret_bytes, struct 
 }
 
 /* The limit that a container which runs gets in place of the one that is asked for. */
-static int decide_resize(const struct wrapper *wrapper, struct record *record, struct error *err)
+static int decide_resize(struct wrapper *wrapper, struct record *record, struct error *err)
 {
 	uint64_t in_use_bytes = 0;
 
+	settings_for_namespace(&wrapper->settings, record->identity.namespace);
 	/* What the node has stopped doing since the creation is not done here either. */
 	if (record->mode > wrapper->settings.mode)
 		record->mode = wrapper->settings.mode;

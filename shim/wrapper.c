@@ -81,6 +81,7 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 	const struct decision_input input = {
 		.mode = record->mode,
 		.declared_bytes = record->declared_bytes,
+		.override_bytes = record->override_bytes,
 		.recommended_bytes = limits.recommendation.limit_bytes,
 		.enforced_bytes = limits.enforced_limit_bytes,
 		.p95_bytes = limits.observed.p95_bytes,

@@ -299,6 +299,101 @@ static void pod_cannot_ask_for_more_than_the_node_does(void **state)
 	assert_config(node, config);
 }
 
+/* What the container of our pod asks for. */
+#define OVERRIDES(limit) ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"limit\\\":\\\"" limit "\\\"}}\""
+
+static void override_is_applied_within_the_guards(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	/* 900Mi is less than 30 % away from what was applied last; 100Mi is not, and 8Gi is more than declared. */
+	static const struct {
+		const char *config;
+		uint64_t limit_bytes;
+		const char *reason;
+	} cases[] = {
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("900Mi")), UINT64_C(900) << 20, "override"},
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("100Mi")), 0, "override+max-change"},
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("8Gi")), UINT64_C(1) << 30, "override+max-change+declared"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		node_write(node, "bundle/config.json", cases[i].config);
+		run(node, NULL, CREATE(node), &outcome);
+		assert_silent(&outcome);
+		assert_int_equal(node_record(node, ID, &record), 0);
+		assert_int_equal(record.source, SOURCE_OVERRIDE);
+		if (cases[i].limit_bytes > 0)
+			assert_int_equal(record.limit_bytes, cases[i].limit_bytes);
+		assert_true(strncmp(record.reason, cases[i].reason, strlen("override")) == 0);
+	}
+}
+
+static void bad_override_is_ignored_with_one_line(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, OVERRIDES("lots")));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_logged(&outcome, "its annotation tidemark.dev/overrides is ignored: limit lots is no size");
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.source, SOURCE_ENFORCED);
+}
+
+static void annotations_that_are_not_allowed_have_no_effect(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "enforce", "[annotations]\nallow = none\n");
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED,
+			  OVERRIDES("900Mi") ",\"tidemark.dev/mode\":\"off\",\"tidemark.dev/workload\":\"other\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.source, SOURCE_ENFORCED);
+	assert_string_not_equal(record.identity.owner, "other");
+}
+
+static void author_can_name_the_workload_within_the_namespace(void **state)
+{
+	const struct node *node = *state;
+	struct record record, plain;
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &plain), 0);
+	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/workload\":\"other\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.identity.owner, "other");
+	assert_string_equal(record.identity.namespace, plain.identity.namespace);
+}
+
+static void namespace_has_its_own_mode(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_ENFORCE);
+	char more[256];
+	snprintf(more, sizeof more, "[namespace \"%.1s*\"]\nmode = observe\n[namespace \"nobody\"]\nmode = off\n",
+		 record.identity.namespace);
+	node_configure(node, "enforce", more);
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_OBSERVE);
+	assert_config(node, CONFIG_DECLARED);
+}
+
 static void unlimited_container_is_given_no_limit(void **state)
 {
 	static const char *const configs[] = {CONFIG("-1", "-1", ""), CONFIG("0", "0", "")};
@@ -1042,6 +1137,11 @@ int main(void)
 		NODE_TEST(pod_can_switch_itself_off),
 		NODE_TEST(pod_can_ask_to_be_observed_only),
 		NODE_TEST(pod_cannot_ask_for_more_than_the_node_does),
+		NODE_TEST(override_is_applied_within_the_guards),
+		NODE_TEST(bad_override_is_ignored_with_one_line),
+		NODE_TEST(annotations_that_are_not_allowed_have_no_effect),
+		NODE_TEST(author_can_name_the_workload_within_the_namespace),
+		NODE_TEST(namespace_has_its_own_mode),
 		NODE_TEST(unlimited_container_is_given_no_limit),
 		NODE_TEST(bundle_can_be_the_working_directory),
 		NODE_TEST(path_that_is_too_long_for_the_record_is_not_cut),

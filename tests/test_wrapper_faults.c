@@ -127,7 +127,7 @@ static void config_with_wrong_types(void **state)
 			     "memory limit is not a whole number");
 	assert_config_passes(*state, CONFIG("true", DECLARED, ""), "memory limit is no size");
 	assert_config_passes(*state, CONFIG("[1]", DECLARED, ""), "memory limit is no size");
-	assert_config_passes(*state, CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":{\"of\":1}"),
+	assert_config_passes(*state, CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.ImageRef\":{\"of\":1}"),
 			     "is not a string");
 	assert_config_passes(*state, CONFIG(DECLARED, "\"much\"", ""), "memory swap is no size");
 }
