@@ -325,7 +325,9 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 	if (r != 0)
 		return;
 	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
-	node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
+	/* Whose limit another kill hit, the kernel's log says, which is read before the next node_settle(). */
+	if (container->other_kills.by_events > container->other_kills.told)
+		node->kills_untold = true;
 }
 
 /* ---- Ends ---- */
@@ -348,6 +350,7 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		/* The last that can be read, where the cgroup is still there. */
 		(void)container_read_bounds(container, NULL);
 		node_check_events(node, container, now_usec);
+		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
 		uint64_t peak_bytes = container_peak_working_set(container);
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
@@ -369,6 +372,9 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 
 void node_settle(struct node *node, uint64_t now_usec)
 {
+	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
+		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
+	node->kills_untold = false;
 	for (struct container *container; (container = node->unsettled);) {
 		node_end(node, container, now_usec);
 		node->unsettled = container->next_unsettled;
@@ -484,8 +490,12 @@ void node_reload(struct node *node, const struct settings *settings)
 
 void node_flush(struct node *node, uint64_t now_usec)
 {
-	for (size_t i = 0; i < node->n_workloads; i++)
-		if (window_close_slot(&node->workloads[i]->window, now_usec) > 0)
-			archive_slot(node, node->workloads[i], now_usec);
+	for (size_t i = 0; i < node->n_workloads; i++) {
+		struct workload *workload = node->workloads[i];
+		if (window_close_slot(&workload->window, now_usec) > 0)
+			archive_slot(node, workload, now_usec);
+		/* Samples alone are otherwise published now and then only. */
+		workload->dirty = workload->dirty || workload->measured || workload->fresh > 0;
+	}
 	node_tune(node, now_usec);
 }

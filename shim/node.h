@@ -58,6 +58,7 @@ struct node {
 	bool loading;
 	uint64_t loaded_usec;
 	struct workload *loading_workload;
+	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
 	bool told_degraded, told_watches, told_follow, told_history;
 };

@@ -179,10 +179,11 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 	}
 }
 
-/* What the kernel logged of a container is heard before its end is told. */
+/* What the kernel logged of a container is heard before its end, or a kill by who knows what limit, is told: the
+ * kernel logs a kill before it counts it. */
 static void settle(struct node *node, uint64_t now_usec)
 {
-	if (!node->unsettled)
+	if (!node->unsettled && !node->kills_untold)
 		return;
 	read_kernel_log(node, now_usec);
 	node_settle(node, now_usec);

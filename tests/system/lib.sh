@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by each test_*.sh, which ends with done_testing. The output is TAP.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -u
 PROGRAMS=/usr/libexec/tidemark
@@ -56,6 +56,11 @@ podman_run_with() {
 	shift
 	podman --runtime "$runtime" ${CGROUP_MANAGER:+--cgroup-manager "$CGROUP_MANAGER"} \
 		run --label tidemark-test --network none "$@"
+}
+# use_manager systemd|cgroupfs: for all podmans from here on, also those that conmon calls.
+use_manager() {
+	printf '[engine]\ncgroup_manager = "%s"\n' "$1" >/run/tidemark-test.conf
+	export CONTAINERS_CONF_OVERRIDE=/run/tidemark-test.conf
 }
 podman_run() { podman_run_with "$RUNTIME" "$@"; }
 

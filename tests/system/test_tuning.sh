@@ -8,7 +8,9 @@ declared=$((512 * MIB))
 settings_quick enforce
 check "the daemon starts" daemon_start
 
-for runtime in crun runc; do
+for place in crun-systemd runc-cgroupfs; do
+	runtime=${place%-*}
+	use_manager "${place#*-}"
 	RUNTIME=$PROGRAMS/tidemark-$runtime workload=web-$runtime
 	create "$workload" --memory 512m "$IMAGE" sh -c "$(holds 100)"
 	is "$(memory_max "$workload")" "$declared" "$runtime: the first gets what it declares"
@@ -45,6 +47,7 @@ for runtime in crun runc; do
 	remove "$workload"
 	check "$runtime: the record ends at delete" test ! -e "/run/tidemark/containers/$id.json"
 done
+unset CONTAINERS_CONF_OVERRIDE
 
 # No daemon: what was published goes on being enforced.
 RUNTIME=$PROGRAMS/tidemark-crun
