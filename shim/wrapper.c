@@ -287,7 +287,11 @@ int main(int argc, char *argv[])
 			 sizeof path, &err) == 0) {
 		argv[0] = path;
 		(void)execv(path, argv);
-		error_errno(&err, errno, "cannot run %s", path);
+		/* podman takes "No such file" for one in the container. */
+		if (errno == ENOENT)
+			error_set(&err, ENOENT, "the runtime %s is missing", path);
+		else
+			error_errno(&err, errno, "cannot run %s", path);
 	}
 	fault_log("%s", err.text);
 	(void)fprintf(stderr, "tidemark: %s\n", err.text);

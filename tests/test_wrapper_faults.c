@@ -680,8 +680,8 @@ static void runtime_that_is_not_there(void **state)
 	assert_int_equal(WEXITSTATUS(outcome.status), 127);
 	assert_string_equal(outcome.out, "");
 	assert_string_equal(outcome.err,
-			    "tidemark: cannot run /nonexistent/crun: No such file or directory\n");
-	assert_logged(&outcome, "cannot run /nonexistent/crun");
+			    "tidemark: the runtime /nonexistent/crun is missing\n");
+	assert_logged(&outcome, "the runtime /nonexistent/crun is missing");
 }
 
 static void runtime_that_is_not_installed(void **state)
