@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
@@ -26,6 +25,7 @@
 #include "cgroups/quantity.h"
 #include "shim/node.h"
 #include "shim/store/history.h"
+#include "shim/store/presence.h"
 #include "shim/voice.h"
 
 #define SWEEP_USEC USEC_PER_MIN
@@ -270,24 +270,13 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 
 /* ---- Beginning ---- */
 
-/* Two daemons would publish over one another. The lock goes when the process does. */
+/* Two daemons would publish over one another. */
 static int take_lock(const char *run, struct error *err)
 {
-	char path[PATH_MAX];
-
-	if ((size_t)snprintf(path, sizeof path, "%s/daemon.lock", run) >= sizeof path)
-		return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", run);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int code = errno;
-		(void)close(fd);
-		if (code == EWOULDBLOCK)
-			return error_set(err, EBUSY, "another tidemarkd is running: it holds %s", path);
-		return error_errno(err, code, "cannot lock %s", path);
-	}
-	return fd;
+	cleanup_close int run_fd = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (run_fd < 0)
+		return error_errno(err, errno, "cannot open %s", run);
+	return presence_claim(run_fd, err);
 }
 
 /* Returns how many descriptors may be kept for sampling: the rest is for each container's directories. */

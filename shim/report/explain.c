@@ -270,7 +270,8 @@ const char *explain_decision(const struct record *record, const struct settings 
 	say(&out, "%s declared, ", LIMIT(record->declared_bytes));
 	switch (record->source) {
 	case SOURCE_OVERRIDE:
-		say(&out, "%s by the pod's own override", LIMIT(record->limit_bytes));
+		say(&out, "%s asked for by the pod's override, %s applied", AMOUNT(record->override_bytes),
+		    LIMIT(record->limit_bytes));
 		break;
 	case SOURCE_ENFORCED:
 		say(&out, "%s recommended, %s applied", AMOUNT(record->recommended_bytes),

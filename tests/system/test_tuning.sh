@@ -49,12 +49,12 @@ for place in crun-systemd runc-cgroupfs; do
 done
 unset CONTAINERS_CONF_OVERRIDE
 
-# No daemon: what was published goes on being enforced.
+# No daemon: nobody would learn from a kill, so nothing is enforced.
 RUNTIME=$PROGRAMS/tidemark-crun
-last=$(published web-crun .applied)
 systemctl stop tidemarkd.service
 create web-crun --memory 512m "$IMAGE" sh -c "$(holds 100)"
-is "$(memory_max web-crun)" "$last" "without the daemon, the wrapper enforces what was published last"
+is "$(memory_max web-crun)" $((512 * MIB)) "without the daemon, a container starts as declared"
+is "$(record "$id" .decision.reason)" observed "and what would be right is in its record"
 check "and leaves a record" test -e "/run/tidemark/containers/$id.json"
 daemon_start
 check "a daemon that comes later speaks of it" wait_for 60 has_event decision "CONTAINER_ID=$id"
