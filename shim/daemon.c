@@ -372,7 +372,8 @@ static int run(struct daemon *daemon, struct error *err)
 {
 	char containers[PATH_MAX];
 	struct node_roots roots;
-	const struct journal journal = journal_system();
+	__attribute__((cleanup(journal_close))) struct journal_socket journal_socket;
+	const struct journal journal = journal_open(&journal_socket, JOURNAL_SOCKET);
 
 	int r = load_settings(daemon, &daemon->settings, err);
 	if (r < 0)
