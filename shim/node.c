@@ -307,6 +307,10 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	uint64_t revision = workload->limits.recommendation.revision;
 	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, now_usec);
 	node_publish(node, workload, now_usec);
+	/* Where that fails, what is published is the limit that kills. A disk that is full lets go of a file all
+	 * the same, and without one the next creation gets what it declares. */
+	if (workload->unpublished)
+		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
 	node_took(node, workload,
 		  window_add_peak(&workload->window, now_usec, container->max_bytes, container->samples > 0),
 		  now_usec);

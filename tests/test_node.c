@@ -822,6 +822,30 @@ static void disk_that_cannot_be_written_is_said_once_and_tried_again(void **stat
 	assert_true(published(world).recommendation.limit_bytes > 0);
 }
 
+static void limit_that_kills_is_withdrawn_if_no_better_one_can_be_written(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	(void)published(world);
+	/* What stands where the new file would be written is the best imitation of a full disk. */
+	char name[64];
+	snprintf(name, sizeof name, "limits/default/web/.app.json.%ld.tmp", (long)getpid());
+	fixture_directory(world->roots.state_fd, name);
+
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	struct limits limits;
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+
+	fixture_remove(world->roots.state_fd, name);
+	node_tune(&world->node, world->now_usec);
+	assert_true(published(world).recommendation.limit_bytes >= 614 * MIB);
+}
+
 static void clock_steps_do_no_harm(void **state)
 {
 	static const int64_t steps[] = {-3600, 7200, -86400 * 3, 86400 * 365, -86400 * 365};
@@ -967,6 +991,7 @@ int main(void)
 		NODE_TEST(lost_limit_file_comes_back_from_the_history),
 		NODE_TEST(corrupt_history_is_set_aside_and_what_was_published_stands),
 		NODE_TEST(disk_that_cannot_be_written_is_said_once_and_tried_again),
+		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
 		NODE_TEST(clock_steps_do_no_harm),
 		NODE_TEST(hostile_records_are_said_once_and_passed_over),
 		NODE_TEST(removed_directory_is_noticed),
