@@ -78,8 +78,10 @@ static uint64_t now_usec(void)
 static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
+	(void)fd, (void)revents;
 	node_on_kernel_log(&daemon->node, now_usec());
+	if (daemon->node.kernel_log_fd < 0)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
 

@@ -50,11 +50,11 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 }
 
 /* A sample or a peak went to the workload's window. */
-static void node_took(struct node *node, struct workload *workload, int r, uint64_t now_usec)
+static void node_took(struct node *node, struct workload *workload, int r)
 {
 	workload->fresh++;
 	if (r > 0)
-		archive_slot(node, workload, now_usec);
+		archive_slot(node, workload);
 }
 
 /* ---- Records ---- */
@@ -267,8 +267,7 @@ void node_sample_container(struct node *node, struct container *container, bool 
 	if (r == 0 && container->workload)
 		node_took(node, container->workload,
 			  window_add(&container->workload->window, now_usec,
-				     memory_working_set(&container->memory)),
-			  now_usec);
+				     memory_working_set(&container->memory)));
 	if (r == 0 && thorough) {
 		r = container_read_bounds(container, &err);
 		node_check_events(node, container, now_usec);
@@ -312,8 +311,7 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	if (workload->unpublished)
 		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
 	node_took(node, workload,
-		  window_add_peak(&workload->window, now_usec, container->max_bytes, container->samples > 0),
-		  now_usec);
+		  window_add_peak(&workload->window, now_usec, container->max_bytes, container->samples > 0));
 	voice_oom(&node->journal, container, cause, kill);
 	if (workload->limits.recommendation.revision != revision)
 		node_take_recommendation(node, workload, now_usec);
@@ -356,8 +354,7 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
 				  window_add_peak(&workload->window, now_usec, peak_bytes,
-						  container->samples > 0),
-				  now_usec);
+						  container->samples > 0));
 	}
 	/* One that had ended before we began is none of ours. */
 	if (container->state == CONTAINER_RUNNING ||
@@ -393,7 +390,7 @@ void node_tune(struct node *node, uint64_t now_usec)
 		struct workload *workload = node->workloads[i];
 		bool changed = false;
 		if (window_roll(&workload->window, now_usec) > 0)
-			archive_slot(node, workload, now_usec);
+			archive_slot(node, workload);
 		if (workload->fresh > 0)
 			changed = workload_tune(workload, &node->settings.tuner,
 						node->settings.sampling.long_window_usec,
@@ -405,6 +402,7 @@ void node_tune(struct node *node, uint64_t now_usec)
 	}
 	if (grouped)
 		archive_commit(node);
+	archive_slots(node, now_usec);
 }
 
 void node_report(const struct node *node)
@@ -490,6 +488,6 @@ void node_flush(struct node *node, uint64_t now_usec)
 {
 	for (size_t i = 0; i < node->n_workloads; i++)
 		if (window_close_slot(&node->workloads[i]->window, now_usec) > 0)
-			archive_slot(node, node->workloads[i], now_usec);
+			archive_slot(node, node->workloads[i]);
 	node_tune(node, now_usec);
 }

@@ -40,7 +40,8 @@ struct node {
 	/* To be polled by the caller. */
 	int records_fd;    /* inotify: node_on_records() */
 	int events_fd;     /* inotify: node_on_events() */
-	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none */
+	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none, or it is not to be polled any
+			      more */
 
 	/* Each both in a list, to walk, and in a tree (tsearch(3)), to find. */
 	struct container **containers;
@@ -52,6 +53,7 @@ struct node {
 	uint64_t generation;         /* counts scans of the records */
 	size_t unpublished;          /* workloads whose limits could not be written */
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
+	bool slots_unsaved;          /* of any workload */
 	uint64_t pruned_usec;
 	/* While the records are read that were there before us; what was published up to loaded_usec, was
 	 * said. */

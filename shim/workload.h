@@ -15,6 +15,7 @@ struct workload {
 	struct window window;
 	int64_t history_id;   /* 0: not kept yet */
 	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
+	uint32_t unsaved;     /* so many of the slots closed last are not in the history yet */
 	uint64_t fresh;       /* samples and peaks since the tuner looked last */
 	bool dirty;           /* what is published is not what stands in limits */
 	bool measured;        /* nor are its measurements, which may wait a minute */

@@ -2,6 +2,7 @@
 #include "shim/node.h"
 
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <time.h>
@@ -846,6 +847,77 @@ static void limit_that_kills_is_withdrawn_if_no_better_one_can_be_written(void *
 	assert_true(published(world).recommendation.limit_bytes >= 614 * MIB);
 }
 
+static void held_history_stalls_nothing_and_is_made_up_for(void **state)
+{
+	struct world *world = *state;
+	struct timespec began, ended;
+	char path[512];
+	sqlite3 *other;
+
+	world->settings.sampling.slot_usec = 10 * USEC_PER_SEC;
+	start_node(world);
+	for (unsigned i = 0; i < 50; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "c%u", i);
+		struct record record = make_record(world, id);
+		snprintf(record.identity.owner, sizeof record.identity.owner, "web%u", i);
+		make_cgroup(world, id, 512);
+		start_record(world, &record);
+		write_record(world, &record);
+	}
+	node_on_records(&world->node, world->now_usec);
+	snprintf(path, sizeof path, "%s/state/" HISTORY_FILE, world->fixture.path);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	assert_true(ended.tv_sec - began.tv_sec < 4); /* 100 ms a workload and slot: 25 s */
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "the history is not kept");
+
+	/* A write that goes through before all that waits is no end of it. */
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	struct record record = make_record(world, "next");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	pass(world, 1);
+	assert_int_equal(world->n_said[EVENT_FAULT], 2);
+	assert_says(world, EVENT_FAULT, "the history is kept again");
+	(void)sqlite3_close(other);
+
+	stop_node(world); /* without a flush */
+	start_node(world);
+	struct identity web7 = web;
+	strcpy(web7.owner, "web7");
+	for (size_t i = 0; i < world->node.n_workloads; i++) {
+		const struct workload *workload = world->node.workloads[i];
+		if (identity_compare(&workload->limits.identity, &web7) == 0)
+			assert_in_range(window_samples(&workload->window, 0, UINT64_MAX), 50, 62);
+	}
+}
+
+static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	world->node.kernel_log_fd = world->fixture.root_fd; /* EISDIR, each time */
+	for (unsigned i = 0; i < 3; i++)
+		node_on_kernel_log(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "some OOM kills may go unseen");
+	assert_int_equal(world->node.kernel_log_fd, -1);
+
+	/* The other source still tells. */
+	write_cgroup_file(world, record.id, "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+}
+
 static void clock_steps_do_no_harm(void **state)
 {
 	static const int64_t steps[] = {-3600, 7200, -86400 * 3, 86400 * 365, -86400 * 365};
@@ -992,6 +1064,8 @@ int main(void)
 		NODE_TEST(corrupt_history_is_set_aside_and_what_was_published_stands),
 		NODE_TEST(disk_that_cannot_be_written_is_said_once_and_tried_again),
 		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
+		NODE_TEST(held_history_stalls_nothing_and_is_made_up_for),
+		NODE_TEST(kernel_log_that_cannot_be_read_is_said_once_and_let_go),
 		NODE_TEST(clock_steps_do_no_harm),
 		NODE_TEST(hostile_records_are_said_once_and_passed_over),
 		NODE_TEST(removed_directory_is_noticed),
