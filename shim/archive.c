@@ -7,14 +7,9 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "cgroups/quantity.h"
 #include "shim/node.h"
 #include "shim/registry.h"
 #include "shim/voice.h"
-
-/* How long the history goes back, and how often it is cut. */
-#define KEEP_USEC  (30 * USEC_PER_DAY)
-#define PRUNE_USEC USEC_PER_HOUR
 
 /* What cannot be kept is said once. That something worked is no proof that it can be again, since on a full
  * disk one write may still fit and the next does not: archive_slots() tells. */
@@ -160,6 +155,7 @@ static int load_limits(const struct limits *limits, void *data)
 	if (!workload)
 		return -ENOMEM;
 	workload->loaded_usec = limits->written_usec;
+	workload->published = true;
 	if (limits->written_usec > node->loaded_usec)
 		node->loaded_usec = limits->written_usec;
 	return 0;
@@ -243,15 +239,10 @@ void archive_commit(struct node *node)
 		archive_lost_batch(node);
 }
 
-/* Only by a clock that goes on as it should: one that has jumped years ahead must not empty the history. */
-void archive_prune(struct node *node, uint64_t now_usec)
+void archive_prune(struct node *node, uint64_t older_than_usec)
 {
-	uint64_t since_usec = now_usec - node->pruned_usec;
 	struct error err;
 
-	if (!node->history || (now_usec >= node->pruned_usec && since_usec < PRUNE_USEC))
-		return;
-	if (now_usec >= node->pruned_usec && since_usec < 2 * PRUNE_USEC)
-		archive_told(node, history_prune(node->history, now_usec - KEEP_USEC, &err), &err);
-	node->pruned_usec = now_usec;
+	if (node->history)
+		archive_told(node, history_prune(node->history, older_than_usec, &err), &err);
 }

@@ -34,5 +34,5 @@ void archive_decision(struct node *node, const struct workload *workload, const 
 bool archive_begin(struct node *node);
 void archive_commit(struct node *node);
 
-/* Cuts off what is old, now and then. */
-void archive_prune(struct node *node, uint64_t now_usec);
+/* Cuts off what is old. */
+void archive_prune(struct node *node, uint64_t older_than_usec);

@@ -24,6 +24,10 @@
 /* How old a record is at least that is removed as nobody's. */
 #define STALE_USEC (5 * USEC_PER_MIN)
 
+/* How long the history goes back, and a workload without containers is known; and how often that is looked at. */
+#define KEEP_USEC  (30 * USEC_PER_DAY)
+#define PRUNE_USEC USEC_PER_HOUR
+
 /* A recommendation has changed: kept and said. It has been published before. */
 static void node_take_recommendation(struct node *node, struct workload *workload, uint64_t now_usec)
 {
@@ -173,6 +177,8 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 		if (!container)
 			return;
 		container->workload = registry_workload_of(node, &record);
+		if (container->workload)
+			container->workload->n_containers++;
 		container->known = node_is_known(node, container, &record);
 	}
 	bool decided = new ? !container->known : container->updated_usec != record.updated_usec;
@@ -230,13 +236,52 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 		node_follow(node, container, now_usec);
 }
 
+/* Drops workloads that were last seen before older_than_usec, and more while there are too many. */
+static void node_forget(struct node *node, uint64_t older_than_usec)
+{
+	bool too_many = node->n_workloads > NODE_WORKLOADS_MAX;
+
+	registry_sort_workloads(node);
+	while (node->n_workloads > 0) {
+		struct workload *workload = node->workloads[node->n_workloads - 1];
+		if (workload->n_containers > 0 ||
+		    (node->n_workloads <= NODE_WORKLOADS_MAX && workload->seen_usec >= older_than_usec))
+			break;
+		if (workload->unpublished)
+			node->unpublished--;
+		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
+		registry_remove_last_workload(node);
+	}
+	if (too_many && !node->told_workloads)
+		voice_fault(&node->journal, LOG_WARNING,
+			    "more than %d workloads are known: those not seen for the longest time are forgotten",
+			    NODE_WORKLOADS_MAX);
+	node->told_workloads = node->told_workloads || too_many;
+}
+
+/* By age only with a clock that goes on as it should: one that has jumped years ahead must not empty all. */
+static void node_prune(struct node *node, uint64_t now_usec)
+{
+	uint64_t since_usec = now_usec - node->pruned_usec; /* huge after a step back */
+
+	if (since_usec >= PRUNE_USEC) {
+		if (since_usec < 2 * PRUNE_USEC) {
+			archive_prune(node, now_usec - KEEP_USEC);
+			node_forget(node, now_usec - KEEP_USEC);
+		}
+		node->pruned_usec = now_usec;
+	}
+	if (node->n_workloads > NODE_WORKLOADS_MAX)
+		node_forget(node, 0);
+}
+
 void node_sweep(struct node *node, uint64_t now_usec)
 {
 	struct stat st;
 	char path[CGROUP_PATH_SIZE];
 	struct record record;
 
-	archive_prune(node, now_usec);
+	node_prune(node, now_usec);
 	/* inotify says nothing of a directory that we hold open ourselves. */
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	for (size_t i = 0; i < node->n_containers; i++) {
@@ -464,8 +509,12 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err)
 	r = node_scan(node, now_usec, err);
 	node->loading = false;
 	for (size_t i = 0; i < node->n_workloads; i++)
-		if (node->workloads[i]->dirty)
+		if (node->workloads[i]->dirty) {
 			node_publish(node, node->workloads[i], now_usec);
+			/* What is not published knows from the history that it was said. */
+			if (!node->workloads[i]->published)
+				archive_workload(node, node->workloads[i], now_usec);
+		}
 	if (r == 0)
 		node_settle(node, now_usec);
 	if (grouped)

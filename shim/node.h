@@ -61,7 +61,7 @@ struct node {
 	uint64_t loaded_usec;
 	struct workload *loading_workload;
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
-	bool told_degraded, told_watches, told_follow, told_history;
+	bool told_degraded, told_watches, told_follow, told_history, told_workloads;
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
@@ -87,7 +87,11 @@ void node_tune(struct node *node, uint64_t now_usec);
 /* The node's summary: each report.node_interval. */
 void node_report(const struct node *node);
 
-/* Removes records that nobody will remove any more: now and then. */
+/* So many workloads are kept at most, apart from those with containers. */
+#define NODE_WORKLOADS_MAX 20000
+
+/* Removes records that nobody will remove any more, what is old in the history, and workloads that have not been
+ * seen for as long: now and then. */
 void node_sweep(struct node *node, uint64_t now_usec);
 
 void node_reload(struct node *node, const struct settings *settings);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "shim/registry.h"
 #include "tests/fixture.h"
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
@@ -378,7 +379,8 @@ static void pid_that_is_used_again_is_not_followed(void **state)
 	node_on_records(&world->node, world->now_usec);
 	pass(world, 20);
 	node_tune(&world->node, world->now_usec);
-	assert_int_equal(published(world).observed.samples, 0);
+	struct limits limits; /* of a workload that nothing is known of, nothing is published */
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
 }
 
 static void resize_is_a_new_decision(void **state)
@@ -516,6 +518,7 @@ static void kill_by_an_ancestor_or_the_node_teaches_nothing(void **state)
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_OOM], 3);
+	node_tune(&world->node, world->now_usec);
 	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
 }
 
@@ -554,6 +557,7 @@ static void kill_by_another_is_told_from_events_alone(void **state)
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=other\n");
+	node_tune(&world->node, world->now_usec);
 	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
 }
 
@@ -918,6 +922,57 @@ static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 }
 
+static void workload_that_is_not_seen_any_more_is_forgotten(void **state)
+{
+	struct world *world = *state;
+	struct limits limits;
+	start_node(world);
+	run_container(world, "c1");
+	struct record other = make_record(world, "c2");
+	strcpy(other.identity.owner, "other");
+	write_record(world, &other);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 10);
+	node_tune(&world->node, world->now_usec);
+	(void)published(world);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	remove_cgroup(world, "c1");
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 1);
+
+	for (unsigned i = 0; i < 30 * 24 - 1; i++, world->now_usec += USEC_PER_HOUR)
+		node_sweep(&world->node, world->now_usec);
+	(void)published(world);
+	assert_int_equal(world->node.n_workloads, 2);
+	for (unsigned i = 0; i < 3; i++, world->now_usec += USEC_PER_HOUR)
+		node_sweep(&world->node, world->now_usec);
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+	assert_int_equal(world->node.n_workloads, 1); /* the one with a container */
+	assert_string_equal(world->node.workloads[0]->limits.identity.owner, "other");
+}
+
+static void too_many_workloads_are_said_and_the_oldest_forgotten(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	struct limits limits = {.identity = web, .declared_bytes = UINT64_MAX};
+	for (unsigned i = 0; i < NODE_WORKLOADS_MAX + 100; i++) {
+		snprintf(limits.identity.owner, sizeof limits.identity.owner, "o%u", i);
+		limits.written_usec = world->now_usec + i;
+		assert_non_null(registry_add_workload(&world->node, &limits));
+	}
+	for (unsigned i = 0; i < 3; i++)
+		node_sweep(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_workloads, NODE_WORKLOADS_MAX);
+	assert_non_null(registry_find_workload(&world->node, &web));
+	assert_non_null(registry_find_workload(&world->node, &limits.identity));
+	strcpy(limits.identity.owner, "o100");
+	assert_null(registry_find_workload(&world->node, &limits.identity));
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "workloads are known");
+}
+
 static void clock_steps_do_no_harm(void **state)
 {
 	static const int64_t steps[] = {-3600, 7200, -86400 * 3, 86400 * 365, -86400 * 365};
@@ -1066,6 +1121,8 @@ int main(void)
 		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
 		NODE_TEST(held_history_stalls_nothing_and_is_made_up_for),
 		NODE_TEST(kernel_log_that_cannot_be_read_is_said_once_and_let_go),
+		NODE_TEST(workload_that_is_not_seen_any_more_is_forgotten),
+		NODE_TEST(too_many_workloads_are_said_and_the_oldest_forgotten),
 		NODE_TEST(clock_steps_do_no_harm),
 		NODE_TEST(hostile_records_are_said_once_and_passed_over),
 		NODE_TEST(removed_directory_is_noticed),
