@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
@@ -194,17 +195,25 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 		node_follow(node, container, now_usec);
 }
 
+static int node_open_records(const struct node *node, DIR **ret, struct error *err)
+{
+	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*ret = fd < 0 ? NULL : fdopendir(fd);
+	if (*ret)
+		return 0;
+	int code = errno;
+	cleanup_close_fd(&fd);
+	return error_errno(err, code, "cannot read the directory of containers");
+}
+
 int node_scan(struct node *node, uint64_t now_usec, struct error *err)
 {
 	char id[RECORD_ID_SIZE];
 
-	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		int code = errno;
-		cleanup_close_fd(&fd);
-		return error_errno(err, code, "cannot read the directory of containers");
-	}
+	cleanup_dir DIR *dir = NULL;
+	int r = node_open_records(node, &dir, err);
+	if (r < 0)
+		return r;
 	node->generation++;
 	for (const struct dirent *entry; (entry = readdir(dir));)
 		if (record_id_of(entry->d_name, id))
@@ -275,6 +284,24 @@ static void node_prune(struct node *node, uint64_t now_usec)
 		node_forget(node, 0);
 }
 
+/* The temporary files of wrappers that were killed while they wrote. */
+static void node_sweep_temporary(const struct node *node, uint64_t now_usec)
+{
+	struct stat st;
+
+	cleanup_dir DIR *dir = NULL;
+	if (node_open_records(node, &dir, NULL) < 0)
+		return;
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		if (entry->d_name[0] != '.' ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+			continue;
+		uint64_t written_usec = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC;
+		if (written_usec < now_usec && now_usec - written_usec >= STALE_USEC)
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+}
+
 void node_sweep(struct node *node, uint64_t now_usec)
 {
 	struct stat st;
@@ -282,6 +309,7 @@ void node_sweep(struct node *node, uint64_t now_usec)
 	struct record record;
 
 	node_prune(node, now_usec);
+	node_sweep_temporary(node, now_usec);
 	/* inotify says nothing of a directory that we hold open ourselves. */
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	for (size_t i = 0; i < node->n_containers; i++) {

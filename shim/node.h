@@ -90,7 +90,7 @@ void node_report(const struct node *node);
 /* So many workloads are kept at most, apart from those with containers. */
 #define NODE_WORKLOADS_MAX 20000
 
-/* Removes records that nobody will remove any more, what is old in the history, and workloads that have not been
+/* Removes records that nobody will remove any more, temporary files of wrappers that were killed, what is old in the history, and workloads that have not been
  * seen for as long: now and then. */
 void node_sweep(struct node *node, uint64_t now_usec);
 

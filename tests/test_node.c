@@ -922,6 +922,27 @@ static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 }
 
+static void temporary_files_of_killed_wrappers_are_swept(void **state)
+{
+	static const char *const names[] = {".old.json.77.tmp", ".new.json.78.tmp"};
+	struct world *world = *state;
+	start_node(world);
+	for (size_t i = 0; i < 2; i++) {
+		const int64_t age = i == 0 ? 301 : 60;
+		const struct timespec written = {.tv_sec = (time_t)(T0 / USEC_PER_SEC) - age};
+		fixture_write(world->roots.containers_fd, names[i], "{");
+		assert_int_equal(utimensat(world->roots.containers_fd, names[i],
+					   (struct timespec[]){written, written}, 0),
+				 0);
+	}
+	run_container(world, "c1");
+	node_sweep(&world->node, world->now_usec);
+	assert_int_equal(faccessat(world->roots.containers_fd, names[0], F_OK, 0), -1);
+	assert_int_equal(faccessat(world->roots.containers_fd, names[1], F_OK, 0), 0);
+	assert_int_equal(faccessat(world->roots.containers_fd, "c1.json", F_OK, 0), 0);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
 static void workload_that_is_not_seen_any_more_is_forgotten(void **state)
 {
 	struct world *world = *state;
@@ -1121,6 +1142,7 @@ int main(void)
 		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
 		NODE_TEST(held_history_stalls_nothing_and_is_made_up_for),
 		NODE_TEST(kernel_log_that_cannot_be_read_is_said_once_and_let_go),
+		NODE_TEST(temporary_files_of_killed_wrappers_are_swept),
 		NODE_TEST(workload_that_is_not_seen_any_more_is_forgotten),
 		NODE_TEST(too_many_workloads_are_said_and_the_oldest_forgotten),
 		NODE_TEST(clock_steps_do_no_harm),
