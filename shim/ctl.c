@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "cgroups/quantity.h"
 #include "oci/json.h"
 #include "shim/report/explain.h"
+#include "shim/store/presence.h"
 #include "shim/store/settings.h"
 #include "shim/survey.h"
 
@@ -87,13 +87,6 @@ static void print_json_string(const char *text)
 	(void)fputs(buf, stdout);
 }
 
-/* The daemon holds a lock for as long as it lives. */
-static bool daemon_runs(const char *root)
-{
-	cleanup_close int fd = open_below(root, "/run/tidemark/daemon.lock", O_RDONLY);
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-}
-
 static int ctl_open(struct ctl *ctl, struct error *err)
 {
 	struct timespec now;
@@ -111,7 +104,7 @@ static int ctl_open(struct ctl *ctl, struct error *err)
 		return error_set(err, EACCES, "only root may read /run/tidemark");
 	cleanup_close int state_fd = open_below(ctl->root, "/var/lib/tidemark", O_PATH | O_DIRECTORY);
 	cleanup_close int cgroup_fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ctl->daemon_runs = daemon_runs(ctl->root);
+	ctl->daemon_runs = run_fd >= 0 && daemon_lock_is_held(run_fd);
 	return survey_take(run_fd, state_fd, cgroup_fd, print_fault, &ctl->survey, err);
 }
 

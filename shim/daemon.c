@@ -78,8 +78,10 @@ static uint64_t now_usec(void)
 static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
+	(void)fd, (void)revents;
 	node_on_kernel_log(&daemon->node, now_usec());
+	if (daemon->node.kernel_log_fd < 0)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
 
@@ -270,15 +272,6 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 
 /* ---- Beginning ---- */
 
-/* Two daemons would publish over one another. */
-static int take_lock(const char *run, struct error *err)
-{
-	cleanup_close int run_fd = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (run_fd < 0)
-		return error_errno(err, errno, "cannot open %s", run);
-	return presence_claim(run_fd, err);
-}
-
 /* Returns how many descriptors may be kept for sampling: the rest is for each container's directories. */
 static size_t raise_limits(void)
 {
@@ -361,7 +354,8 @@ static int run(struct daemon *daemon, struct error *err)
 {
 	char containers[PATH_MAX];
 	struct node_roots roots;
-	const struct journal journal = journal_system();
+	__attribute__((cleanup(journal_close))) struct journal_socket journal_socket;
+	const struct journal journal = journal_open(&journal_socket, JOURNAL_SOCKET);
 
 	int r = load_settings(daemon, &daemon->settings, err);
 	if (r < 0)
@@ -372,7 +366,11 @@ static int run(struct daemon *daemon, struct error *err)
 	cleanup_close int containers_fd = file_open_directory_at(AT_FDCWD, containers, 0700, err);
 	if (containers_fd < 0)
 		return containers_fd;
-	cleanup_close int lock_fd = take_lock(daemon->path[PATH_RUN], err);
+	/* Two daemons would publish over one another. */
+	cleanup_close int run_fd = -1;
+	if ((r = open_directory(daemon->path[PATH_RUN], &run_fd, err)) < 0)
+		return r;
+	cleanup_close int lock_fd = daemon_lock_take(run_fd, err);
 	if (lock_fd < 0)
 		return lock_fd;
 	cleanup_close int state_fd = file_open_directory_at(AT_FDCWD, daemon->path[PATH_STATE], 0700, err);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cgroups/cgroup.h"
+#include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/voice.h"
 
@@ -160,8 +161,10 @@ int watch_records(struct node *node, struct error *err)
 static void read_kernel_log(struct node *node, uint64_t now_usec)
 {
 	struct oom_kill kill;
+	struct error err;
+	int r = OOM_NONE;
 
-	while (node->kernel_log_fd >= 0 && oom_read(node->kernel_log_fd, &kill, NULL) == 0) {
+	while (node->kernel_log_fd >= 0 && (r = oom_read(node->kernel_log_fd, &kill, &err)) == 0) {
 		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
 		if (!container) {
 			/* A short life: its record may be there, unread. */
@@ -176,6 +179,11 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 		else
 			container->other_kills.by_log++;
 		node_take_kill(node, container, cause, &kill, now_usec);
+	}
+	if (r < 0) {
+		/* It would be readable for ever, and we would do nothing but fail to read it. */
+		voice_fault(&node->journal, LOG_ERR, "some OOM kills may go unseen from now on: %s", err.text);
+		node->kernel_log_fd = -1;
 	}
 }
 
@@ -224,4 +232,5 @@ void node_sample(struct node *node, uint64_t now_usec)
 			node_sample_container(node, container, is_turn(node, container), now_usec);
 	}
 	settle(node, now_usec);
+	archive_slots(node, now_usec);
 }

@@ -77,7 +77,7 @@ static bool profile_fits(const struct wrapper *wrapper, const struct record *rec
 	if (record->declared_bytes > limits->declared_bytes)
 		return false;
 	cleanup_close int run_fd = wrapper_open_below(wrapper, "/run/tidemark", NULL);
-	return run_fd >= 0 && presence_of_daemon(run_fd);
+	return run_fd >= 0 && daemon_lock_is_held(run_fd);
 }
 
 void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64_t in_use_bytes)

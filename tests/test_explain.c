@@ -339,7 +339,8 @@ static void decision_tells_its_source(void **state)
 	struct record record = make_record(SOURCE_ENFORCED, "enforced");
 	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied");
 	record = make_record(SOURCE_OVERRIDE, "override");
-	assert_decision(&record, "512Mi declared, 358Mi by the pod's own override");
+	record.override_bytes = 300 * MIB;
+	assert_decision(&record, "512Mi declared, 300Mi asked for by the pod's override, 358Mi applied");
 	record = make_record(SOURCE_OBSERVED, "observed");
 	record.mode = MODE_OBSERVE;
 	assert_decision(&record,

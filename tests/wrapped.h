@@ -248,7 +248,7 @@ static inline int node_begin(void **state)
 	fixture_parents(node->fixture.root_fd, "run/tidemark/");
 	fixture_parents(node->fixture.root_fd, "cwd/");
 	int run_fd = node_open(node, "run/tidemark");
-	node->presence_fd = presence_claim(run_fd, NULL);
+	node->presence_fd = daemon_lock_take(run_fd, NULL);
 	close(run_fd);
 	node_configure(node, "enforce", "");
 	node_write(node, "bundle/config.json", CONFIG_DECLARED);
