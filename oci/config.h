@@ -37,8 +37,8 @@ struct config {
 	char sandbox_id[80];
 	char image_name[512], image_ref[512];
 
-	/* The pod's annotation that steers us, as written; empty where absent. */
-	char mode[16];
+	/* Where the pod's annotations that steer us lie in the text: oci/annotations.h reads them. */
+	struct json_span mode, workload, overrides;
 
 	int64_t oom_score_adj;
 	struct resources resources;

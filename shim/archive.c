@@ -12,18 +12,21 @@
 #include "shim/registry.h"
 #include "shim/voice.h"
 
-/* How long the history goes back, and how often it is cut. */
-#define KEEP_USEC  (30 * USEC_PER_DAY)
-#define PRUNE_USEC USEC_PER_HOUR
-
-/* What cannot be kept is said once, until it can be again. */
+/* What cannot be kept is said once. That something worked is no proof that it can be again, since on a full
+ * disk one write may still fit and the next does not: archive_slots() tells. */
 static void archive_told(struct node *node, int r, const struct error *err)
 {
 	if (r < 0 && !node->told_history)
 		voice_fault(&node->journal, LOG_ERR, "the history is not kept: %s", err->text);
-	else if (r >= 0 && node->told_history)
-		voice_fault(&node->journal, LOG_NOTICE, "the history is kept again");
-	node->told_history = r < 0;
+	node->told_history = node->told_history || r < 0;
+}
+
+/* What was rolled back may have been a new workload, and its number be another's next. It is found again when
+ * the workload is next saved. */
+static void archive_lost_batch(struct node *node)
+{
+	for (size_t i = 0; i < node->n_workloads; i++)
+		node->workloads[i]->history_id = 0;
 }
 
 void archive_workload(struct node *node, struct workload *workload, uint64_t now_usec)
@@ -37,15 +40,51 @@ void archive_workload(struct node *node, struct workload *workload, uint64_t now
 			     &err);
 }
 
-void archive_slot(struct node *node, struct workload *workload, uint64_t now_usec)
+void archive_slot(struct node *node, struct workload *workload)
+{
+	/* Older ones are merged with others, which may be in the history on their own. */
+	if (workload->unsaved < WINDOW_FINE_SLOTS)
+		workload->unsaved++;
+	node->slots_unsaved = true;
+}
+
+static int archive_save_slots(struct node *node, struct workload *workload, uint64_t now_usec,
+			      struct error *err)
 {
 	struct slot_bytes slot;
+
+	int r = history_save_workload(node->history, &workload->limits, now_usec, &workload->history_id, err);
+	for (uint32_t newer = workload->unsaved; r == 0 && newer-- > 0;)
+		if (window_closed_before(&workload->window, newer, &slot))
+			r = history_save_slot(node->history, workload->history_id, &slot, err);
+	return r;
+}
+
+void archive_slots(struct node *node, uint64_t now_usec)
+{
 	struct error err;
 
-	archive_workload(node, workload, now_usec);
-	if (!node->history || workload->history_id == 0 || !window_closed(&workload->window, &slot))
+	if (!node->history || !node->slots_unsaved || !archive_begin(node))
 		return;
-	archive_told(node, history_save_slot(node->history, workload->history_id, &slot, &err), &err);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < node->n_workloads; i++)
+		if (node->workloads[i]->unsaved > 0)
+			r = archive_save_slots(node, node->workloads[i], now_usec, &err);
+	if (r == 0)
+		r = history_commit(node->history, &err);
+	else
+		history_rollback(node->history);
+	archive_told(node, r, &err);
+	if (r < 0) {
+		archive_lost_batch(node);
+		return;
+	}
+	for (size_t i = 0; i < node->n_workloads; i++)
+		node->workloads[i]->unsaved = 0;
+	node->slots_unsaved = false;
+	if (node->told_history)
+		voice_fault(&node->journal, LOG_NOTICE, "the history is kept again");
+	node->told_history = false;
 }
 
 void archive_run(struct node *node, const struct container *container)
@@ -120,6 +159,7 @@ static int load_limits(const struct limits *limits, void *data)
 	if (!workload)
 		return -ENOMEM;
 	workload->loaded_usec = limits->written_usec;
+	workload->published = true;
 	if (limits->written_usec > node->loaded_usec)
 		node->loaded_usec = limits->written_usec;
 	return 0;
@@ -196,18 +236,17 @@ bool archive_begin(struct node *node)
 void archive_commit(struct node *node)
 {
 	struct error err;
-	archive_told(node, history_commit(node->history, &err), &err);
+
+	int r = history_commit(node->history, &err);
+	archive_told(node, r, &err);
+	if (r < 0)
+		archive_lost_batch(node);
 }
 
-/* Only by a clock that goes on as it should: one that has jumped years ahead must not empty the history. */
-void archive_prune(struct node *node, uint64_t now_usec)
+void archive_prune(struct node *node, uint64_t older_than_usec)
 {
-	uint64_t since_usec = now_usec - node->pruned_usec;
 	struct error err;
 
-	if (!node->history || (now_usec >= node->pruned_usec && since_usec < PRUNE_USEC))
-		return;
-	if (now_usec >= node->pruned_usec && since_usec < 2 * PRUNE_USEC)
-		archive_told(node, history_prune(node->history, now_usec - KEEP_USEC, &err), &err);
-	node->pruned_usec = now_usec;
+	if (node->history)
+		archive_told(node, history_prune(node->history, older_than_usec, &err), &err);
 }

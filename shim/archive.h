@@ -16,8 +16,11 @@ struct node;
 int archive_load(struct node *node, uint64_t now_usec, struct error *err);
 
 void archive_workload(struct node *node, struct workload *workload, uint64_t now_usec);
-/* The slot that was just closed, with its workload. */
-void archive_slot(struct node *node, struct workload *workload, uint64_t now_usec);
+/* A slot was just closed: it is to be kept. */
+void archive_slot(struct node *node, struct workload *workload);
+/* Keeps all slots that are to be kept, in one write: at the end of each tick. What cannot be written is tried
+ * again in the next one, for each workload the WINDOW_FINE_SLOTS that were closed last. */
+void archive_slots(struct node *node, uint64_t now_usec);
 
 /* A run as it is known by now, and its end. */
 void archive_run(struct node *node, const struct container *container);
@@ -31,5 +34,5 @@ void archive_decision(struct node *node, const struct workload *workload, const 
 bool archive_begin(struct node *node);
 void archive_commit(struct node *node);
 
-/* Cuts off what is old, now and then. */
-void archive_prune(struct node *node, uint64_t now_usec);
+/* Cuts off what is old. */
+void archive_prune(struct node *node, uint64_t older_than_usec);

@@ -12,6 +12,7 @@
 
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
+#include "oci/annotations.h"
 #include "oci/bundle.h"
 #include "oci/config.h"
 #include "oci/edit.h"
@@ -69,14 +70,40 @@ static void find_identity(const struct config *config, int bundle_fd, const char
 		*ret = (struct identity){0};
 }
 
+/* A fault of the pod's author: passed over. */
+static void on_annotation_fault(const char *key, const char *why, void *data)
+{
+	const struct wrapper *wrapper = data;
+	fault_log("container %s: its annotation %s is ignored: %s", wrapper->command.id, key, why);
+}
+
 /* What the node's mode and the pod's annotation make together. A pod's author can ask for less than the node
  * does, never for more. */
-static int mode_of(int node_mode, const char *annotation)
+static int mode_of(int node_mode, const char *word, const char *id)
 {
-	for (int mode = MODE_OFF; mode < node_mode; mode++)
-		if (strcmp(annotation, mode_names[mode]) == 0)
-			return mode;
+	for (int mode = 0; word[0] && mode_names[mode]; mode++)
+		if (strcmp(word, mode_names[mode]) == 0)
+			return mode < node_mode ? mode : node_mode;
+	if (word[0])
+		fault_log("container %s: its annotation %s is ignored: %s is not off, observe or enforce", id,
+			  ANNOTATION_MODE, word);
 	return node_mode;
+}
+
+/* What a pod's author asks for, less what the node does not allow. */
+static void take_annotations(struct wrapper *wrapper, const char *text, const struct config *config,
+			     struct annotations *ret)
+{
+	const unsigned allowed = wrapper->settings.annotations;
+	struct config honoured = *config;
+
+	if (!(allowed & SETTINGS_ALLOW_MODE))
+		honoured.mode.length = 0;
+	if (!(allowed & SETTINGS_ALLOW_WORKLOAD))
+		honoured.workload.length = 0;
+	if (!(allowed & SETTINGS_ALLOW_OVERRIDES))
+		honoured.overrides.length = 0;
+	annotations_read(text, &honoured, ret, on_annotation_fault, wrapper);
 }
 
 static int write_limit(int bundle_fd, const char *text, size_t length, const struct resources *resources,
@@ -118,9 +145,13 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	if (r < 0)
 		return error_set(err, -r, "config.json: %s", fault.text);
 
-	record->mode = mode_of(wrapper->settings.mode, config->mode);
+	struct annotations annotations;
+	settings_for_namespace(&wrapper->settings, config->pod_namespace);
+	take_annotations(wrapper, text, config, &annotations);
+	record->mode = mode_of(wrapper->settings.mode, annotations.mode, wrapper->command.id);
 	if (record->mode == MODE_OFF)
 		return 0;
+	record->override_bytes = annotations.limit_bytes;
 	if (strlen(wrapper->command.id) >= sizeof record->id)
 		return error_set(err, ENAMETOOLONG, "its id has more than %zu bytes", sizeof record->id - 1);
 	if (path[0] != '/')
@@ -137,6 +168,10 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	record->oom_score_adj = config->oom_score_adj;
 	record->declared_bytes = bundle_recall_declared(bundle_fd, config->resources.limit_bytes);
 	find_identity(config, bundle_fd, record->id, &record->identity);
+	/* Within the pod's own namespace an author may join pods of several names, or part them. */
+	if (annotations.workload[0] && config->pod_namespace[0])
+		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
+				  annotations.workload);
 	wrapper_decide(wrapper, record, 0);
 
 	/* The record first: a limit that nobody could account for must not be set. */
@@ -166,7 +201,7 @@ void wrapper_create(struct wrapper *wrapper)
 	};
 	struct error err;
 
-	if (wrapper->settings.mode == MODE_OFF)
+	if (wrapper->settings.mode == MODE_OFF && wrapper->settings.n_namespaces == 0)
 		return;
 	wrapper_copy_text(record.id, sizeof record.id, wrapper->command.id);
 	wrapper_copy_text(record.runtime, sizeof record.runtime, wrapper->runtime);

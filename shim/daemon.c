@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
@@ -26,6 +25,7 @@
 #include "cgroups/quantity.h"
 #include "shim/node.h"
 #include "shim/store/history.h"
+#include "shim/store/presence.h"
 #include "shim/voice.h"
 
 #define SWEEP_USEC USEC_PER_MIN
@@ -78,8 +78,10 @@ static uint64_t now_usec(void)
 static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
+	(void)fd, (void)revents;
 	node_on_kernel_log(&daemon->node, now_usec());
+	if (daemon->node.kernel_log_fd < 0)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
 
@@ -270,26 +272,6 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 
 /* ---- Beginning ---- */
 
-/* Two daemons would publish over one another. The lock goes when the process does. */
-static int take_lock(const char *run, struct error *err)
-{
-	char path[PATH_MAX];
-
-	if ((size_t)snprintf(path, sizeof path, "%s/daemon.lock", run) >= sizeof path)
-		return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", run);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int code = errno;
-		(void)close(fd);
-		if (code == EWOULDBLOCK)
-			return error_set(err, EBUSY, "another tidemarkd is running: it holds %s", path);
-		return error_errno(err, code, "cannot lock %s", path);
-	}
-	return fd;
-}
-
 /* Returns how many descriptors may be kept for sampling: the rest is for each container's directories. */
 static size_t raise_limits(void)
 {
@@ -372,7 +354,8 @@ static int run(struct daemon *daemon, struct error *err)
 {
 	char containers[PATH_MAX];
 	struct node_roots roots;
-	const struct journal journal = journal_system();
+	__attribute__((cleanup(journal_close))) struct journal_socket journal_socket;
+	const struct journal journal = journal_open(&journal_socket, JOURNAL_SOCKET);
 
 	int r = load_settings(daemon, &daemon->settings, err);
 	if (r < 0)
@@ -383,7 +366,11 @@ static int run(struct daemon *daemon, struct error *err)
 	cleanup_close int containers_fd = file_open_directory_at(AT_FDCWD, containers, 0700, err);
 	if (containers_fd < 0)
 		return containers_fd;
-	cleanup_close int lock_fd = take_lock(daemon->path[PATH_RUN], err);
+	/* Two daemons would publish over one another. */
+	cleanup_close int run_fd = -1;
+	if ((r = open_directory(daemon->path[PATH_RUN], &run_fd, err)) < 0)
+		return r;
+	cleanup_close int lock_fd = daemon_lock_take(run_fd, err);
 	if (lock_fd < 0)
 		return lock_fd;
 	cleanup_close int state_fd = file_open_directory_at(AT_FDCWD, daemon->path[PATH_STATE], 0700, err);

@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
@@ -23,6 +24,10 @@
 
 /* How old a record is at least that is removed as nobody's. */
 #define STALE_USEC (5 * USEC_PER_MIN)
+
+/* How long the history goes back, and a workload without containers is known; and how often that is looked at. */
+#define KEEP_USEC  (30 * USEC_PER_DAY)
+#define PRUNE_USEC USEC_PER_HOUR
 
 /* A recommendation has changed: kept and said. It has been published before. */
 static void node_take_recommendation(struct node *node, struct workload *workload, uint64_t now_usec)
@@ -50,11 +55,11 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 }
 
 /* A sample or a peak went to the workload's window. */
-static void node_took(struct node *node, struct workload *workload, int r, uint64_t now_usec)
+static void node_took(struct node *node, struct workload *workload, int r)
 {
 	workload->fresh++;
 	if (r > 0)
-		archive_slot(node, workload, now_usec);
+		archive_slot(node, workload);
 }
 
 /* ---- Records ---- */
@@ -173,6 +178,8 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 		if (!container)
 			return;
 		container->workload = registry_workload_of(node, &record);
+		if (container->workload)
+			container->workload->n_containers++;
 		container->known = node_is_known(node, container, &record);
 	}
 	bool decided = new ? !container->known : container->updated_usec != record.updated_usec;
@@ -188,17 +195,25 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 		node_follow(node, container, now_usec);
 }
 
+static int node_open_records(const struct node *node, DIR **ret, struct error *err)
+{
+	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*ret = fd < 0 ? NULL : fdopendir(fd);
+	if (*ret)
+		return 0;
+	int code = errno;
+	cleanup_close_fd(&fd);
+	return error_errno(err, code, "cannot read the directory of containers");
+}
+
 int node_scan(struct node *node, uint64_t now_usec, struct error *err)
 {
 	char id[RECORD_ID_SIZE];
 
-	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		int code = errno;
-		cleanup_close_fd(&fd);
-		return error_errno(err, code, "cannot read the directory of containers");
-	}
+	cleanup_dir DIR *dir = NULL;
+	int r = node_open_records(node, &dir, err);
+	if (r < 0)
+		return r;
 	node->generation++;
 	for (const struct dirent *entry; (entry = readdir(dir));)
 		if (record_id_of(entry->d_name, id))
@@ -230,13 +245,71 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 		node_follow(node, container, now_usec);
 }
 
+/* Drops workloads that were last seen before older_than_usec, and more while there are too many. */
+static void node_forget(struct node *node, uint64_t older_than_usec)
+{
+	bool too_many = node->n_workloads > NODE_WORKLOADS_MAX;
+
+	registry_sort_workloads(node);
+	while (node->n_workloads > 0) {
+		struct workload *workload = node->workloads[node->n_workloads - 1];
+		if (workload->n_containers > 0 ||
+		    (node->n_workloads <= NODE_WORKLOADS_MAX && workload->seen_usec >= older_than_usec))
+			break;
+		if (workload->unpublished)
+			node->unpublished--;
+		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
+		registry_remove_last_workload(node);
+	}
+	if (too_many && !node->told_workloads)
+		voice_fault(&node->journal, LOG_WARNING,
+			    "more than %d workloads are known: those not seen for the longest time are forgotten",
+			    NODE_WORKLOADS_MAX);
+	node->told_workloads = node->told_workloads || too_many;
+}
+
+/* By age only with a clock that goes on as it should: one that has jumped years ahead must not empty all. */
+static void node_prune(struct node *node, uint64_t now_usec)
+{
+	uint64_t since_usec = now_usec - node->pruned_usec; /* huge after a step back */
+
+	if (since_usec >= PRUNE_USEC) {
+		if (since_usec < 2 * PRUNE_USEC) {
+			archive_prune(node, now_usec - KEEP_USEC);
+			node_forget(node, now_usec - KEEP_USEC);
+		}
+		node->pruned_usec = now_usec;
+	}
+	if (node->n_workloads > NODE_WORKLOADS_MAX)
+		node_forget(node, 0);
+}
+
+/* The temporary files of wrappers that were killed while they wrote. */
+static void node_sweep_temporary(const struct node *node, uint64_t now_usec)
+{
+	struct stat st;
+
+	cleanup_dir DIR *dir = NULL;
+	if (node_open_records(node, &dir, NULL) < 0)
+		return;
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		if (entry->d_name[0] != '.' ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+			continue;
+		uint64_t written_usec = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC;
+		if (written_usec < now_usec && now_usec - written_usec >= STALE_USEC)
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+}
+
 void node_sweep(struct node *node, uint64_t now_usec)
 {
 	struct stat st;
 	char path[CGROUP_PATH_SIZE];
 	struct record record;
 
-	archive_prune(node, now_usec);
+	node_prune(node, now_usec);
+	node_sweep_temporary(node, now_usec);
 	/* inotify says nothing of a directory that we hold open ourselves. */
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	for (size_t i = 0; i < node->n_containers; i++) {
@@ -267,8 +340,7 @@ void node_sample_container(struct node *node, struct container *container, bool 
 	if (r == 0 && container->workload)
 		node_took(node, container->workload,
 			  workload_take_sample(container->workload, memory_working_set(&container->memory),
-					       now_usec),
-			  now_usec);
+					       now_usec));
 	if (r == 0 && thorough) {
 		r = container_read_bounds(container, &err);
 		node_check_events(node, container, now_usec);
@@ -307,9 +379,12 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	uint64_t revision = workload->limits.recommendation.revision;
 	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, now_usec);
 	node_publish(node, workload, now_usec);
+	/* Where that fails, what is published is the limit that kills. A disk that is full lets go of a file all
+	 * the same, and without one the next creation gets what it declares. */
+	if (workload->unpublished)
+		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
 	node_took(node, workload,
-		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec),
-		  now_usec);
+		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec));
 	voice_oom(&node->journal, container, cause, kill);
 	if (workload->limits.recommendation.revision != revision)
 		node_take_recommendation(node, workload, now_usec);
@@ -325,7 +400,9 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 	if (r != 0)
 		return;
 	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
-	node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
+	/* Whose limit another kill hit, the kernel's log says, which is read before the next node_settle(). */
+	if (container->other_kills.by_events > container->other_kills.told)
+		node->kills_untold = true;
 }
 
 /* ---- Ends ---- */
@@ -348,11 +425,11 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		/* The last that can be read, where the cgroup is still there. */
 		(void)container_read_bounds(container, NULL);
 		node_check_events(node, container, now_usec);
+		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
 		uint64_t peak_bytes = container_peak_working_set(container);
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
-				  workload_take_peak(workload, peak_bytes, container->samples > 0, now_usec),
-				  now_usec);
+				  workload_take_peak(workload, peak_bytes, container->samples > 0, now_usec));
 	}
 	/* One that had ended before we began is none of ours. */
 	if (container->state == CONTAINER_RUNNING ||
@@ -368,6 +445,9 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 
 void node_settle(struct node *node, uint64_t now_usec)
 {
+	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
+		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
+	node->kills_untold = false;
 	for (struct container *container; (container = node->unsettled);) {
 		node_end(node, container, now_usec);
 		node->unsettled = container->next_unsettled;
@@ -388,7 +468,7 @@ void node_tune(struct node *node, uint64_t now_usec)
 		struct workload *workload = node->workloads[i];
 		bool changed = false;
 		if (window_roll(&workload->window, now_usec) > 0)
-			archive_slot(node, workload, now_usec);
+			archive_slot(node, workload);
 		if (workload->fresh > 0)
 			changed = workload_tune(workload, &node->settings.tuner,
 						node->settings.sampling.long_window_usec,
@@ -400,6 +480,7 @@ void node_tune(struct node *node, uint64_t now_usec)
 	}
 	if (grouped)
 		archive_commit(node);
+	archive_slots(node, now_usec);
 }
 
 void node_report(const struct node *node)
@@ -461,8 +542,12 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err)
 	r = node_scan(node, now_usec, err);
 	node->loading = false;
 	for (size_t i = 0; i < node->n_workloads; i++)
-		if (node->workloads[i]->dirty)
+		if (node->workloads[i]->dirty) {
 			node_publish(node, node->workloads[i], now_usec);
+			/* What is not published knows from the history that it was said. */
+			if (!node->workloads[i]->published)
+				archive_workload(node, node->workloads[i], now_usec);
+		}
 	if (r == 0)
 		node_settle(node, now_usec);
 	if (grouped)
@@ -483,8 +568,12 @@ void node_reload(struct node *node, const struct settings *settings)
 
 void node_flush(struct node *node, uint64_t now_usec)
 {
-	for (size_t i = 0; i < node->n_workloads; i++)
-		if (window_close_slot(&node->workloads[i]->window, now_usec) > 0)
-			archive_slot(node, node->workloads[i], now_usec);
+	for (size_t i = 0; i < node->n_workloads; i++) {
+		struct workload *workload = node->workloads[i];
+		if (window_close_slot(&workload->window, now_usec) > 0)
+			archive_slot(node, workload);
+		/* Samples alone are otherwise published now and then only. */
+		workload->dirty = workload->dirty || workload->measured || workload->fresh > 0;
+	}
 	node_tune(node, now_usec);
 }

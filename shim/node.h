@@ -40,7 +40,8 @@ struct node {
 	/* To be polled by the caller. */
 	int records_fd;    /* inotify: node_on_records() */
 	int events_fd;     /* inotify: node_on_events() */
-	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none */
+	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none, or it is not to be polled any
+			      more */
 
 	/* Each both in a list, to walk, and in a tree (tsearch(3)), to find. */
 	struct container **containers;
@@ -52,14 +53,16 @@ struct node {
 	uint64_t generation;         /* counts scans of the records */
 	size_t unpublished;          /* workloads whose limits could not be written */
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
+	bool slots_unsaved;          /* of any workload */
 	uint64_t pruned_usec;
 	/* While the records are read that were there before us; what was published up to loaded_usec, was
 	 * said. */
 	bool loading;
 	uint64_t loaded_usec;
 	struct workload *loading_workload;
+	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
-	bool told_degraded, told_watches, told_follow, told_history;
+	bool told_degraded, told_watches, told_follow, told_history, told_workloads;
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
@@ -85,7 +88,11 @@ void node_tune(struct node *node, uint64_t now_usec);
 /* The node's summary: each report.node_interval. */
 void node_report(const struct node *node);
 
-/* Removes records that nobody will remove any more: now and then. */
+/* So many workloads are kept at most, apart from those with containers. */
+#define NODE_WORKLOADS_MAX 20000
+
+/* Removes records that nobody will remove any more, temporary files of wrappers that were killed, what is old in the history, and workloads that have not been
+ * seen for as long: now and then. */
 void node_sweep(struct node *node, uint64_t now_usec);
 
 void node_reload(struct node *node, const struct settings *settings);

@@ -58,6 +58,8 @@ void registry_remove(struct node *node, struct container *container)
 	struct container *last = node->containers[--node->n_containers];
 
 	watch_remove(node, container);
+	if (container->workload)
+		container->workload->n_containers--;
 	node->containers[container->index] = last;
 	last->index = container->index;
 	tdelete(container, &node->containers_by_id, container_compare);
@@ -137,15 +139,35 @@ struct workload *registry_workload_of(struct node *node, const struct record *re
 	return registry_add_workload(node, &limits);
 }
 
+/* Those in use first, then by when they were seen last, the newest first. */
+static int compare_use(const void *a, const void *b)
+{
+	const struct workload *left = *(struct workload *const *)a, *right = *(struct workload *const *)b;
+	bool left_used = left->n_containers > 0, right_used = right->n_containers > 0;
+	if (left_used != right_used)
+		return right_used - left_used;
+	return (left->seen_usec < right->seen_usec) - (left->seen_usec > right->seen_usec);
+}
+
+void registry_sort_workloads(struct node *node)
+{
+	if (node->n_workloads > 1)
+		qsort(node->workloads, node->n_workloads, sizeof(struct workload *), compare_use);
+}
+
+void registry_remove_last_workload(struct node *node)
+{
+	struct workload *workload = node->workloads[--node->n_workloads];
+	tdelete(workload, &node->workloads_by_identity, workload_compare);
+	workload_free(workload);
+}
+
 void registry_free(struct node *node)
 {
 	while (node->n_containers > 0)
 		registry_remove(node, node->containers[node->n_containers - 1]);
-	while (node->n_workloads > 0) {
-		struct workload *workload = node->workloads[--node->n_workloads];
-		tdelete(workload, &node->workloads_by_identity, workload_compare);
-		workload_free(workload);
-	}
+	while (node->n_workloads > 0)
+		registry_remove_last_workload(node);
 	free(node->containers);
 	free(node->workloads);
 }

@@ -23,5 +23,10 @@ struct workload *registry_add_workload(struct node *node, const struct limits *l
 /* The record's workload, which is made if it is new; NULL where it has none. */
 struct workload *registry_workload_of(struct node *node, const struct record *record);
 
+/* For forgetting: sorts the list by use, those with containers first, then those seen last; and takes the last
+ * off it, which must have no container. */
+void registry_sort_workloads(struct node *node);
+void registry_remove_last_workload(struct node *node);
+
 /* Empties both. */
 void registry_free(struct node *node);

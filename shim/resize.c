@@ -30,7 +30,8 @@ static int keep_stdin(struct error *err)
 	ssize_t n;
 
 	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
-	if (fd < 0)
+	/* Before anything is taken from stdin: a file that must not grow has to fail now. */
+	if (fd < 0 || ftruncate(fd, RESOURCES_SIZE_MAX) < 0 || ftruncate(fd, 0) < 0)
 		return error_errno(err, errno, "cannot make a file in memory");
 	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
 		if (n < 0 && errno == EINTR)
@@ -48,7 +49,7 @@ static int keep_stdin(struct error *err)
 	return 0;
 }
 
-/* Makes fd what the runtime reads its resources from, and argv say so. */
+/* Makes this text what the runtime reads its resources from, and argv say so. */
 static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t length, struct error *err)
 {
 	const struct command *command = &wrapper->command;
@@ -97,26 +98,31 @@ static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t
 	return 0;
 }
 
-/* What is charged to the container now: a limit below it would make the kernel reclaim, or kill, at once. */
+/* What a container that runs has room for now, and may be using the next moment: its memory.max, or what is
+ * charged to it where there is none. A limit below that could make the kernel reclaim, or kill, at once. */
 static int read_in_use(const struct record *record, uint64_t *ret_bytes, struct error *err)
 {
 	struct memory memory;
+	uint64_t max_bytes;
 
 	cleanup_close int cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
 	if (cgroup_fd < 0)
 		return cgroup_fd;
 	int r = memory_read(cgroup_fd, &memory, err);
+	if (r == 0)
+		r = memory_read_max(cgroup_fd, &max_bytes, err);
 	if (r != 0)
 		return r < 0 ? r : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
-	*ret_bytes = memory.current_bytes;
+	*ret_bytes = max_bytes == MEMORY_UNLIMITED ? memory.current_bytes : max_bytes;
 	return 0;
 }
 
 /* The limit that a container which runs gets in place of the one that is asked for. */
-static int decide_resize(const struct wrapper *wrapper, struct record *record, struct error *err)
+static int decide_resize(struct wrapper *wrapper, struct record *record, struct error *err)
 {
 	uint64_t in_use_bytes = 0;
 
+	settings_for_namespace(&wrapper->settings, record->identity.namespace);
 	/* What the node has stopped doing since the creation is not done here either. */
 	if (record->mode > wrapper->settings.mode)
 		record->mode = wrapper->settings.mode;

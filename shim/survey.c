@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
@@ -18,7 +19,23 @@ struct taking {
 static int compare_workloads(const void *a, const void *b)
 {
 	return identity_compare(&((const struct survey_workload *)a)->identity,
-				  &((const struct survey_workload *)b)->identity);
+				&((const struct survey_workload *)b)->identity);
+}
+
+static int compare_containers(const void *a, const void *b)
+{
+	const struct record *one = &((const struct survey_container *)a)->record;
+	const struct record *other = &((const struct survey_container *)b)->record;
+
+	if (one->created_usec != other->created_usec)
+		return one->created_usec < other->created_usec ? -1 : 1;
+	return strcmp(one->id, other->id);
+}
+
+static void sort_workloads(struct survey *survey)
+{
+	if (survey->n_workloads > 0)
+		qsort(survey->workloads, survey->n_workloads, sizeof *survey->workloads, compare_workloads);
 }
 
 /* Makes room for one more element behind the count that are there; the sizes are powers of two. */
@@ -79,9 +96,10 @@ static void read_live(int cgroup_fd, struct survey_container *container)
 		cgroup_effective_limit(cgroup_fd, path, &container->effective_bytes, &length, NULL) == 0;
 }
 
-/* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none yet
- * is added behind them. */
-static int add_container(struct survey *survey, size_t n_published, const struct record *record, int cgroup_fd)
+/* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none
+ * yet is added behind them. */
+static int add_container(struct survey *survey, size_t n_published, const struct record *record,
+			 int cgroup_fd)
 {
 	struct survey_workload key = {.identity = record->identity}, *workload = NULL;
 
@@ -116,11 +134,18 @@ static int take_records(struct taking *taking, int run_fd, int cgroup_fd)
 	struct error err;
 
 	int fd = openat(run_fd, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return 0; /* no container was ever made here */
+	if (fd < 0) {
+		if (errno != ENOENT) { /* else no container was ever made here */
+			error_errno(&err, errno, "cannot open the records, containers");
+			survey_fault(taking, &err);
+		}
+		return 0;
+	}
 	cleanup_dir DIR *dir = fdopendir(fd);
-	if (!dir)
+	if (!dir) {
+		(void)close(fd);
 		return -ENOMEM;
+	}
 	for (const struct dirent *entry; (entry = readdir(dir));) {
 		if (!record_id_of(entry->d_name, id))
 			continue;
@@ -142,18 +167,20 @@ int survey_take(int run_fd, int state_fd, int cgroup_fd, void (*fault)(const cha
 	struct taking taking = {.fault = fault};
 
 	int r = state_fd >= 0 ? limits_each(state_fd, on_limits, on_fault, &taking) : 0;
-	if (taking.survey.n_workloads > 0)
-		qsort(taking.survey.workloads, taking.survey.n_workloads, sizeof *taking.survey.workloads,
-		      compare_workloads);
+	sort_workloads(&taking.survey);
 	if (r == 0 && run_fd >= 0)
 		r = take_records(&taking, run_fd, cgroup_fd);
 	if (r < 0) {
 		survey_free(&taking.survey);
 		return error_errno(err, -r, "cannot survey the node");
 	}
-	if (taking.survey.n_workloads > 0)
-		qsort(taking.survey.workloads, taking.survey.n_workloads, sizeof *taking.survey.workloads,
-		      compare_workloads);
+	sort_workloads(&taking.survey);
+	for (size_t i = 0; i < taking.survey.n_workloads; i++) {
+		const struct survey_workload *workload = &taking.survey.workloads[i];
+		if (workload->n_containers > 1)
+			qsort(workload->containers, workload->n_containers, sizeof *workload->containers,
+			      compare_containers);
+	}
 	*ret = taking.survey;
 	return 0;
 }

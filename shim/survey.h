@@ -25,7 +25,7 @@ struct survey_workload {
 	struct identity identity;
 	bool has_limits; /* else limits is empty: nothing is published yet */
 	struct limits limits;
-	struct survey_container *containers;
+	struct survey_container *containers; /* the oldest first */
 	size_t n_containers;
 };
 

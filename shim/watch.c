@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cgroups/cgroup.h"
+#include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/voice.h"
 
@@ -160,8 +161,10 @@ int watch_records(struct node *node, struct error *err)
 static void read_kernel_log(struct node *node, uint64_t now_usec)
 {
 	struct oom_kill kill;
+	struct error err;
+	int r = OOM_NONE;
 
-	while (node->kernel_log_fd >= 0 && oom_read(node->kernel_log_fd, &kill, NULL) == 0) {
+	while (node->kernel_log_fd >= 0 && (r = oom_read(node->kernel_log_fd, &kill, &err)) == 0) {
 		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
 		if (!container) {
 			/* A short life: its record may be there, unread. */
@@ -177,12 +180,18 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 			container->other_kills.by_log++;
 		node_take_kill(node, container, cause, &kill, now_usec);
 	}
+	if (r < 0) {
+		/* It would be readable for ever, and we would do nothing but fail to read it. */
+		voice_fault(&node->journal, LOG_ERR, "some OOM kills may go unseen from now on: %s", err.text);
+		node->kernel_log_fd = -1;
+	}
 }
 
-/* What the kernel logged of a container is heard before its end is told. */
+/* What the kernel logged of a container is heard before its end, or a kill by who knows what limit, is told: the
+ * kernel logs a kill before it counts it. */
 static void settle(struct node *node, uint64_t now_usec)
 {
-	if (!node->unsettled)
+	if (!node->unsettled && !node->kills_untold)
 		return;
 	read_kernel_log(node, now_usec);
 	node_settle(node, now_usec);
@@ -223,4 +232,5 @@ void node_sample(struct node *node, uint64_t now_usec)
 			node_sample_container(node, container, is_turn(node, container), now_usec);
 	}
 	settle(node, now_usec);
+	archive_slots(node, now_usec);
 }

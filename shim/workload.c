@@ -15,6 +15,8 @@ struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, u
 		return NULL;
 	workload->limits = *limits;
 	workload->limits.version = LIMITS_VERSION;
+	workload->seen_usec =
+		limits->observed.until_usec ? limits->observed.until_usec : limits->written_usec;
 	window_init(&workload->window, slot_usec, span_usec);
 	(void)tide_parse(limits->tide, &workload->tide);
 	return workload;
@@ -44,6 +46,8 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 		&workload->window, workload->limits.recommendation.warmup_since_usec, UINT64_MAX);
 	tide_observe(&workload->tide, now_usec, observed);
 	(void)tide_format(&workload->tide, workload->limits.tide);
+	if (workload->seen_usec < observed->until_usec)
+		workload->seen_usec = observed->until_usec;
 }
 
 /* Nothing is enforced of a workload that is not warm, nor of one that the largest limit would kill. */
@@ -72,6 +76,7 @@ void workload_take_record(struct workload *workload, const struct record *record
 	}
 	limits->declared_bytes = record->declared_bytes;
 	limits->applied_bytes = record->limit_bytes;
+	workload->seen_usec = now_usec;
 	workload->dirty = true;
 }
 
@@ -134,14 +139,25 @@ bool workload_is_due(const struct workload *workload, uint64_t now_usec)
 	       (workload->measured && now_usec - workload->limits.written_usec >= PUBLISH_USEC);
 }
 
+static bool workload_is_worth_a_file(const struct workload *workload)
+{
+	const struct limits *limits = &workload->limits;
+	return workload->published || workload->fresh > 0 || limits->observed.samples > 0 ||
+	       limits->recommendation.limit_bytes > 0 || limits->recommendation.oom_kills > 0 ||
+	       limits->applied_bytes != limits->declared_bytes;
+}
+
 int workload_publish(struct workload *workload, int state_fd, uint64_t now_usec, struct error *err)
 {
 	uint64_t before_usec = workload->limits.written_usec;
 
 	workload->limits.written_usec = now_usec;
+	if (!workload_is_worth_a_file(workload))
+		return 0;
 	int r = limits_write(state_fd, &workload->limits, err);
 	if (r < 0)
 		workload->limits.written_usec = before_usec;
+	workload->published = workload->published || r == 0;
 	workload->dirty = r < 0;
 	workload->measured = false;
 	return r;

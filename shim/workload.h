@@ -17,7 +17,11 @@ struct workload {
 	struct tide tide;     /* stands in limits, as text, since the tuner looked last */
 	int64_t history_id;   /* 0: not kept yet */
 	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
+	uint32_t unsaved;     /* so many of the slots closed last are not in the history yet */
 	uint64_t fresh;       /* samples and peaks since the tuner looked last */
+	uint64_t seen_usec;   /* the last creation or sample */
+	size_t n_containers;  /* that point here */
+	bool published;       /* there is a file of it */
 	bool dirty;           /* what is published is not what stands in limits */
 	bool measured;        /* nor are its measurements, which may wait a minute */
 	bool unpublished;     /* the last attempt to publish failed, which was said */
@@ -54,4 +58,7 @@ enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_s
 
 /* Whether what is published should be replaced: it is wrong, or its measurements are a minute old. */
 bool workload_is_due(const struct workload *workload, uint64_t now_usec);
+
+/* Nothing is written as long as there is nothing in it that the next creation would not find out by itself: no
+ * sample, no kill, no limit but the declared one. It is no failure, and stays due. */
 int workload_publish(struct workload *workload, int state_fd, uint64_t now_usec, struct error *err);

@@ -25,6 +25,7 @@
 #include "oci/runtime.h"
 #include "shim/report/fault.h"
 #include "shim/store/limits.h"
+#include "shim/store/presence.h"
 #include "shim/tune/decision.h"
 
 int wrapper_open_below(const struct wrapper *wrapper, const char *path, struct error *err)
@@ -64,6 +65,21 @@ void wrapper_copy_text(char *to, size_t size, const char *from)
 	(void)snprintf(to, size, "%s", from ? from : "");
 }
 
+/* Whether what was learned may be applied to this container. Not of another image; not where the pod now
+ * declares more than when it was learned, which says that it needs more: it is then given that once, and
+ * measured. And not without a daemon: nobody would learn from a kill, and the next container would get the
+ * same limit again. */
+static bool profile_fits(const struct wrapper *wrapper, const struct record *record,
+			 const struct limits *limits)
+{
+	if (limits->image_ref[0] && record->image_ref[0] && strcmp(limits->image_ref, record->image_ref) != 0)
+		return false;
+	if (record->declared_bytes > limits->declared_bytes)
+		return false;
+	cleanup_close int run_fd = wrapper_open_below(wrapper, "/run/tidemark", NULL);
+	return run_fd >= 0 && daemon_lock_is_held(run_fd);
+}
+
 void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64_t in_use_bytes)
 {
 	struct limits limits = {0};
@@ -77,10 +93,13 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 			wrapper_copy_text(record->fault, sizeof record->fault, err.text);
 	}
 
+	if (limits.enforced_limit_bytes > 0 && !profile_fits(wrapper, record, &limits))
+		limits.enforced_limit_bytes = 0;
 	const uint64_t *prestart = limits_prestart(&limits, wrapper->runtime);
 	const struct decision_input input = {
 		.mode = record->mode,
 		.declared_bytes = record->declared_bytes,
+		.override_bytes = record->override_bytes,
 		.recommended_bytes = limits.recommendation.limit_bytes,
 		.enforced_bytes = limits.enforced_limit_bytes,
 		.p95_bytes = limits.observed.p95_bytes,
@@ -268,7 +287,11 @@ int main(int argc, char *argv[])
 			 sizeof path, &err) == 0) {
 		argv[0] = path;
 		(void)execv(path, argv);
-		error_errno(&err, errno, "cannot run %s", path);
+		/* podman takes "No such file" for one in the container. */
+		if (errno == ENOENT)
+			error_set(&err, ENOENT, "the runtime %s is missing", path);
+		else
+			error_errno(&err, errno, "cannot run %s", path);
 	}
 	fault_log("%s", err.text);
 	(void)fprintf(stderr, "tidemark: %s\n", err.text);

@@ -29,14 +29,14 @@ static void assert_limit(const char *text, uint64_t limit_bytes)
 
 static void assert_refused(const char *text, const char *why)
 {
-	struct config config = {.mode = "kept"};
+	struct config config = {.pod_uid = "kept"};
 	struct error err = {0};
 
 	assert_int_equal(config_read(text, strlen(text), &config, &err), -EBADMSG);
 	assert_int_equal(err.code, EBADMSG);
 	if (!strstr(err.text, why))
 		fail_msg("%s: \"%s\" does not say \"%s\"", text, err.text, why);
-	assert_string_equal(config.mode, "kept");
+	assert_string_equal(config.pod_uid, "kept");
 }
 
 static void assert_span(const char *text, struct json_span span, const char *expected)

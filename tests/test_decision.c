@@ -201,7 +201,7 @@ static void node_clamps_from_both_sides(void **state)
 	assert_decision(&input, &guards, 810 * MIB, "enforced+node-range");
 }
 
-static void nodes_maximum_goes_before_a_floor(void **state)
+static void floor_above_the_nodes_maximum_cannot_be_tuned(void **state)
 {
 	struct decision_input input = tuned;
 	struct guard_settings guards = usual;
@@ -209,7 +209,7 @@ static void nodes_maximum_goes_before_a_floor(void **state)
 
 	guards.max_bytes = 500 * MIB;
 	input.p95_bytes = 900 * MIB;
-	assert_decision(&input, &guards, 500 * MIB, "enforced+p95+node-range");
+	assert_decision(&input, &guards, GIB, "enforced+p95+node-range");
 }
 
 static void resize_never_goes_below_what_is_in_use(void **state)
@@ -366,6 +366,8 @@ static void guards_in_pairs_hold_both_their_promises(void **state)
 			assert_true(decision.limit_bytes <= input.declared_bytes);
 			if (a == GUARD_NODE_RANGE && b == GUARD_IN_USE)
 				assert_int_equal(decision.limit_bytes, 900 * MIB);
+			else if (guards.max_bytes < usual.max_bytes && a < GUARD_MAX_CHANGE)
+				assert_int_equal(decision.limit_bytes, input.declared_bytes); /* a floor above it */
 			else if (guards.max_bytes < usual.max_bytes)
 				assert_true(decision.limit_bytes <= guards.max_bytes);
 			else if (b == GUARD_MAX_CHANGE) /* b is after the floors: they are not taken back */
@@ -433,6 +435,24 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t granules_up(uint64_t bytes)
+{
+	return (earlier(bytes, INT64_MAX - 65535) + 65535) / 65536 * 65536;
+}
+
+/* Of p95, pre-start footprint and OOM kill. */
+static uint64_t highest_floor(const struct decision_input *in, const struct guard_settings *guards)
+{
+	uint64_t floor = granules_up(in->p95_bytes), other = granules_up(in->oom_floor_bytes);
+	floor = floor > other ? floor : other;
+	if (in->prestart_bytes > 0) {
+		uint64_t least = earlier(guards->min_bytes, INT64_MAX);
+		other = granules_up(in->prestart_bytes > INT64_MAX - least ? INT64_MAX : in->prestart_bytes + least);
+		floor = floor > other ? floor : other;
+	}
+	return floor;
+}
+
 static void check_properties(const struct decision_input *in, const struct guard_settings *guards)
 {
 	struct decision decision, again;
@@ -472,6 +492,12 @@ static void check_properties(const struct decision_input *in, const struct guard
 
 	if (in->declared_bytes == DECISION_UNLIMITED && !guards->limit_unlimited) {
 		assert_int_equal(limit, DECISION_UNLIMITED);
+		return;
+	}
+	/* What the node's maximum makes impossible is not tuned. */
+	if (highest_floor(in, guards) > guards->max_bytes) {
+		assert_true(limit == in->declared_bytes ||
+			    (guards->allow_raise && limit <= granules_up(in->in_use_bytes)));
 		return;
 	}
 	/* From here on it is a number that a runtime takes, unless a pod declares what is none. */
@@ -570,7 +596,7 @@ int main(void)
 		cmocka_unit_test(first_limit_of_a_container_without_any_is_no_step),
 		cmocka_unit_test(raise_that_a_floor_asks_for_is_not_held_back),
 		cmocka_unit_test(node_clamps_from_both_sides),
-		cmocka_unit_test(nodes_maximum_goes_before_a_floor),
+		cmocka_unit_test(floor_above_the_nodes_maximum_cannot_be_tuned),
 		cmocka_unit_test(resize_never_goes_below_what_is_in_use),
 		cmocka_unit_test(limit_is_never_above_the_declared_one),
 		cmocka_unit_test(limit_above_the_declared_one_needs_the_nodes_leave),

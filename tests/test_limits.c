@@ -521,6 +521,26 @@ static void walk_goes_on_past_what_cannot_be_read(void **state)
 	assert_int_equal(seen.visits, 18);
 }
 
+static void removal_leaves_no_directory_but_those_in_use(void **state)
+{
+	const int root = **(int *const *)state;
+	struct limits limits = published(), other = published();
+	struct error err;
+
+	strcpy(other.identity.owner, "db");
+	assert_int_equal(limits_write(root, &limits, &err), 0);
+	assert_int_equal(limits_write(root, &other, &err), 0);
+	assert_int_equal(limits_remove(root, &limits.identity, &err), 0);
+	assert_int_equal(limits_read(root, &limits.identity, &limits, NULL), -ENOENT);
+	assert_int_equal(faccessat(root, "limits/shop/web", F_OK, 0), -1);
+	assert_int_equal(limits_read(root, &other.identity, &other, NULL), 0);
+
+	assert_int_equal(limits_remove(root, &other.identity, &err), 0);
+	assert_int_equal(faccessat(root, "limits/shop", F_OK, 0), -1);
+	assert_int_equal(faccessat(root, "limits", F_OK, 0), 0);
+	assert_int_equal(limits_remove(root, &other.identity, &err), 0);
+}
+
 static void walk_leaks_nothing(void **state)
 {
 	const struct fixture *fixture = *state;
@@ -559,6 +579,7 @@ int main(void)
 		FIXTURE_TEST(walk_meets_every_workload_once),
 		FIXTURE_TEST(walk_passes_on_what_a_visit_returns),
 		FIXTURE_TEST(walk_goes_on_past_what_cannot_be_read),
+		FIXTURE_TEST(removal_leaves_no_directory_but_those_in_use),
 		FIXTURE_TEST(walk_leaks_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "shim/node.h"
 
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "shim/registry.h"
 #include "tests/fixture.h"
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
@@ -333,6 +335,38 @@ static void what_is_warm_is_enforced(void **state)
 	assert_int_equal(published(world).enforced_limit_bytes, 0);
 }
 
+/* It would be killed by it. */
+static void cap_below_what_is_used_is_recommended_but_not_enforced(void **state)
+{
+	struct world *world = *state;
+	world->settings.tuner.warmup_samples = 10;
+	world->settings.tuner.warmup_usec = USEC_PER_SEC;
+	world->settings.tuner.limit_max_bytes = 256 * MIB;
+	start_node(world);
+	run_container(world, "c1");
+	use(world, "c1", 300);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+
+	struct limits limits = published(world);
+	assert_true(limits.recommendation.warm);
+	assert_int_equal(limits.recommendation.limit_bytes, 256 * MIB);
+	assert_int_equal(limits.recommendation.limit_term, TERM_MAX);
+	assert_int_equal(limits.enforced_limit_bytes, 0);
+	assert_int_equal(limits.enforced_request_bytes, 0);
+	assert_says(world, EVENT_RECOMMENDATION, "TIDEMARK_LIMIT_BYTES=268435456\n");
+
+	/* The cap is raised. */
+	struct settings settings = world->settings;
+	settings.tuner.limit_max_bytes = GIB;
+	node_reload(&world->node, &settings);
+	pass(world, 1);
+	node_tune(&world->node, world->now_usec);
+	limits = published(world);
+	assert_true(limits.enforced_limit_bytes > 300 * MIB);
+	assert_int_equal(limits.enforced_limit_bytes, limits.recommendation.limit_bytes);
+}
+
 static void sandbox_is_followed_without_a_workload(void **state)
 {
 	struct world *world = *state;
@@ -377,7 +411,8 @@ static void pid_that_is_used_again_is_not_followed(void **state)
 	node_on_records(&world->node, world->now_usec);
 	pass(world, 20);
 	node_tune(&world->node, world->now_usec);
-	assert_int_equal(published(world).observed.samples, 0);
+	struct limits limits; /* of a workload that nothing is known of, nothing is published */
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
 }
 
 static void resize_is_a_new_decision(void **state)
@@ -515,6 +550,7 @@ static void kill_by_an_ancestor_or_the_node_teaches_nothing(void **state)
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_OOM], 3);
+	node_tune(&world->node, world->now_usec);
 	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
 }
 
@@ -553,6 +589,7 @@ static void kill_by_another_is_told_from_events_alone(void **state)
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=other\n");
+	node_tune(&world->node, world->now_usec);
 	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
 }
 
@@ -822,6 +859,173 @@ static void disk_that_cannot_be_written_is_said_once_and_tried_again(void **stat
 	assert_true(published(world).recommendation.limit_bytes > 0);
 }
 
+static void limit_that_kills_is_withdrawn_if_no_better_one_can_be_written(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	(void)published(world);
+	/* What stands where the new file would be written is the best imitation of a full disk. */
+	char name[64];
+	snprintf(name, sizeof name, "limits/default/web/.app.json.%ld.tmp", (long)getpid());
+	fixture_directory(world->roots.state_fd, name);
+
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	struct limits limits;
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+
+	fixture_remove(world->roots.state_fd, name);
+	node_tune(&world->node, world->now_usec);
+	assert_true(published(world).recommendation.limit_bytes >= 614 * MIB);
+}
+
+static void held_history_stalls_nothing_and_is_made_up_for(void **state)
+{
+	struct world *world = *state;
+	struct timespec began, ended;
+	char path[512];
+	sqlite3 *other;
+
+	world->settings.sampling.slot_usec = 10 * USEC_PER_SEC;
+	start_node(world);
+	for (unsigned i = 0; i < 50; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "c%u", i);
+		struct record record = make_record(world, id);
+		snprintf(record.identity.owner, sizeof record.identity.owner, "web%u", i);
+		make_cgroup(world, id, 512);
+		start_record(world, &record);
+		write_record(world, &record);
+	}
+	node_on_records(&world->node, world->now_usec);
+	snprintf(path, sizeof path, "%s/state/" HISTORY_FILE, world->fixture.path);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	assert_true(ended.tv_sec - began.tv_sec < 4); /* 100 ms a workload and slot: 25 s */
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "the history is not kept");
+
+	/* A write that goes through before all that waits is no end of it. */
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	struct record record = make_record(world, "next");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	pass(world, 1);
+	assert_int_equal(world->n_said[EVENT_FAULT], 2);
+	assert_says(world, EVENT_FAULT, "the history is kept again");
+	(void)sqlite3_close(other);
+
+	stop_node(world); /* without a flush */
+	start_node(world);
+	struct identity web7 = web;
+	strcpy(web7.owner, "web7");
+	for (size_t i = 0; i < world->node.n_workloads; i++) {
+		const struct workload *workload = world->node.workloads[i];
+		if (identity_compare(&workload->limits.identity, &web7) == 0)
+			assert_in_range(window_samples(&workload->window, 0, UINT64_MAX), 50, 62);
+	}
+}
+
+static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	world->node.kernel_log_fd = world->fixture.root_fd; /* EISDIR, each time */
+	for (unsigned i = 0; i < 3; i++)
+		node_on_kernel_log(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "some OOM kills may go unseen");
+	assert_int_equal(world->node.kernel_log_fd, -1);
+
+	/* The other source still tells. */
+	write_cgroup_file(world, record.id, "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+}
+
+static void temporary_files_of_killed_wrappers_are_swept(void **state)
+{
+	static const char *const names[] = {".old.json.77.tmp", ".new.json.78.tmp"};
+	struct world *world = *state;
+	start_node(world);
+	for (size_t i = 0; i < 2; i++) {
+		const int64_t age = i == 0 ? 301 : 60;
+		const struct timespec written = {.tv_sec = (time_t)(T0 / USEC_PER_SEC) - age};
+		fixture_write(world->roots.containers_fd, names[i], "{");
+		assert_int_equal(utimensat(world->roots.containers_fd, names[i],
+					   (struct timespec[]){written, written}, 0),
+				 0);
+	}
+	run_container(world, "c1");
+	node_sweep(&world->node, world->now_usec);
+	assert_int_equal(faccessat(world->roots.containers_fd, names[0], F_OK, 0), -1);
+	assert_int_equal(faccessat(world->roots.containers_fd, names[1], F_OK, 0), 0);
+	assert_int_equal(faccessat(world->roots.containers_fd, "c1.json", F_OK, 0), 0);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void workload_that_is_not_seen_any_more_is_forgotten(void **state)
+{
+	struct world *world = *state;
+	struct limits limits;
+	start_node(world);
+	run_container(world, "c1");
+	struct record other = make_record(world, "c2");
+	strcpy(other.identity.owner, "other");
+	write_record(world, &other);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 10);
+	node_tune(&world->node, world->now_usec);
+	(void)published(world);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	remove_cgroup(world, "c1");
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 1);
+
+	for (unsigned i = 0; i < 30 * 24 - 1; i++, world->now_usec += USEC_PER_HOUR)
+		node_sweep(&world->node, world->now_usec);
+	(void)published(world);
+	assert_int_equal(world->node.n_workloads, 2);
+	for (unsigned i = 0; i < 3; i++, world->now_usec += USEC_PER_HOUR)
+		node_sweep(&world->node, world->now_usec);
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+	assert_int_equal(world->node.n_workloads, 1); /* the one with a container */
+	assert_string_equal(world->node.workloads[0]->limits.identity.owner, "other");
+}
+
+static void too_many_workloads_are_said_and_the_oldest_forgotten(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	struct limits limits = {.identity = web, .declared_bytes = UINT64_MAX};
+	for (unsigned i = 0; i < NODE_WORKLOADS_MAX + 100; i++) {
+		snprintf(limits.identity.owner, sizeof limits.identity.owner, "o%u", i);
+		limits.written_usec = world->now_usec + i;
+		assert_non_null(registry_add_workload(&world->node, &limits));
+	}
+	for (unsigned i = 0; i < 3; i++)
+		node_sweep(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_workloads, NODE_WORKLOADS_MAX);
+	assert_non_null(registry_find_workload(&world->node, &web));
+	assert_non_null(registry_find_workload(&world->node, &limits.identity));
+	strcpy(limits.identity.owner, "o100");
+	assert_null(registry_find_workload(&world->node, &limits.identity));
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "workloads are known");
+}
+
 static void clock_steps_do_no_harm(void **state)
 {
 	static const int64_t steps[] = {-3600, 7200, -86400 * 3, 86400 * 365, -86400 * 365};
@@ -942,6 +1146,7 @@ int main(void)
 		NODE_TEST(creation_is_said_and_published_at_once),
 		NODE_TEST(started_container_is_sampled_and_tuned),
 		NODE_TEST(what_is_warm_is_enforced),
+		NODE_TEST(cap_below_what_is_used_is_recommended_but_not_enforced),
 		NODE_TEST(sandbox_is_followed_without_a_workload),
 		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
 		NODE_TEST(pid_that_is_used_again_is_not_followed),
@@ -967,6 +1172,12 @@ int main(void)
 		NODE_TEST(lost_limit_file_comes_back_from_the_history),
 		NODE_TEST(corrupt_history_is_set_aside_and_what_was_published_stands),
 		NODE_TEST(disk_that_cannot_be_written_is_said_once_and_tried_again),
+		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
+		NODE_TEST(held_history_stalls_nothing_and_is_made_up_for),
+		NODE_TEST(kernel_log_that_cannot_be_read_is_said_once_and_let_go),
+		NODE_TEST(temporary_files_of_killed_wrappers_are_swept),
+		NODE_TEST(workload_that_is_not_seen_any_more_is_forgotten),
+		NODE_TEST(too_many_workloads_are_said_and_the_oldest_forgotten),
 		NODE_TEST(clock_steps_do_no_harm),
 		NODE_TEST(hostile_records_are_said_once_and_passed_over),
 		NODE_TEST(removed_directory_is_noticed),

@@ -111,6 +111,47 @@ static void every_default_is_accepted_when_it_is_written_out(void **state)
 	assert_same(&settings, &defaults);
 }
 
+static void namespaces_have_settings_of_their_own(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct settings node = load_text(fixture, "[node]\nmode = enforce\n[namespace \"kube-*\"]\nmode = observe\n"
+						  "max_change = 10 %\nallow = none\n"
+						  "[namespace \"kube-system\"]\nmode = off\n"),
+			settings = node;
+
+	assert_int_equal(settings.mode, MODE_ENFORCE);
+	settings_for_namespace(&settings, "shop");
+	assert_int_equal(settings.mode, MODE_ENFORCE);
+	settings_for_namespace(&settings, "kube-public");
+	assert_int_equal(settings.mode, MODE_OBSERVE);
+	assert_true(settings.guards.max_change_ratio == 0.1);
+	assert_int_equal(settings.annotations, 0);
+	settings = node;
+	settings_for_namespace(&settings, "kube-system");
+	assert_int_equal(settings.mode, MODE_OFF);
+}
+
+static void bad_sections_of_namespaces_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} cases[] = {
+		{"[namespace \"a\"]\nmode = never\n", CONF ":2: "},
+		{"[namespace \"a\"]\ninterval = 1s\n", "no such setting"},
+		{"[namespace \"a\"]\nslot = 15min\n", "no such setting"},
+		{"[namespace a]\nmode = off\n", "no such setting"},
+		{"[namespace \"\"]\nmode = off\n", "no such setting"},
+		{"[namespace \"0123456789012345678901234567890123456789\"]\nmode = off\n", "a section's name"},
+		{"[annotations]\nallow = everything\n", "not mode, workload and overrides, or none"},
+		{"[annotations]\nallow =\n", "not mode, workload and overrides, or none"},
+	};
+	const struct fixture *fixture = *state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		fixture_write(fixture->root_fd, CONF, cases[i].text);
+		assert_refused(fixture, cases[i].why);
+	}
+}
+
 static void no_setting_is_listed_twice(void **state)
 {
 	(void)state;
@@ -598,6 +639,8 @@ int main(void)
 		FIXTURE_TEST(fifo_is_refused_without_waiting_for_a_writer),
 		FIXTURE_TEST(directory_in_place_of_a_file_is_refused),
 		FIXTURE_TEST(file_in_place_of_the_directory_is_refused),
+		FIXTURE_TEST(namespaces_have_settings_of_their_own),
+		FIXTURE_TEST(bad_sections_of_namespaces_are_refused),
 		FIXTURE_TEST(symbolic_link_is_followed),
 		FIXTURE_TEST(file_that_may_not_be_read_is_refused),
 		FIXTURE_TEST(shown_values_are_read_as_the_same),

@@ -252,6 +252,28 @@ static void limit_that_was_outgrown_is_raised_at_once(void **state)
 	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_HYSTERESIS);
 }
 
+static void a_minute_after_an_idle_time_lowers_nothing(void **state)
+{
+	(void)state;
+	struct recommendation previous = standing(1056, 1584, NOW - 3 * USEC_PER_DAY), r;
+	previous.warm = true;
+	struct observed observed = seen(40, 40, 40);
+	observed.samples = settings.warmup_samples - 1;
+	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_SAME);
+	assert_int_equal(r.limit_bytes, 1584 * MIB);
+	observed.samples = settings.warmup_samples;
+	observed.since_usec = observed.until_usec - settings.warmup_usec + 1;
+	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_SAME);
+	observed.since_usec--;
+	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_CHANGED);
+	assert_int_equal(r.limit_bytes, 128 * MIB);
+	/* What is needed is raised by however little is known. */
+	observed = seen(2000, 2000, 2000);
+	observed.samples = 1;
+	assert_int_equal(tuner_recommend(&settings, &observed, &previous, NOW, &r), TUNER_CHANGED);
+	assert_true(r.limit_bytes > 1584 * MIB);
+}
+
 static void clock_that_was_set_back_does_not_block(void **state)
 {
 	(void)state;
@@ -492,6 +514,7 @@ int main(void)
 		cmocka_unit_test(large_difference_counts_whatever_its_share),
 		cmocka_unit_test(workload_is_not_revised_twice_within_the_cooldown),
 		cmocka_unit_test(limit_that_was_outgrown_is_raised_at_once),
+		cmocka_unit_test(a_minute_after_an_idle_time_lowers_nothing),
 		cmocka_unit_test(clock_that_was_set_back_does_not_block),
 		cmocka_unit_test(oom_raises_the_limit_at_once),
 		cmocka_unit_test(same_oom_teaches_once),

@@ -256,7 +256,7 @@ static void switched_off_node_is_left_alone(void **state)
 	assert_silent(&outcome);
 	assert_config(node, CONFIG_DECLARED);
 	assert_int_equal(node_record(node, ID, &record), -ENOENT);
-	assert_int_equal(faccessat(node->fixture.root_fd, "run/tidemark", F_OK, 0), -1);
+	assert_int_equal(faccessat(node->fixture.root_fd, "run/tidemark/containers", F_OK, 0), -1);
 }
 
 static void pod_can_switch_itself_off(void **state)
@@ -299,11 +299,148 @@ static void pod_cannot_ask_for_more_than_the_node_does(void **state)
 	assert_config(node, config);
 }
 
+/* What the container of our pod asks for. */
+#define OVERRIDES(limit) ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"limit\\\":\\\"" limit "\\\"}}\""
+
+static void override_is_applied_within_the_guards(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	/* 900Mi is less than 30 % away from what was applied last; 100Mi is not, and 8Gi is more than declared. */
+	static const struct {
+		const char *config;
+		uint64_t limit_bytes;
+		const char *reason;
+	} cases[] = {
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("900Mi")), UINT64_C(900) << 20, "override"},
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("100Mi")), 0, "override+max-change"},
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("8Gi")), UINT64_C(1) << 30, "override+max-change+declared"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		node_write(node, "bundle/config.json", cases[i].config);
+		run(node, NULL, CREATE(node), &outcome);
+		assert_silent(&outcome);
+		assert_int_equal(node_record(node, ID, &record), 0);
+		assert_int_equal(record.source, SOURCE_OVERRIDE);
+		if (cases[i].limit_bytes > 0)
+			assert_int_equal(record.limit_bytes, cases[i].limit_bytes);
+		assert_true(strncmp(record.reason, cases[i].reason, strlen("override")) == 0);
+	}
+}
+
+static void bad_override_is_ignored_with_one_line(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, OVERRIDES("lots")));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_logged(&outcome, "its annotation tidemark.dev/overrides is ignored: limit lots is no size");
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.source, SOURCE_ENFORCED);
+}
+
+static void annotations_that_are_not_allowed_have_no_effect(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "enforce", "[annotations]\nallow = none\n");
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED,
+			  OVERRIDES("900Mi") ",\"tidemark.dev/mode\":\"off\",\"tidemark.dev/workload\":\"other\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.source, SOURCE_ENFORCED);
+	assert_string_not_equal(record.identity.owner, "other");
+}
+
+static void author_can_name_the_workload_within_the_namespace(void **state)
+{
+	const struct node *node = *state;
+	struct record record, plain;
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &plain), 0);
+	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/workload\":\"other\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.identity.owner, "other");
+	assert_string_equal(record.identity.namespace, plain.identity.namespace);
+}
+
+static void namespace_has_its_own_mode(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_ENFORCE);
+	char more[256];
+	snprintf(more, sizeof more, "[namespace \"%.1s*\"]\nmode = observe\n[namespace \"nobody\"]\nmode = off\n",
+		 record.identity.namespace);
+	node_configure(node, "enforce", more);
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_OBSERVE);
+	assert_config(node, CONFIG_DECLARED);
+}
+
+static void profile_of_another_image_is_not_applied(void **state)
+{
+	const struct node *node = *state;
+	struct limits limits = node_limits();
+	struct record record;
+
+	strcpy(limits.image_ref, "old");
+	node_publish(node, &limits);
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.ImageRef\":\"new\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.reason, "observed");
+	assert_int_equal(record.limit_bytes, record.declared_bytes);
+
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.ImageRef\":\"old\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.reason, "enforced");
+}
+
+static void pod_that_declares_more_than_before_is_given_it(void **state)
+{
+	const struct node *node = *state;
+	struct limits limits = node_limits();
+	struct record record;
+
+	limits.declared_bytes = GIB - 1;
+	node_publish(node, &limits);
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, CONFIG_DECLARED);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.reason, "observed");
+}
+
 static void unlimited_container_is_given_no_limit(void **state)
 {
 	static const char *const configs[] = {CONFIG("-1", "-1", ""), CONFIG("0", "0", "")};
 	const struct node *node = *state;
 
+	struct limits limits = node_limits();
+	limits.declared_bytes = DECISION_UNLIMITED;
+	node_publish(node, &limits);
 	for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
 		const char *config = configs[i];
 		struct record record;
@@ -429,6 +566,9 @@ static void limit_that_cannot_be_taken_out_again_harms_nobody(void **state)
 	struct record record;
 	char value[64], config[512];
 
+	struct limits limits = node_limits();
+	limits.declared_bytes = DECISION_UNLIMITED;
+	node_publish(node, &limits);
 	node_configure(node, "enforce", "[guards]\nlimit_unlimited = yes\n");
 	node_write(node, "bundle/config.json", CONFIG("-1", "-1", ""));
 	run(node, NULL, CREATE(node), &outcome);
@@ -545,8 +685,7 @@ static void config_is_whole_whenever_the_wrapper_is_killed(void **state)
 	for (size_t at = 1; at <= stops; at++) {
 		struct record record;
 		fixture_remove(node->fixture.root_fd, "bundle");
-		fixture_remove(node->fixture.root_fd, "run");
-		fixture_parents(node->fixture.root_fd, "run/");
+		fixture_remove(node->fixture.root_fd, "run/tidemark/containers");
 		node_write(node, "bundle/config.json", CONFIG_DECLARED);
 
 		trace_creation(node, at, &trace);
@@ -640,6 +779,7 @@ static void container_charge(const char *bytes)
 {
 	int fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fixture_write(fd, CGROUP_FILES "memory.current", bytes);
+	fixture_write(fd, CGROUP_FILES "memory.max", bytes);
 	fixture_write(fd, CGROUP_FILES "memory.peak", "360448\n");
 	fixture_write(fd, CGROUP_FILES "memory.stat",
 		      "anon 4096\nfile 8192\nkernel 65536\ninactive_file 0\nshmem 0\n");
@@ -1042,6 +1182,13 @@ int main(void)
 		NODE_TEST(pod_can_switch_itself_off),
 		NODE_TEST(pod_can_ask_to_be_observed_only),
 		NODE_TEST(pod_cannot_ask_for_more_than_the_node_does),
+		NODE_TEST(override_is_applied_within_the_guards),
+		NODE_TEST(bad_override_is_ignored_with_one_line),
+		NODE_TEST(annotations_that_are_not_allowed_have_no_effect),
+		NODE_TEST(author_can_name_the_workload_within_the_namespace),
+		NODE_TEST(namespace_has_its_own_mode),
+		NODE_TEST(profile_of_another_image_is_not_applied),
+		NODE_TEST(pod_that_declares_more_than_before_is_given_it),
 		NODE_TEST(unlimited_container_is_given_no_limit),
 		NODE_TEST(bundle_can_be_the_working_directory),
 		NODE_TEST(path_that_is_too_long_for_the_record_is_not_cut),

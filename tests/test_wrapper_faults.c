@@ -127,7 +127,7 @@ static void config_with_wrong_types(void **state)
 			     "memory limit is not a whole number");
 	assert_config_passes(*state, CONFIG("true", DECLARED, ""), "memory limit is no size");
 	assert_config_passes(*state, CONFIG("[1]", DECLARED, ""), "memory limit is no size");
-	assert_config_passes(*state, CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":{\"of\":1}"),
+	assert_config_passes(*state, CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.ImageRef\":{\"of\":1}"),
 			     "is not a string");
 	assert_config_passes(*state, CONFIG(DECLARED, "\"much\"", ""), "memory swap is no size");
 }
@@ -439,6 +439,20 @@ static void limits_that_are_no_file(void **state)
 
 static void node_without_a_daemon(void **state)
 {
+	struct node *node = *state;
+	struct record record;
+
+	/* What it published is still there. */
+	close(node->presence_fd);
+	node->presence_fd = -1;
+	assert_starts_as_declared(node, NULL, NULL);
+	assert_config(node, CONFIG_DECLARED);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.reason, "observed");
+}
+
+static void node_that_never_had_a_daemon(void **state)
+{
 	const struct node *node = *state;
 	struct record record;
 
@@ -465,10 +479,11 @@ static void run_directory_is_made_where_it_is_missing(void **state)
 	struct record record;
 	struct stat st;
 
+	/* Nobody has made it: no daemon runs either. */
 	fixture_remove(node->fixture.root_fd, "run");
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
-	assert_config(node, CONFIG_TUNED);
+	assert_config(node, CONFIG_DECLARED);
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_int_equal(fstatat(node->fixture.root_fd, "run/tidemark", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
@@ -478,6 +493,7 @@ static void run_directory_that_is_a_file(void **state)
 {
 	const struct node *node = *state;
 
+	fixture_remove(node->fixture.root_fd, "run/tidemark");
 	node_write(node, "run/tidemark", "");
 	assert_starts_as_declared(node, NULL, "starts as declared: cannot open the directory");
 	assert_config(node, CONFIG_DECLARED);
@@ -664,8 +680,8 @@ static void runtime_that_is_not_there(void **state)
 	assert_int_equal(WEXITSTATUS(outcome.status), 127);
 	assert_string_equal(outcome.out, "");
 	assert_string_equal(outcome.err,
-			    "tidemark: cannot run /nonexistent/crun: No such file or directory\n");
-	assert_logged(&outcome, "cannot run /nonexistent/crun");
+			    "tidemark: the runtime /nonexistent/crun is missing\n");
+	assert_logged(&outcome, "the runtime /nonexistent/crun is missing");
 }
 
 static void runtime_that_is_not_installed(void **state)
@@ -746,6 +762,7 @@ int main(void)
 		NODE_TEST(limits_of_one_byte),
 		NODE_TEST(limits_that_are_no_file),
 		NODE_TEST(node_without_a_daemon),
+		NODE_TEST(node_that_never_had_a_daemon),
 		NODE_TEST(state_directory_that_is_a_file),
 		NODE_TEST(run_directory_is_made_where_it_is_missing),
 		NODE_TEST(run_directory_that_is_a_file),

@@ -26,6 +26,7 @@
 
 #include "cgroups/quantity.h"
 #include "shim/store/limits.h"
+#include "shim/store/presence.h"
 #include "shim/store/record.h"
 #include "tests/fixture.h"
 
@@ -72,6 +73,7 @@ struct node {
 	struct fixture fixture;
 	char program[300], report[300], bundle[300], pid_file[320];
 	const char *wrapper, *probe;
+	int presence_fd; /* as a daemon that runs holds it; -1: none runs */
 	pid_t init; /* stands in for a container's init process; 0: none */
 };
 
@@ -243,8 +245,11 @@ static inline int node_begin(void **state)
 		return -1;
 
 	fixture_parents(node->fixture.root_fd, "var/lib/tidemark/");
-	fixture_parents(node->fixture.root_fd, "run/");
+	fixture_parents(node->fixture.root_fd, "run/tidemark/");
 	fixture_parents(node->fixture.root_fd, "cwd/");
+	int run_fd = node_open(node, "run/tidemark");
+	node->presence_fd = daemon_lock_take(run_fd, NULL);
+	close(run_fd);
 	node_configure(node, "enforce", "");
 	node_write(node, "bundle/config.json", CONFIG_DECLARED);
 	struct limits limits = node_limits();
@@ -281,6 +286,8 @@ static inline int node_end(void **state)
 		waitpid(node->init, NULL, 0);
 	}
 	log_collect(&rest);
+	if (node->presence_fd >= 0)
+		close(node->presence_fd);
 	close(node->fixture.root_fd);
 	fixture_remove(AT_FDCWD, node->fixture.path);
 	free(node);

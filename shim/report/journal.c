@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/report/journal.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
-
-/* Without the source's file and line, which would say where in this file the call stands. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
+#include <unistd.h>
 
 const struct event_kind event_kinds[EVENTS_COUNT] = {
 	[EVENT_DECISION] = {"decision", "aaa15138dfa542e58f5c582b434e3fa7", LOG_INFO},
@@ -22,16 +23,93 @@ const struct event_kind event_kinds[EVENTS_COUNT] = {
 	[EVENT_FAULT] = {"fault", "7be62ff9567c476e8d2b159696a750eb", LOG_ERR},
 };
 
-static void send_to_system(const struct iovec *fields, size_t n_fields, void *data)
+/* ---- To journald ---- */
+
+#define IDENTIFIER "SYSLOG_IDENTIFIER=tidemarkd"
+
+/* One entry as it goes over the socket. */
+struct datagram {
+	size_t used;
+	bool cut; /* a field did not fit */
+	char data[sizeof((struct journal_entry *)NULL)->text + 2048];
+};
+
+static void datagram_add(struct datagram *datagram, const void *data, size_t length)
 {
-	(void)data;
-	(void)sd_journal_sendv(fields, (int)n_fields);
+	datagram->cut = datagram->cut || length > sizeof datagram->data - datagram->used;
+	if (datagram->cut)
+		return;
+	memcpy(datagram->data + datagram->used, data, length);
+	datagram->used += length;
 }
 
-struct journal journal_system(void)
+/* "NAME=value", or for a value with line ends in it: the name, a line end, the length, and the value. */
+static void datagram_add_field(struct datagram *datagram, const struct iovec *field)
 {
-	return (struct journal){send_to_system, NULL};
+	const char *text = field->iov_base, *value = memchr(text, '=', field->iov_len);
+	size_t before = datagram->used;
+
+	if (!value)
+		return;
+	value++;
+	size_t length = field->iov_len - (size_t)(value - text);
+	if (memchr(value, '\n', length)) {
+		const uint64_t size = htole64(length);
+		datagram_add(datagram, text, (size_t)(value - text) - 1);
+		datagram_add(datagram, "\n", 1);
+		datagram_add(datagram, &size, sizeof size);
+		datagram_add(datagram, value, length);
+	} else {
+		datagram_add(datagram, text, field->iov_len);
+	}
+	datagram_add(datagram, "\n", 1);
+	if (datagram->cut)
+		datagram->used = before;
+	datagram->cut = false;
 }
+
+static void send_to_socket(const struct iovec *fields, size_t n_fields, void *data)
+{
+	struct journal_socket *journal = data;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct datagram datagram = {.used = 0};
+	char dropped[64];
+
+	/* The socket is asked for by its name each time: it may be another one after a restart of journald. */
+	size_t length = strlen(journal->path);
+	if (length >= sizeof address.sun_path)
+		return;
+	memcpy(address.sun_path, journal->path, length + 1);
+
+	datagram_add_field(&datagram, &(struct iovec){(char *)IDENTIFIER, sizeof IDENTIFIER - 1});
+	if (journal->dropped > 0) {
+		int n = snprintf(dropped, sizeof dropped, "TIDEMARK_DROPPED" "=%" PRIu64, journal->dropped);
+		datagram_add_field(&datagram, &(struct iovec){dropped, (size_t)n});
+	}
+	for (size_t i = 0; i < n_fields; i++)
+		datagram_add_field(&datagram, &fields[i]);
+	if (sendto(journal->fd, datagram.data, datagram.used, MSG_DONTWAIT | MSG_NOSIGNAL,
+		   (const struct sockaddr *)&address, sizeof address) < 0)
+		journal->dropped++;
+	else
+		journal->dropped = 0;
+}
+
+struct journal journal_open(struct journal_socket *journal, const char *path)
+{
+	/* Without a descriptor (-1) every entry counts as dropped. */
+	*journal = (struct journal_socket){path, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), 0};
+	return (struct journal){send_to_socket, journal};
+}
+
+void journal_close(struct journal_socket *journal)
+{
+	if (journal->fd >= 0)
+		(void)close(journal->fd);
+	journal->fd = -1;
+}
+
+/* ---- Entries ---- */
 
 __attribute__((format(printf, 3, 0))) static void journal_add(struct journal_entry *entry, const char *name,
 							      const char *format, va_list args)

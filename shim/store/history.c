@@ -329,9 +329,12 @@ static int history_open_file(const char *path, struct history **ret, struct erro
 		r = history_migrate(history, (int)version, err);
 	if (r == 0)
 		r = history_prepare(history, err);
-	if (r == 0)
-		*ret = take_ptr(history);
-	return r;
+	if (r < 0)
+		return r;
+	/* From here on kills may be waiting: what cannot be written now is the caller's to write later. */
+	(void)sqlite3_busy_timeout(history->db, 0);
+	*ret = take_ptr(history);
+	return 0;
 }
 
 int history_open(const char *directory, uint64_t now_usec, struct history **ret, struct error *err)
@@ -531,7 +534,7 @@ int history_begin(struct history *history, struct error *err)
 	return history_write(history, BEGIN, NULL, "begin a batch in", err);
 }
 
-static void history_rollback(struct history *history)
+void history_rollback(struct history *history)
 {
 	if (!sqlite3_get_autocommit(history->db))
 		(void)sqlite3_exec(history->db, "ROLLBACK", NULL, NULL, NULL);

@@ -9,7 +9,8 @@
  *
  * A function that fails returns a negative errno with *err set and leaves the database as it was; the daemon
  * goes on in memory and says so. -ENOSPC: the disk is full; -EROFS: it cannot be written; -EBADMSG: it is
- * corrupt; -EBUSY: another process holds it; else what the system said, or -EIO. Nothing here aborts, logs or
+ * corrupt; -EBUSY: another process is writing to it, which is waited for when it is opened (100 ms) and
+ * never later; else what the system said, or -EIO. Nothing here aborts, logs or
  * reads the clock. */
 
 #include <stdint.h>
@@ -97,3 +98,5 @@ int history_prune(struct history *history, uint64_t older_than_usec, struct erro
  * batch: the commit then returns -ECANCELED. A commit that fails has been rolled back. */
 int history_begin(struct history *history, struct error *err);
 int history_commit(struct history *history, struct error *err);
+/* Gives up the batch, if it is not over already. */
+void history_rollback(struct history *history);

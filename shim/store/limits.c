@@ -156,6 +156,24 @@ int limits_write(int state_fd, const struct limits *limits, struct error *err)
 	return file_replace_at(dir_fd, name, 0600, text, length, err);
 }
 
+int limits_remove(int state_fd, const struct identity *identity, struct error *err)
+{
+	char path[LIMITS_PATH_MAX + 32];
+
+	int r = limits_path(identity, path, sizeof path, err);
+	if (r < 0)
+		return r;
+	if (unlinkat(state_fd, path, 0) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "cannot remove %s", path);
+	/* The owner's directory and the namespace's stay where there are other files in them. */
+	for (unsigned levels = 2; levels > 0; levels--) {
+		*strrchr(path, '/') = '\0';
+		if (unlinkat(state_fd, path, AT_REMOVEDIR) < 0)
+			break;
+	}
+	return 0;
+}
+
 uint64_t *limits_prestart(struct limits *limits, const char *runtime)
 {
 	if (strcmp(runtime, "crun") == 0)

@@ -46,6 +46,9 @@ int limits_read_path(int state_fd, const char *path, struct limits *ret, struct 
 /* Makes the directories and replaces the file atomically. */
 int limits_write(int state_fd, const struct limits *limits, struct error *err);
 
+/* Withdraws what is published, and the directories that are empty then. Returns 0 also where nothing is. */
+int limits_remove(int state_fd, const struct identity *identity, struct error *err);
+
 /* The pre-start footprint under this runtime, 0 where not known; and its place to write to (NULL for a
  * runtime that has none). */
 uint64_t *limits_prestart(struct limits *limits, const char *runtime);

@@ -32,6 +32,7 @@ static const struct json_field fields[] = {
 	ROW("oom_score_adj", JSON_INT, oom_score_adj),
 	ROW_UNLESS("declared", JSON_UINT, declared_bytes, DECISION_UNLIMITED),
 	ROW_UNLESS("recommended", JSON_UINT, recommended_bytes, 0),
+	ROW_UNLESS("override", JSON_UINT, override_bytes, 0),
 	JSON_FIELD_ENUM("decision>mode", struct record, mode, mode_names),
 	JSON_FIELD_ENUM("decision>source", struct record, source, decision_source_names),
 	ROW_UNLESS("decision>limit", JSON_UINT, limit_bytes, DECISION_UNLIMITED),

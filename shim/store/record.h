@@ -30,6 +30,7 @@ struct record {
 	int64_t oom_score_adj;
 	uint64_t declared_bytes;    /* DECISION_UNLIMITED: none */
 	uint64_t recommended_bytes; /* 0: none */
+	uint64_t override_bytes;    /* asked for by the pod's annotation; 0: none */
 
 	int mode, source; /* enum mode, enum decision_source */
 	uint64_t limit_bytes; /* decided; DECISION_UNLIMITED: none */

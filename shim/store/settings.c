@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ini.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -18,6 +19,7 @@
 #define SETTINGS_DIRECTORY "tidemark.conf.d"
 #define SETTINGS_SIZE_MAX  65536
 #define SETTINGS_FILES_MAX 64
+#define SECTION_MAX        50
 
 enum kind {
 	KIND_MODE,
@@ -30,6 +32,7 @@ enum kind {
 	KIND_RATIO,
 	KIND_COUNT,
 	KIND_BOOL,
+	KIND_ANNOTATIONS,
 };
 
 struct row {
@@ -115,6 +118,8 @@ static const struct row rows[] = {
 	    "Whether a container may be given more than its pod declares."),
 	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
 	    "Whether a container that declares no limit is given one."),
+	ROW("annotations", "allow", KIND_ANNOTATIONS, annotations,
+	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
 };
@@ -149,6 +154,7 @@ static const struct settings defaults = {
 	.guards.max_change_ratio = 0.3,
 	.guards.allow_raise = false,
 	.guards.limit_unlimited = false,
+	.annotations = SETTINGS_ALLOW_MODE | SETTINGS_ALLOW_WORKLOAD | SETTINGS_ALLOW_OVERRIDES,
 	.report.node_interval_usec = 5 * USEC_PER_MIN,
 };
 
@@ -164,6 +170,33 @@ static int parse_word(const char *const names[], const char *text, void *member)
 			return 0;
 		}
 	return -EINVAL;
+}
+
+static const char *const annotation_words[] = {"mode", "workload", "overrides"}; /* bit i */
+
+static int parse_annotations(const char *text, unsigned *ret)
+{
+	unsigned set = 0;
+
+	if (strcmp(text, "none") == 0) {
+		*ret = 0;
+		return 0;
+	}
+	for (const char *word = text + strspn(text, " "); *word; word += strspn(word, " ")) {
+		size_t length = strcspn(word, " "), i = 0;
+		while (i < sizeof annotation_words / sizeof *annotation_words &&
+		       (strlen(annotation_words[i]) != length ||
+			memcmp(annotation_words[i], word, length) != 0))
+			i++;
+		if (i == sizeof annotation_words / sizeof *annotation_words)
+			return -EINVAL;
+		set |= 1u << i;
+		word += length;
+	}
+	if (set == 0)
+		return -EINVAL;
+	*ret = set;
+	return 0;
 }
 
 /* Returns 0, or -EINVAL with what would be right in *ret_expected. */
@@ -192,6 +225,9 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 					return 0;
 				}
 		return -EINVAL;
+	case KIND_ANNOTATIONS:
+		*ret_expected = "mode, workload and overrides, or none";
+		return parse_annotations(text, member);
 	case KIND_NAME:
 		*ret_expected = "a program's name";
 		if (!text[0] || strchr(text, '/') || strlen(text) >= row->size)
@@ -252,6 +288,12 @@ static char *next_line(char *buf, int size, void *data)
 	size_t length = strcspn(start, "\n"), most = (size_t)size - 2;
 	reader->line++;
 	reader->text = start + length + (start[length] == '\n');
+	/* libinih cuts a section's name off at this length, and it would be another one. */
+	if (*start == '[' && length > SECTION_MAX && reader->fault_line == 0) {
+		error_set(&reader->fault, EINVAL, "a section's name of more than %d characters",
+			  SECTION_MAX - 2);
+		reader->fault_line = reader->line;
+	}
 	if (length > most) {
 		bool is_comment = *start == '#' || *start == ';';
 		if (!is_comment && reader->fault_line == 0) {
@@ -275,14 +317,69 @@ static int set_row(const struct row *row, const char *value, struct settings *se
 			 expected);
 }
 
+/* What holds of a container, not of the node as a whole. */
+static bool is_per_namespace(const struct row *row)
+{
+	return row->offset == offsetof(struct settings, mode) || strcmp(row->public.section, "guards") == 0 ||
+	       strcmp(row->public.section, "annotations") == 0;
+}
+
+/* The pattern of a section "namespace "PATTERN"", or NULL. */
+static const char *namespace_pattern(const char *section, size_t *ret_length)
+{
+	static const char prefix[] = "namespace \"";
+	size_t length = strlen(section);
+
+	if (strncmp(section, prefix, sizeof prefix - 1) != 0 || length < sizeof prefix + 1 ||
+	    section[length - 1] != '"')
+		return NULL;
+	*ret_length = length - sizeof prefix;
+	return section + sizeof prefix - 1;
+}
+
+/* Checked now and kept for settings_for_namespace(). */
+static int add_namespace(struct settings *settings, const char *section, const char *pattern, size_t length,
+			 const char *key, const char *value, struct error *err)
+{
+	struct settings parsed;
+	const char *expected = "";
+
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		const struct row *row = &rows[i];
+		if (!is_per_namespace(row) || strcmp(key, row->public.key) != 0)
+			continue;
+		if (settings->n_namespaces == SETTINGS_NAMESPACES_MAX)
+			return error_set(err, E2BIG, "[%s] %s: more than %d settings of namespaces", section,
+					 key, SETTINGS_NAMESPACES_MAX);
+		struct settings_namespace *kept = &settings->namespaces[settings->n_namespaces];
+		if (length >= sizeof kept->pattern)
+			return error_set(err, EINVAL, "[%s]: a pattern has at most %zu characters", section,
+					 sizeof kept->pattern - 1);
+		if (parse_value(row, value, (char *)&parsed + row->offset, &expected) < 0)
+			return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", section, key, value,
+					 expected);
+		memcpy(kept->pattern, pattern, length);
+		kept->pattern[length] = '\0';
+		kept->row = (unsigned)i;
+		memcpy(kept->value, (const char *)&parsed + row->offset, row->size);
+		settings->n_namespaces++;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static int on_setting(void *data, const char *section, const char *key, const char *value)
 {
 	struct reader *reader = data;
 	struct error err;
+	size_t length;
 
 	if (reader->salvage && strcmp(section, "runtime") != 0)
 		return 1;
 	int r = -ENOENT;
+	const char *pattern = namespace_pattern(section, &length);
+	if (pattern)
+		r = add_namespace(reader->settings, section, pattern, length, key, value, &err);
 	for (size_t i = 0; i < ROWS_COUNT && r == -ENOENT; i++)
 		if (strcmp(section, rows[i].public.section) == 0 && strcmp(key, rows[i].public.key) == 0)
 			r = set_row(&rows[i], value, reader->settings, &err);
@@ -413,6 +510,19 @@ void settings_salvage(int etc_fd, struct settings *ret)
 	}
 }
 
+void settings_for_namespace(struct settings *settings, const char *namespace)
+{
+	for (size_t i = 0; i < settings->n_namespaces; i++) {
+		const struct settings_namespace *kept = &settings->namespaces[i];
+		const struct row *row = &rows[kept->row];
+		if (fnmatch(kept->pattern, namespace, 0) == 0)
+			memcpy((char *)settings + row->offset, kept->value, row->size);
+	}
+	/* Two sections may each be right and not fit each other. */
+	if (settings->guards.min_bytes > settings->guards.max_bytes)
+		settings->guards.min_bytes = settings->guards.max_bytes;
+}
+
 size_t settings_count(void)
 {
 	return ROWS_COUNT;
@@ -421,6 +531,16 @@ size_t settings_count(void)
 struct setting settings_row(size_t index)
 {
 	return rows[index].public;
+}
+
+static void annotations_text(unsigned set, char *buf, size_t size)
+{
+	size_t used = (size_t)snprintf(buf, size, "%s", set == 0 ? "none" : "");
+
+	for (size_t i = 0; i < sizeof annotation_words / sizeof *annotation_words && used < size; i++)
+		if (set & (1u << i))
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used > 0 ? " " : "",
+						 annotation_words[i]);
 }
 
 const char *settings_text(const struct settings *settings, size_t index, char *buf, size_t size)
@@ -443,6 +563,9 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 	case KIND_MARGIN:
 		memcpy(&word, member, sizeof word);
 		(void)snprintf(buf, size, "%s", adaptive_margin_names[word]);
+		break;
+	case KIND_ANNOTATIONS:
+		annotations_text(settings->annotations, buf, size);
 		break;
 	case KIND_NAME:
 	case KIND_PATH:

@@ -13,6 +13,21 @@
 
 #define SETTINGS_PATH_SIZE 256
 
+/* Which annotations of a pod's author are honoured: a set. */
+enum settings_annotation {
+	SETTINGS_ALLOW_MODE = 1,
+	SETTINGS_ALLOW_WORKLOAD = 2,
+	SETTINGS_ALLOW_OVERRIDES = 4,
+};
+
+/* One line of a [namespace "PATTERN"] section. */
+#define SETTINGS_NAMESPACES_MAX 32
+struct settings_namespace {
+	char pattern[40]; /* as fnmatch(3) has it */
+	unsigned row;
+	unsigned char value[8];
+};
+
 struct settings {
 	int mode; /* enum mode */
 
@@ -30,10 +45,15 @@ struct settings {
 	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */
 	struct tuner_settings tuner;
 	struct guard_settings guards;
+	unsigned annotations; /* set of enum settings_annotation */
 
 	struct {
 		uint64_t node_interval_usec; /* between two node summaries */
 	} report;
+
+	/* For settings_for_namespace(). */
+	struct settings_namespace namespaces[SETTINGS_NAMESPACES_MAX];
+	size_t n_namespaces;
 };
 
 /* One row a key: its own documentation and check. */
@@ -43,6 +63,9 @@ struct setting {
 };
 
 /* The known settings, for `tidemarkctl settings` and the tests that hold the manual against it. */
+/* Brings into force what the [namespace] sections say of this namespace, in the order in which they were read. */
+void settings_for_namespace(struct settings *settings, const char *namespace);
+
 size_t settings_count(void);
 struct setting settings_row(size_t index);
 

@@ -54,6 +54,12 @@ static uint64_t oom_floor(const struct decision_input *in, const struct guard_se
 	return granule_up(in->oom_floor_bytes);
 }
 
+/* The highest of the floors. */
+static uint64_t needed(const struct decision_input *in, const struct guard_settings *guards)
+{
+	return max_of(p95_floor(in, guards), max_of(prestart_floor(in, guards), oom_floor(in, guards)));
+}
+
 static uint64_t guard_p95(const struct decision_input *in, const struct guard_settings *guards,
 			  uint64_t limit)
 {
@@ -85,15 +91,15 @@ static uint64_t guard_max_change(const struct decision_input *in, const struct g
 
 	uint64_t least = granule_up(share(base, 1 - guards->max_change_ratio));
 	uint64_t most = share(base, 1 + guards->max_change_ratio) / GRANULE * GRANULE;
-	uint64_t needed =
-		max_of(p95_floor(in, guards), max_of(prestart_floor(in, guards), oom_floor(in, guards)));
-	return min_of(max_of(limit, least), max_of(max_of(most, least), needed));
+	return min_of(max_of(limit, least), max_of(max_of(most, least), needed(in, guards)));
 }
 
+/* Where the node's most is less than a floor asks for, tuning is not possible: the container gets what is declared. */
 static uint64_t guard_node_range(const struct decision_input *in, const struct guard_settings *guards,
 				 uint64_t limit)
 {
-	(void)in;
+	if (needed(in, guards) > guards->max_bytes)
+		return in->declared_bytes;
 	return min_of(max_of(limit, guards->min_bytes), guards->max_bytes);
 }
 

@@ -153,8 +153,12 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 		return TUNER_NO_SAMPLES;
 	warmup_update(settings, observed, now_usec, ret);
 
-	/* warmup_samples: not the first warm-up, so that what stands is of an image before. */
-	bool keep = !ret->warm && ret->warmup_samples > 0;
+	/* What stands is kept as a floor while there is too little to go by: of a new image (warmup_samples: not the
+	 * first warm-up), or after a time with nothing in the window. A minute of a program that is starting says
+	 * nothing of its day. */
+	bool thin = observed->samples < settings->warmup_samples ||
+		    observed->until_usec - observed->since_usec < settings->warmup_usec;
+	bool keep = ret->warm ? thin : ret->warmup_samples > 0;
 
 	struct amount request = policy->request(settings, observed);
 	if (keep)

@@ -384,13 +384,18 @@ static int closed_append(struct window *window, const void *data, size_t length)
 	return 0;
 }
 
-bool window_closed(const struct window *window, struct slot_bytes *ret)
+bool window_closed_before(const struct window *window, uint32_t newer, struct slot_bytes *ret)
 {
 	size_t at = 0;
-	bool any = false;
-	while (closed_next(window, &at, ret))
-		any = true;
-	return any;
+	for (uint32_t i = newer; i < window->n_closed; i++)
+		if (!closed_next(window, &at, ret))
+			return false;
+	return newer < window->n_closed;
+}
+
+bool window_closed(const struct window *window, struct slot_bytes *ret)
+{
+	return window_closed_before(window, 0, ret);
 }
 
 int window_restore(struct window *window, const void *data, size_t length)

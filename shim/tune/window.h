@@ -76,6 +76,8 @@ struct slot_bytes {
 
 /* The slot that was closed last. Returns false if there is none. */
 bool window_closed(const struct window *window, struct slot_bytes *ret);
+/* The one that so many newer ones have been closed after. Below WINDOW_FINE_SLOTS it is as it was closed. */
+bool window_closed_before(const struct window *window, uint32_t newer, struct slot_bytes *ret);
 
 /* Puts a saved slot back; the oldest first, and only those that the span still holds. Returns 0, what
  * slot_decode() returns for bytes that it refuses, or -ENOMEM. */

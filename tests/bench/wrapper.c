@@ -220,6 +220,11 @@ static void set_up(const char *wrapper, const char *target)
 		   "\"declared\":536870912,\"applied\":268435456,\"written_usec\":3}\n");
 	if (setenv("TIDEMARK_ROOT", ROOT, 1) < 0)
 		die("setenv");
+	/* As a daemon that runs: the wrapper enforces nothing without one. */
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int lock_fd = open(ROOT "/run/tidemark/daemon.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock_fd < 0 || fcntl(lock_fd, F_OFD_SETLK, &lock) < 0)
+		die("the daemon's lock");
 }
 
 /* As before a container's first creation. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by each test_*.sh, which ends with done_testing. The output is TAP.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -u
 PROGRAMS=/usr/libexec/tidemark
@@ -57,6 +57,11 @@ podman_run_with() {
 	podman --runtime "$runtime" ${CGROUP_MANAGER:+--cgroup-manager "$CGROUP_MANAGER"} \
 		run --label tidemark-test --network none "$@"
 }
+# use_manager systemd|cgroupfs: for all podmans from here on, also those that conmon calls.
+use_manager() {
+	printf '[engine]\ncgroup_manager = "%s"\n' "$1" >/run/tidemark-test.conf
+	export CONTAINERS_CONF_OVERRIDE=/run/tidemark-test.conf
+}
 podman_run() { podman_run_with "$RUNTIME" "$@"; }
 
 # create NAME ARGUMENT...: a container in the background, in place of one of that name; its id is in $id.
@@ -101,8 +106,22 @@ settings_quick() {
 		'warmup_samples = 10' 'warmup = 1s' "$@"
 }
 
+# Nothing is enforced where no daemon runs. For a test that publishes by hand, its lock is held in its place.
+presence=''
+presence_begin() {
+	[ -z "$presence" ] || return 0
+	install -d -m 700 /run/tidemark
+	flock --fcntl --nonblock --no-fork /run/tidemark/daemon.lock sleep infinity &
+	presence=$!
+}
+presence_end() {
+	[ -z "$presence" ] || { kill "$presence"; wait "$presence"; } 2>/dev/null
+	presence=''
+}
+
 # publish NAME LIMIT P95: a limit for the workload NAME, as the daemon would have published it, and applied.
 publish() {
+	systemctl --quiet is-active tidemarkd.service || presence_begin
 	install -d -m 700 "/var/lib/tidemark/limits/-/$1"
 	cat >"/var/lib/tidemark/limits/-/$1/$1.json" <<-END
 		{"v":1,"namespace":"-","owner":"$1","container":"$1","revision":1,"changed_usec":1,
@@ -137,6 +156,12 @@ faults() {
 }
 now() { date '+%F %T.%6N'; }
 
-daemon_start() { systemctl restart tidemarkd.service; }
+daemon_start() {
+	presence_end
+	systemctl restart tidemarkd.service
+}
 
-done_testing() { echo "# done: ${0##*/}"; }
+done_testing() {
+	presence_end
+	echo "# done: ${0##*/}"
+}

@@ -47,9 +47,11 @@ is "$(daemon_property Result)" success "and in good order"
 before=$(published web .observed.samples)
 between "$samples" "$before" 100000 "what was measured last is published"
 systemctl start tidemarkd.service
-more_samples() { [ "$(published web .observed.samples)" -gt "$before" ]; }
-check "it goes on measuring after a restart" wait_for 60 more_samples
-is_warm web && ok "and enforcing" || not_ok "and enforcing"
+# Samples alone are published once in a minute, and at the end.
+sleep 2
+systemctl restart tidemarkd.service
+between $((before + 1)) "$(published web .observed.samples)" 100000 "it goes on measuring after a restart"
+check "and enforcing" is_warm web
 is "$(events decision "CONTAINER_ID=$id" | wc -l)" 1 "and does not say again what it has said"
 
 samples=$(published web .observed.samples)
@@ -61,7 +63,7 @@ written_again() { [ "$(published web .written_usec)" -gt "$before" ]; }
 remove web
 create web --memory 512m "$IMAGE" sh -c "$(holds 60)"
 check "and it follows what is created then" wait_for 60 written_again
-is_warm web && ok "and what was enforced still is" || not_ok "and what was enforced still is"
+check "and what was enforced still is" is_warm web
 comment "samples: $samples before the crash, $(published web .observed.samples) after it"
 
 # ---- Reload ----
@@ -82,7 +84,7 @@ check "and goes on with the settings that it had" wait_for 30 has_event node --s
 check "it does not start with a broken settings file" bash -c '! systemctl restart tidemarkd.service'
 like "$(journalctl --quiet --unit tidemarkd --output cat --since "$since")" 'tidemarkd: .*test.conf:2' "and says why"
 systemctl stop tidemarkd.service
-systemctl reset-failed tidemarkd.service
+systemctl reset-failed tidemarkd.service 2>/dev/null
 settings_quick enforce
 
 # ---- Watchdog ----
@@ -97,7 +99,9 @@ sleep 4
 is "$(daemon_property MainPID)" "$pid" "it feeds the watchdog"
 kill -STOP "$pid"
 replaced() { [ "$(daemon_property MainPID)" -gt 0 ] && [ "$(daemon_property MainPID)" != "$pid" ] && [ "$(daemon_property ActiveState)" = active ]; }
+start=$(milliseconds)
 check "one that hangs is replaced" wait_for 90 replaced
+comment "after $(($(milliseconds) - start)) ms"
 
 # ---- Alone ----
 

@@ -30,8 +30,6 @@ starts_as_declared() {
 enforce 'mood = bright'
 starts_as_declared "a broken settings file" 'test.conf:3: .*mood'
 
-rm -rf /etc/tidemark/tidemark.conf.d
-mkdir -p /etc/tidemark/tidemark.conf.d
 head -c 300000 /dev/urandom >/etc/tidemark/tidemark.conf.d/test.conf
 starts_as_declared "a settings file of rubbish" 'test.conf'
 
@@ -86,18 +84,24 @@ create web "${quiet[@]}" --memory 512m "$IMAGE" sleep 600
 is "$(memory_max web)" $((512 * MIB)) "nor does a fault that cannot be logged do harm"
 between 0 $((SECONDS - start)) 20 "and none of them waits"
 is "$(systemctl is-active tidemarkd.service)" active "the daemon runs on"
+# With short queues, for what follows.
+queue=$(cat /proc/sys/net/unix/max_dgram_qlen)
+echo 10 >/proc/sys/net/unix/max_dgram_qlen
 systemctl start systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service
+echo "$queue" >/proc/sys/net/unix/max_dgram_qlen
 create web "${quiet[@]}" --memory 512m "$IMAGE" sleep 600
 check "and speaks again when the journal is back" wait_for 30 has_event decision "CONTAINER_ID=$id"
 unset CONTAINERS_CONF_OVERRIDE
 
-# The journal hangs, and its sockets fill up.
+# The journal hangs, and the queue of its socket fills up.
 settings '[node]' 'mood = bright'
-kill -STOP "$(systemctl show --property MainPID --value systemd-journald.service)"
+systemctl stop tidemarkd.service
+journald=$(systemctl show --property MainPID --value systemd-journald.service)
+kill -STOP "$journald"
 start=$SECONDS
-for ((i = 0; i < 600; i++)); do "$PROGRAMS/tidemark-crun" create --bundle /nowhere "hung-$i" >/dev/null 2>&1; done
+for ((i = 0; i < 60; i++)); do "$PROGRAMS/tidemark-crun" create --bundle /nowhere "hung-$i" >/dev/null 2>&1; done
 between 0 $((SECONDS - start)) 30 "a journal that hangs makes nobody wait"
-kill -CONT "$(systemctl show --property MainPID --value systemd-journald.service)"
+kill -CONT "$journald"
 check "all is well afterwards" wait_for 30 journalctl --sync
 
 done_testing

@@ -72,10 +72,10 @@ check "the catalog is taken in" journalctl --update-catalog
 explained=$(journalctl --quiet --catalog "${match[@]}" TIDEMARK_EVENT=refused)
 like "$explained" 'Subject: Container web was not tuned' "journalctl -x has its subject, with the container's name"
 like "$explained" 'man:tidemark\(8\)' "and where to read more"
-is "$(journalctl --list-catalog $(sed -n 's/^-- //p' /usr/lib/systemd/catalog/tidemark.catalog) | wc -l)" \
-	"$(grep -c '^-- ' /usr/lib/systemd/catalog/tidemark.catalog)" "all entries are in the catalog"
+mapfile -t known < <(sed -n 's/^-- //p' /usr/lib/systemd/catalog/tidemark.catalog)
+is "$(journalctl --list-catalog "${known[@]}" | wc -l)" ${#known[@]} "all entries are in the catalog"
 unexplained=$(journalctl --quiet --output json --unit tidemarkd | jq -r 'select(.TIDEMARK_EVENT) | .MESSAGE_ID' | sort -u |
-	grep -vxFf <(sed -n 's/^-- //p' /usr/lib/systemd/catalog/tidemark.catalog))
+	grep -vxFf <(printf '%s\n' "${known[@]}"))
 is "$unexplained" '' "and there is none for which it has nothing"
 remove web
 

@@ -4,11 +4,11 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-trap 'remove grows-crun grows-runc again below nested; rm -f /run/systemd/system/tidemarktest.slice' EXIT
+trap 'remove again below nested bystander; rm -f /run/systemd/system/tidemarktest.slice' EXIT
 
 # Nothing but kills changes what is published here.
 settings '[node]' 'mode = enforce' '[tuner]' 'interval = 1h'
-for workload in grows-crun grows-runc again below nested bystander; do
+for workload in grows-{crun,runc}-{systemd,cgroupfs} again below nested bystander; do
 	publish "$workload" $((160 * MIB)) $((60 * MIB))
 done
 daemon_start || exit
@@ -25,30 +25,33 @@ before=$(date +%s%N)
 echo "tidemark-test: clock" >/dev/kmsg
 offset=$(((before + $(date +%s%N)) / 2 - $(kernel_nsec 'tidemark-test: clock')))
 
-for runtime in crun runc; do
-	RUNTIME=$PROGRAMS/tidemark-$runtime workload=grows-$runtime
+for place in {crun,runc}-{systemd,cgroupfs}; do
+	runtime=${place%-*} workload=grows-$place
+	RUNTIME=$PROGRAMS/tidemark-$runtime
+	use_manager "${place#*-}"
 	create "$workload" --memory 512m "$IMAGE" dd if=/dev/zero of=/dev/null bs=300M count=1
-	check "$runtime: a kill at the tuned limit is learned from" wait_for 60 learned "$workload"
-	check "$runtime: the container is dead" wait_for 60 has_exited "$workload"
+	check "$place: a kill at the tuned limit is learned from" wait_for 60 learned "$workload"
+	check "$place: the container is dead" wait_for 60 has_exited "$workload"
 	killed=$(kernel_nsec 'Killed process')
 	written=$(date +%s%N --reference="/var/lib/tidemark/limits/-/$workload/$workload.json")
 	msec=$(((written - killed) / 1000000))
-	comment "$runtime: on disk $msec ms after the kernel logged the kill (the machine is emulated)"
-	between -50 "$msec" 2000 "$runtime: it is on disk at once"
-	is "$(published "$workload" .oom.limit)" $((160 * MIB)) "$runtime: it is known at which limit it died"
-	between $((260 * MIB)) "$(published "$workload" .oom.floor)" $((288 * MIB)) "$runtime: and a floor is set above"
+	comment "$place: on disk $msec ms after the kernel logged the kill (the machine is emulated)"
+	between -50 "$msec" 2000 "$place: it is on disk at once"
+	is "$(published "$workload" .oom.limit)" $((160 * MIB)) "$place: it is known at which limit it died"
+	between $((260 * MIB)) "$(published "$workload" .oom.floor)" $((288 * MIB)) "$place: and a floor is set above"
 
 	events oom "CONTAINER_ID=$id" >/tmp/oom
-	is "$(wc -l </tmp/oom)" 1 "$runtime: the journal has it, once"
+	is "$(wc -l </tmp/oom)" 1 "$place: the journal has it, once"
 	is "$(field .TIDEMARK_OOM_CAUSE </tmp/oom) $(field .TIDEMARK_LIMIT_BYTES </tmp/oom) $(field .RUNTIME </tmp/oom)" \
-		"own $((160 * MIB)) $runtime" "$runtime: with its cause and the limit"
+		"own $((160 * MIB)) $runtime" "$place: with its cause and the limit"
 	comment "$(field .MESSAGE </tmp/oom)"
 
 	create "$workload" --memory 512m "$IMAGE" sleep 600
 	between "$(published "$workload" .oom.floor)" "$(memory_max "$workload")" $((512 * MIB)) \
-		"$runtime: the next creation gets more"
+		"$place: the next creation gets more"
 	remove "$workload"
 done
+unset CONTAINERS_CONF_OVERRIDE
 
 # podman itself creates the replacement, as soon as it can.
 RUNTIME=$PROGRAMS/tidemark-crun
@@ -70,6 +73,7 @@ is "$(events oom "CONTAINER_ID=$id" | field .TIDEMARK_OOM_CAUSE)" ancestor "as w
 is "$(published below .oom.limit)" 0 "and is not learned from"
 
 # A container that sets limits inside.
+# shellcheck disable=SC2016
 create nested --privileged --memory 512m "$IMAGE" sh -c '
 	cd /sys/fs/cgroup && mkdir init small && for pid in $(cat cgroup.procs); do echo $pid >init/cgroup.procs; done
 	echo +memory >cgroup.subtree_control && echo 32M >small/memory.max || exit

@@ -8,7 +8,9 @@ declared=$((512 * MIB))
 settings_quick enforce
 check "the daemon starts" daemon_start
 
-for runtime in crun runc; do
+for place in crun-systemd runc-cgroupfs; do
+	runtime=${place%-*}
+	use_manager "${place#*-}"
 	RUNTIME=$PROGRAMS/tidemark-$runtime workload=web-$runtime
 	create "$workload" --memory 512m "$IMAGE" sh -c "$(holds 100)"
 	is "$(memory_max "$workload")" "$declared" "$runtime: the first gets what it declares"
@@ -45,13 +47,14 @@ for runtime in crun runc; do
 	remove "$workload"
 	check "$runtime: the record ends at delete" test ! -e "/run/tidemark/containers/$id.json"
 done
+unset CONTAINERS_CONF_OVERRIDE
 
-# No daemon: what was published goes on being enforced.
+# No daemon: nobody would learn from a kill, so nothing is enforced.
 RUNTIME=$PROGRAMS/tidemark-crun
-last=$(published web-crun .applied)
 systemctl stop tidemarkd.service
 create web-crun --memory 512m "$IMAGE" sh -c "$(holds 100)"
-is "$(memory_max web-crun)" "$last" "without the daemon, the wrapper enforces what was published last"
+is "$(memory_max web-crun)" $((512 * MIB)) "without the daemon, a container starts as declared"
+is "$(record "$id" .decision.reason)" observed "and what would be right is in its record"
 check "and leaves a record" test -e "/run/tidemark/containers/$id.json"
 daemon_start
 check "a daemon that comes later speaks of it" wait_for 60 has_event decision "CONTAINER_ID=$id"
