@@ -185,7 +185,7 @@ static void limit_after_a_kill_tells_what_it_died_at(void **state)
 static void number_that_the_formula_does_not_make_is_called_kept(void **state)
 {
 	(void)state;
-	static const char *const kept = "kept from before: an earlier image, or earlier settings";
+	static const char *const kept = "kept from before: earlier settings, or too little is known since";
 	struct limits limits = make_limits();
 	struct recommendation *rec = &limits.recommendation;
 
@@ -228,6 +228,64 @@ static void sentences_agree_with_the_tuner(void **state)
 		}
 }
 
+static void sentences_agree_with_the_policy_adaptive(void **state)
+{
+	(void)state;
+	static const uint64_t histories[] = {USEC_PER_HOUR, 2 * USEC_PER_DAY, 14 * USEC_PER_DAY};
+	struct settings settings = make_settings();
+	unsigned n_of[TERM_MAX + 1] = {0};
+	char buf[EXPLAIN_MAX];
+
+	settings.tuner.policy = POLICY_ADAPTIVE;
+	for (settings.tuner.adaptive_margin = MARGIN_NORMAL; settings.tuner.adaptive_margin <= MARGIN_TIGHT;
+	     settings.tuner.adaptive_margin++)
+		for (uint64_t bytes = 64 * KIB; bytes < 32 * GIB; bytes += bytes / 3)
+			for (unsigned i = 0; i < 3 * 3; i++) {
+				struct limits limits = {.observed = {.samples = 1,
+								     .since_usec = T0,
+								     .until_usec = T0,
+								     .avg_bytes = bytes / (i % 3 + 1),
+								     .p95_bytes = bytes / (i % 3 + 1),
+								     .max_bytes = bytes,
+								     .highest_bytes = bytes + bytes / 2,
+								     .history_usec = histories[i / 3],
+								     .records = i % 3}};
+				struct recommendation *rec = &limits.recommendation;
+				const struct recommendation none = {0};
+				tuner_recommend(&settings.tuner, &limits.observed, &none, T0, rec);
+				n_of[rec->limit_term]++;
+				assert_null(strstr(explain_request(&limits, &settings, buf), "kept"));
+				assert_null(strstr(explain_limit(&limits, &settings, buf), "kept"));
+			}
+	assert_true(n_of[TERM_HIGHEST] > 0 && n_of[TERM_MARGIN] > 0 && n_of[TERM_COLD] > 0);
+	assert_true(n_of[TERM_MIN] > 0 && n_of[TERM_MAX] > 0);
+}
+
+static void limit_of_the_policy_adaptive_tells_its_term(void **state)
+{
+	(void)state;
+	struct settings settings = make_settings();
+	struct limits limits = make_limits();
+	struct recommendation *rec = &limits.recommendation;
+	char buf[EXPLAIN_MAX];
+
+	settings.tuner.policy = POLICY_ADAPTIVE;
+	rec->seen_history_usec = 36 * USEC_PER_HOUR;
+	rec->limit_term = TERM_COLD;
+	assert_non_null(
+		strstr(explain_limit(&limits, &settings, buf),
+		       "there are only 1d 12h of history: as the policy percentile has it, from avg 80Mi, "
+		       "p95 102Mi and max 103Mi, up to the next "));
+	rec->limit_term = TERM_MARGIN;
+	rec->seen_margin_bytes = rec->limit_bytes - 102 * MIB;
+	rec->seen_records = 1;
+	assert_non_null(strstr(explain_limit(&limits, &settings, buf), ", and a margin of 90Mi: "));
+	assert_non_null(
+		strstr(buf, "after 1.5 days, of which 1 brought a new peak, and with a mean of 80Mi"));
+	rec->seen_margin_bytes = UINT64_MAX;
+	assert_non_null(strstr(explain_limit(&limits, &settings, buf), "kept from before"));
+}
+
 /* A limit that was kept as a floor for a new image stands with what the new one uses. */
 static void limit_of_an_earlier_image_is_not_explained_by_the_new_one(void **state)
 {
@@ -248,7 +306,7 @@ static void limit_of_an_earlier_image_is_not_explained_by_the_new_one(void **sta
 	seen->avg_bytes = seen->p95_bytes = seen->max_bytes = 300 * MIB;
 	assert_int_equal(tuner_recommend(&settings.tuner, seen, rec, T0 + USEC_PER_HOUR, rec), TUNER_CHANGED);
 	assert_string_equal(explain_limit(&limits, &settings, buf),
-			    "kept from before: an earlier image, or earlier settings");
+			    "kept from before: earlier settings, or too little is known since");
 	assert_string_equal(explain_request(&limits, &settings, buf),
 			    "the mean, 300Mi, × 1.5, up to the next 16Mi");
 }
@@ -466,6 +524,8 @@ int main(void)
 		cmocka_unit_test(limit_after_a_kill_tells_what_it_died_at),
 		cmocka_unit_test(number_that_the_formula_does_not_make_is_called_kept),
 		cmocka_unit_test(sentences_agree_with_the_tuner),
+		cmocka_unit_test(sentences_agree_with_the_policy_adaptive),
+		cmocka_unit_test(limit_of_the_policy_adaptive_tells_its_term),
 		cmocka_unit_test(limit_of_an_earlier_image_is_not_explained_by_the_new_one),
 		cmocka_unit_test(warm_up_tells_what_it_waits_for),
 		cmocka_unit_test(warm_recommendation_tells_what_becomes_of_it),

@@ -64,7 +64,7 @@ static uint64_t round_up(uint64_t bytes, const struct tuner_settings *tuner)
  * since, or is a floor while a new image warms up. */
 static void say_kept(struct sentence *out)
 {
-	say(out, "kept from before: an earlier image, or earlier settings");
+	say(out, "kept from before: earlier settings, or too little is known since");
 }
 
 /* "the 95th percentile, 110Mi, × 1.2, up to the next 16Mi", if that is what it makes. */
