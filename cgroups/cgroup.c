@@ -77,7 +77,8 @@ bool cgroup_path_parent(const char *path, size_t *ret_length)
 	return true;
 }
 
-int cgroup_open_length(int root_fd, const char *path, size_t length, struct error *err)
+/* The first length bytes of path. */
+static int cgroup_open_length(int root_fd, const char *path, size_t length, struct error *err)
 {
 	char relative[CGROUP_PATH_SIZE];
 

@@ -27,10 +27,9 @@ bool cgroup_path_below(const char *path, const char *ancestor);
 /* The cgroup above, whose path is the first *ret_length bytes of path; false for the root. */
 bool cgroup_path_parent(const char *path, size_t *ret_length);
 
-/* Opens the directory path (or its first length bytes) below root_fd. Returns a file descriptor for *at()
+/* Opens the directory path below root_fd. Returns a file descriptor for *at()
  * calls (O_PATH), -ENOENT, or -EINVAL for what is no path from the root or has ".." in it. */
 int cgroup_open(int root_fd, const char *path, struct error *err);
-int cgroup_open_length(int root_fd, const char *path, size_t length, struct error *err);
 
 /* The smallest memory.max of the cgroup and all above it, UINT64_MAX where none has one, with the length of
  * the path that it belongs to. A cgroup on the way that has no memory controller counts as unlimited. */

@@ -62,8 +62,10 @@ static int read_overrides(const struct reading *reading, const struct config *co
 		char request[QUANTITY_MAX], limit[QUANTITY_MAX];
 	} quantities = {"", ""};
 	char request_path[CONFIG_NAME_SIZE + 16], limit_path[CONFIG_NAME_SIZE + 16];
-	cleanup_free char *value = malloc(ANNOTATION_SIZE_MAX + 1);
 
+	if (config->overrides.length == 0)
+		return 0;
+	cleanup_free char *value = malloc(ANNOTATION_SIZE_MAX + 1);
 	if (!value)
 		return error_set(err, ENOMEM, "no memory");
 	int r = annotation_decode(reading, config->overrides, value, ANNOTATION_SIZE_MAX + 1, err);

@@ -90,20 +90,15 @@ static int mode_of(int node_mode, const char *word, const char *id)
 	return node_mode;
 }
 
-/* What a pod's author asks for, less what the node does not allow. */
-static void take_annotations(struct wrapper *wrapper, const char *text, const struct config *config,
-			     struct annotations *ret)
+/* What the node does not allow is as if the author had not asked for it. */
+static void drop_annotations(struct config *config, unsigned allowed)
 {
-	const unsigned allowed = wrapper->settings.annotations;
-	struct config honoured = *config;
-
 	if (!(allowed & SETTINGS_ALLOW_MODE))
-		honoured.mode.length = 0;
+		config->mode.length = 0;
 	if (!(allowed & SETTINGS_ALLOW_WORKLOAD))
-		honoured.workload.length = 0;
+		config->workload.length = 0;
 	if (!(allowed & SETTINGS_ALLOW_OVERRIDES))
-		honoured.overrides.length = 0;
-	annotations_read(text, &honoured, ret, on_annotation_fault, wrapper);
+		config->overrides.length = 0;
 }
 
 static int write_limit(int bundle_fd, const char *text, size_t length, const struct resources *resources,
@@ -147,7 +142,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 
 	struct annotations annotations;
 	settings_for_namespace(&wrapper->settings, config->pod_namespace);
-	take_annotations(wrapper, text, config, &annotations);
+	drop_annotations(config, wrapper->settings.annotations);
+	annotations_read(text, config, &annotations, on_annotation_fault, wrapper);
 	record->mode = mode_of(wrapper->settings.mode, annotations.mode, wrapper->command.id);
 	if (record->mode == MODE_OFF)
 		return 0;

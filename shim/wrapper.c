@@ -93,7 +93,8 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 			wrapper_copy_text(record->fault, sizeof record->fault, err.text);
 	}
 
-	if (limits.enforced_limit_bytes > 0 && !profile_fits(wrapper, record, &limits))
+	if (record->mode == MODE_ENFORCE && limits.enforced_limit_bytes > 0 &&
+	    !profile_fits(wrapper, record, &limits))
 		limits.enforced_limit_bytes = 0;
 	const uint64_t *prestart = limits_prestart(&limits, wrapper->runtime);
 	const struct decision_input input = {
