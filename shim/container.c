@@ -27,7 +27,14 @@ bool kills_are_new(struct kills *kills)
 	return new;
 }
 
-struct container *container_new(const char *id)
+/* One window for both spans: its newest slots are as short as the short one asks for. */
+void container_set_sampling(struct container *container, const struct sampling_settings *sampling)
+{
+	container->window.slot_usec = window_recent_slot_usec(sampling->short_window_usec);
+	container->window.span_usec = sampling->long_window_usec;
+}
+
+struct container *container_new(const char *id, const struct sampling_settings *sampling)
 {
 	struct container *container = calloc(1, sizeof *container);
 	if (!container)
@@ -37,6 +44,8 @@ struct container *container_new(const char *id)
 	container->max_bytes = MEMORY_UNLIMITED;
 	for (size_t i = 0; i < WATCHES_COUNT; i++)
 		container->watches[i] = -1;
+	window_init(&container->window, window_recent_slot_usec(sampling->short_window_usec),
+		    sampling->long_window_usec);
 	container->id = strdup(id);
 	if (!container->id) {
 		free(container);
@@ -57,6 +66,7 @@ void container_free(struct container *container, struct sampler *sampler)
 	if (!container)
 		return;
 	container_close(container, sampler);
+	window_free(&container->window);
 	free(container->id);
 	free(container->pod_name);
 	free(container->cgroup);
@@ -177,7 +187,7 @@ static void container_note_peak(struct container *container, uint64_t bytes)
 	container->peak_inactive_bytes = container->memory.inactive_file_bytes;
 }
 
-int container_sample(struct container *container, struct sampler *sampler, struct error *err)
+int container_sample(struct container *container, struct sampler *sampler, uint64_t now_usec, struct error *err)
 {
 	int r = sampler_read(sampler, &container->sampled, &container->memory, err);
 	if (r != 0)
@@ -187,6 +197,7 @@ int container_sample(struct container *container, struct sampler *sampler, struc
 		container->working_set_max_bytes = working_set;
 	container_note_peak(container, container->memory.current_bytes);
 	container->samples++;
+	(void)window_add(&container->window, now_usec, working_set);
 	return 0;
 }
 

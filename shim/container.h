@@ -10,6 +10,7 @@
 #include "cgroups/oom.h"
 #include "cgroups/sampler.h"
 #include "shim/store/record.h"
+#include "shim/tune/window.h"
 #include "shim/workload.h"
 
 enum container_state {
@@ -57,6 +58,9 @@ struct container {
 			 -1 */
 	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
 
+	/* Of its own life alone, the last 24 h or what the long window is of it: for what is said at its end. */
+	struct window window;
+
 	/* As last seen. */
 	struct memory memory;
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
@@ -73,7 +77,8 @@ struct container {
 	struct kills own_kills, other_kills;
 };
 
-struct container *container_new(const char *id);
+struct container *container_new(const char *id, const struct sampling_settings *sampling);
+void container_set_sampling(struct container *container, const struct sampling_settings *sampling);
 void container_free(struct container *container, struct sampler *sampler);
 
 /* By id: for tsearch(3). */
@@ -94,7 +99,7 @@ int container_open(struct container *container, struct sampler *sampler, int cgr
 void container_close(struct container *container, struct sampler *sampler);
 
 /* One sample: container->memory and what follows from it. Returns 0, MEMORY_GONE, or -errno. */
-int container_sample(struct container *container, struct sampler *sampler, struct error *err);
+int container_sample(struct container *container, struct sampler *sampler, uint64_t now_usec, struct error *err);
 
 /* The values that change seldom: memory.max and memory.peak. Returns as above. */
 int container_read_bounds(struct container *container, struct error *err);

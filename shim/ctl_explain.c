@@ -123,9 +123,10 @@ static void explain_workload(const struct ctl *ctl, const struct survey_workload
 {
 	const struct limits *limits = &workload->limits;
 	const struct recommendation *rec = &limits->recommendation;
-	char text[5][EXPLAIN_MAX];
+	char text[6][EXPLAIN_MAX];
 	const struct line lines[] = {
 		{"observed", limits->observed.max_bytes, explain_observed(limits, text[0])},
+		{"recent", limits->recent.max_bytes, explain_recent(limits, &ctl->settings, text[5])},
 		{"request", rec->request_bytes, explain_request(limits, &ctl->settings, text[1])},
 		{"limit", rec->limit_bytes, explain_limit(limits, &ctl->settings, text[2])},
 		{"enforced", limits->enforced_limit_bytes,
@@ -133,7 +134,7 @@ static void explain_workload(const struct ctl *ctl, const struct survey_workload
 		{"oom", rec->oom_limit_bytes, explain_oom(ctl, rec, text[4])},
 	};
 
-	print_lines(ctl, lines, rec->oom_kills > 0 ? 5 : 4);
+	print_lines(ctl, lines, rec->oom_kills > 0 ? 6 : 5);
 }
 
 static void explain_one(const struct ctl *ctl, const struct survey_workload *workload, const char *argument,

@@ -336,7 +336,7 @@ void node_sample_container(struct node *node, struct container *container, bool 
 {
 	struct error err;
 
-	int r = container_sample(container, &node->sampler, &err);
+	int r = container_sample(container, &node->sampler, now_usec, &err);
 	if (r == 0 && container->workload)
 		node_took(node, container->workload,
 			  workload_take_sample(container->workload, memory_working_set(&container->memory),
@@ -560,10 +560,11 @@ void node_reload(struct node *node, const struct settings *settings)
 	node->settings = *settings;
 	for (size_t i = 0; i < node->n_workloads; i++) {
 		struct workload *workload = node->workloads[i];
-		workload->window.slot_usec = settings->sampling.slot_usec;
-		workload->window.span_usec = settings->sampling.long_window_usec;
+		workload_set_sampling(workload, &settings->sampling);
 		workload->fresh++;
 	}
+	for (size_t i = 0; i < node->n_containers; i++)
+		container_set_sampling(node->containers[i], &settings->sampling);
 }
 
 void node_flush(struct node *node, uint64_t now_usec)

@@ -36,7 +36,7 @@ struct container *registry_find(const struct node *node, const char *id)
 
 struct container *registry_add(struct node *node, const char *id)
 {
-	struct container *container = container_new(id);
+	struct container *container = container_new(id, &node->settings.sampling);
 	if (!container)
 		return NULL;
 	container->index = node->n_containers;
@@ -112,8 +112,7 @@ struct workload *registry_find_workload(const struct node *node, const struct id
 
 struct workload *registry_add_workload(struct node *node, const struct limits *limits)
 {
-	struct workload *workload = workload_new(limits, node->settings.sampling.slot_usec,
-						 node->settings.sampling.long_window_usec);
+	struct workload *workload = workload_new(limits, &node->settings.sampling);
 	if (!workload)
 		return NULL;
 	if (list_add(&node->workloads, &node->n_workloads, &node->workloads_size, workload) < 0) {

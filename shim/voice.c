@@ -192,8 +192,10 @@ void voice_exit(const struct journal *journal, const struct container *container
 	uint64_t since_usec = container->started_usec ? container->started_usec : container->created_usec;
 	uint64_t life_usec = now_usec > since_usec ? now_usec - since_usec : 0;
 	uint64_t kills = container_oom_kills(container);
+	struct observed observed;
 	struct journal_entry entry;
 
+	window_observe(&container->window, 0, UINT64_MAX, &observed);
 	journal_begin(&entry, EVENT_EXIT);
 	journal_message(&entry, "%s ended after %s: peak %s, working set %s at most, %" PRIu64 " OOM kill%s",
 			name_of(identity_of_container(container), container->id, name),
@@ -204,6 +206,10 @@ void voice_exit(const struct journal *journal, const struct container *container
 	add_container(&entry, container);
 	journal_bytes(&entry, "TIDEMARK_PEAK_BYTES", container->peak_bytes);
 	journal_bytes(&entry, "TIDEMARK_WORKING_SET_MAX_BYTES", container->working_set_max_bytes);
+	if (observed.samples > 0) {
+		journal_bytes(&entry, "TIDEMARK_AVG_BYTES", observed.avg_bytes);
+		journal_bytes(&entry, "TIDEMARK_P95_BYTES", observed.p95_bytes);
+	}
 	journal_bytes(&entry, "TIDEMARK_LIMIT_BYTES", container->limit_bytes);
 	journal_bytes(&entry, "TIDEMARK_DECLARED_BYTES", container->declared_bytes);
 	journal_uint(&entry, "TIDEMARK_SAMPLES", container->samples);

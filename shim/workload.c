@@ -8,7 +8,15 @@
 
 #define PUBLISH_USEC USEC_PER_MIN
 
-struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, uint64_t span_usec)
+void workload_set_sampling(struct workload *workload, const struct sampling_settings *sampling)
+{
+	workload->window.slot_usec = sampling->slot_usec;
+	workload->window.span_usec = sampling->long_window_usec;
+	workload->recent.slot_usec = window_recent_slot_usec(sampling->short_window_usec);
+	workload->recent.span_usec = sampling->short_window_usec;
+}
+
+struct workload *workload_new(const struct limits *limits, const struct sampling_settings *sampling)
 {
 	struct workload *workload = calloc(1, sizeof *workload);
 	if (!workload)
@@ -17,7 +25,9 @@ struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, u
 	workload->limits.version = LIMITS_VERSION;
 	workload->seen_usec =
 		limits->observed.until_usec ? limits->observed.until_usec : limits->written_usec;
-	window_init(&workload->window, slot_usec, span_usec);
+	window_init(&workload->window, sampling->slot_usec, sampling->long_window_usec);
+	window_init(&workload->recent, window_recent_slot_usec(sampling->short_window_usec),
+		    sampling->short_window_usec);
 	(void)tide_parse(limits->tide, &workload->tide);
 	return workload;
 }
@@ -27,6 +37,7 @@ void workload_free(struct workload *workload)
 	if (!workload)
 		return;
 	window_free(&workload->window);
+	window_free(&workload->recent);
 	free(workload);
 }
 
@@ -42,6 +53,8 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 	struct observed *observed = &workload->limits.observed;
 
 	window_observe(&workload->window, from_usec, UINT64_MAX, observed);
+	from_usec = now_usec > workload->recent.span_usec ? now_usec - workload->recent.span_usec : 0;
+	window_observe(&workload->recent, from_usec, UINT64_MAX, &workload->limits.recent);
 	observed->fresh_samples = window_samples(
 		&workload->window, workload->limits.recommendation.warmup_since_usec, UINT64_MAX);
 	tide_observe(&workload->tide, now_usec, observed);
@@ -96,12 +109,14 @@ void workload_take_prestart(struct workload *workload, const char *runtime, uint
 int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec)
 {
 	tide_add(&workload->tide, now_usec, bytes);
+	(void)window_add(&workload->recent, now_usec, bytes); /* shown only */
 	return window_add(&workload->window, now_usec, bytes);
 }
 
 int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, uint64_t now_usec)
 {
 	tide_add(&workload->tide, now_usec, bytes);
+	(void)window_add_peak(&workload->recent, now_usec, bytes, sampled);
 	return window_add_peak(&workload->window, now_usec, bytes, sampled);
 }
 

@@ -8,12 +8,14 @@
 
 #include "shim/store/limits.h"
 #include "shim/store/record.h"
+#include "shim/store/settings.h"
 #include "shim/tune/tide.h"
 #include "shim/tune/window.h"
 
 struct workload {
 	struct limits limits; /* as published, or as it will be: see dirty */
-	struct window window;
+	struct window window; /* the long one */
+	struct window recent; /* the short one */
 	struct tide tide;     /* stands in limits, as text, since the tuner looked last */
 	int64_t history_id;   /* 0: not kept yet */
 	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
@@ -28,8 +30,9 @@ struct workload {
 };
 
 /* The workload as it was published last, or a new one. */
-struct workload *workload_new(const struct limits *limits, uint64_t slot_usec, uint64_t span_usec);
+struct workload *workload_new(const struct limits *limits, const struct sampling_settings *sampling);
 void workload_free(struct workload *workload);
+void workload_set_sampling(struct workload *workload, const struct sampling_settings *sampling);
 
 /* By namespace, owner and container name: for tsearch(3). */
 int workload_compare(const void *a, const void *b);

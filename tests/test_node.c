@@ -720,6 +720,35 @@ static void stale_records_are_swept_and_living_ones_are_not(void **state)
 	assert_int_equal(record_read(world->roots.containers_fd, "dead", &dead, NULL), -ENOENT);
 }
 
+static void container_and_workload_have_a_short_and_a_long_window(void **state)
+{
+	struct world *world = *state;
+	world->settings.sampling.short_window_usec = 5 * USEC_PER_MIN;
+	start_node(world);
+	run_container(world, "c1");
+	run_container(world, "c2");
+	use(world, "c1", 200);
+	use(world, "c2", 50);
+	pass(world, 60);
+	use(world, "c1", 100);
+	pass(world, 600);
+	node_tune(&world->node, world->now_usec);
+
+	/* The workload's are of both, the container's of it alone. */
+	const struct limits both = published(world);
+	assert_int_equal(both.observed.max_bytes, 200 * MIB);
+	assert_int_equal(both.recent.max_bytes, 100 * MIB);
+	assert_int_equal(both.recent.avg_bytes, 75 * MIB);
+	assert_in_range(both.recent.samples, 480, 800);
+	const struct container *c2 = registry_find(&world->node, "c2");
+	assert_int_equal(window_quantile(&c2->window, 0, UINT64_MAX, 1), 50 * MIB);
+
+	remove_cgroup(world, "c2");
+	pass(world, 10);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_AVG_BYTES=");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_P95_BYTES=52428800\n");
+}
+
 /* ---- Restarts ---- */
 
 static void restart_keeps_the_windows_and_says_nothing_twice(void **state)
@@ -1166,6 +1195,7 @@ int main(void)
 		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
 		NODE_TEST(id_that_is_used_again_is_another_container),
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
+		NODE_TEST(container_and_workload_have_a_short_and_a_long_window),
 		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),
 		NODE_TEST(kill_is_not_told_again_after_a_restart),
 		NODE_TEST(crash_loses_no_closed_slot),

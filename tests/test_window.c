@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,78 @@ static void quantiles_are_within_one_percent_of_exact_ones(void **state)
 	assert_true(window_memory(&window) <= 4096);
 	window_free(&window);
 	free(sizes);
+}
+
+/* What window_add() makes of one series of tests/fixtures/traces.csv against the sorted samples. */
+static void check_series(struct window *window, uint64_t *sizes, size_t count)
+{
+	static const double q[] = {0.5, 0.9, 0.95, 0.99};
+	static const size_t percent[] = {50, 90, 95, 99};
+	uint64_t told[4], sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += sizes[i];
+	qsort(sizes, count, sizeof *sizes, compare);
+	window_quantiles(window, 0, UINT64_MAX, 4, q, told);
+	for (size_t i = 0; i < 4; i++)
+		assert_near(told[i], sizes[(count * percent[i] + 99) / 100 - 1]);
+	const struct observed seen = observe(window, 0);
+	assert_int_equal(seen.samples, count);
+	assert_int_equal(seen.avg_bytes, sum / count);
+	assert_int_equal(seen.max_bytes, sizes[count - 1]);
+	window_free(window);
+}
+
+static void quantiles_of_real_traces_are_within_one_percent_of_exact_ones(void **state)
+{
+	(void)state;
+	enum { SAMPLES_MAX = 2000 };
+	char path[512], series[64] = "", name[64], line[128];
+	uint64_t *sizes = calloc(SAMPLES_MAX, sizeof *sizes), time_s, bytes;
+	size_t count = 0, n_series = 0;
+	struct window window;
+
+	(void)snprintf(path, sizeof path, "%s/traces.csv", getenv("TIDEMARK_FIXTURES"));
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof line, file)); /* the head */
+	while (fgets(line, sizeof line, file)) {
+		assert_int_equal(sscanf(line, "%63[^,],%" SCNu64 ",%" SCNu64, name, &time_s, &bytes), 3);
+		if (strcmp(name, series) != 0) {
+			if (count > 0)
+				check_series(&window, sizes, count);
+			strcpy(series, name);
+			window_init(&window, SLOT, 2 * SPAN);
+			count = 0;
+			n_series++;
+		}
+		assert_true(count < SAMPLES_MAX);
+		sizes[count++] = bytes;
+		add(&window, NOW + time_s * USEC_PER_SEC, bytes);
+	}
+	check_series(&window, sizes, count);
+	assert_int_equal(n_series, 4);
+	(void)fclose(file);
+	free(sizes);
+}
+
+static void one_window_shows_both_spans_of_a_container(void **state)
+{
+	(void)state;
+	const uint64_t recent = 15 * USEC_PER_MIN;
+	struct window window;
+
+	window_init(&window, window_recent_slot_usec(recent), SPAN);
+	uint64_t now = NOW;
+	for (; now < NOW + USEC_PER_DAY; now += 10 * USEC_PER_SEC)
+		add(&window, now, now < NOW + USEC_PER_DAY - recent ? 300 * MIB : 100 * MIB);
+	assert_int_equal(observe(&window, 0).max_bytes, 300 * MIB);
+	/* To a slot, a fifth of the span. */
+	const struct observed seen = observe(&window, now - recent + window_recent_slot_usec(recent));
+	assert_int_equal(seen.max_bytes, 100 * MIB);
+	assert_in_range(seen.until_usec - seen.since_usec, recent - 2 * window_recent_slot_usec(recent), recent);
+	assert_true(window_memory(&window) <= 2048);
+	window_free(&window);
 }
 
 static void slot_closes_when_its_time_is_over(void **state)
@@ -522,6 +595,8 @@ int main(void)
 		cmocka_unit_test(count_sum_and_max_are_exact),
 		cmocka_unit_test(every_size_is_told_within_one_percent),
 		cmocka_unit_test(quantiles_are_within_one_percent_of_exact_ones),
+		cmocka_unit_test(quantiles_of_real_traces_are_within_one_percent_of_exact_ones),
+		cmocka_unit_test(one_window_shows_both_spans_of_a_container),
 		cmocka_unit_test(slot_closes_when_its_time_is_over),
 		cmocka_unit_test(samples_allocate_nothing_in_the_steady_state),
 		cmocka_unit_test(exit_peak_counts_in_max_only),

@@ -54,6 +54,21 @@ const char *explain_observed(const struct limits *limits, char buf[static EXPLAI
 	return buf;
 }
 
+const char *explain_recent(const struct limits *limits, const struct settings *settings,
+			   char buf[static EXPLAIN_MAX])
+{
+	const struct observed *seen = &limits->recent;
+	struct sentence out = {buf, 0};
+
+	if (seen->samples == 0)
+		say(&out, "nothing was measured in the last %s", TIME(settings->sampling.short_window_usec));
+	else
+		say(&out, "working set avg %s, p95 %s, max %s in the %s before it was last written",
+		    AMOUNT(seen->avg_bytes), AMOUNT(seen->p95_bytes), AMOUNT(seen->max_bytes),
+		    TIME(settings->sampling.short_window_usec));
+	return buf;
+}
+
 static uint64_t round_up(uint64_t bytes, const struct tuner_settings *tuner)
 {
 	uint64_t step = tuner_round_bytes(tuner), over = bytes % step;

@@ -15,6 +15,9 @@
 /* Each writes one sentence, with no newline, and returns buf. The settings are those of now: the numbers may have
  * been made under earlier ones. */
 const char *explain_observed(const struct limits *limits, char buf[static EXPLAIN_MAX]);
+/* The same of the short window. */
+const char *explain_recent(const struct limits *limits, const struct settings *settings,
+			   char buf[static EXPLAIN_MAX]);
 const char *explain_request(const struct limits *limits, const struct settings *settings,
 			    char buf[static EXPLAIN_MAX]);
 const char *explain_limit(const struct limits *limits, const struct settings *settings,

@@ -26,6 +26,8 @@ struct limits {
 
 	/* Over the long window. */
 	struct observed observed;
+	/* Over the short one, at most a minute before written_usec: samples, until_usec, avg, p95, max. */
+	struct observed recent;
 	char tide[TIDE_TEXT_MAX]; /* tide_format(): for the daemon to go on from */
 
 	/* Seen between create and start, by runtime: the highest charge of the last containers. */

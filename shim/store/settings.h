@@ -36,9 +36,10 @@ struct settings {
 		char crun[SETTINGS_PATH_SIZE], runc[SETTINGS_PATH_SIZE]; /* empty: looked for */
 	} runtime;
 
-	struct {
+	struct sampling_settings {
 		uint64_t interval_usec;      /* between two samples of a container */
 		uint64_t slot_usec;          /* a slot of the window */
+		uint64_t short_window_usec;  /* what is shown as recent */
 		uint64_t long_window_usec;   /* what recommendations look back on */
 	} sampling;
 

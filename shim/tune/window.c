@@ -15,6 +15,8 @@
 #define WINDOW_PIECES    12
 #define WINDOW_SLOTS_MAX (WINDOW_FINE_SLOTS + 2 * WINDOW_PIECES + 8)
 
+#define WINDOW_RECENT_SLOTS 5
+
 #define WINDOW_BINS_MIN   8
 #define WINDOW_GROW_BYTES 128
 
@@ -414,6 +416,12 @@ int window_restore(struct window *window, const void *data, size_t length)
 void window_init(struct window *window, uint64_t slot_usec, uint64_t span_usec)
 {
 	*window = (struct window){.slot_usec = slot_usec, .span_usec = span_usec, .empty = true};
+}
+
+uint64_t window_recent_slot_usec(uint64_t recent_usec)
+{
+	_Static_assert(WINDOW_RECENT_SLOTS < WINDOW_FINE_SLOTS, "they must not be merged");
+	return recent_usec / WINDOW_RECENT_SLOTS;
 }
 
 void window_free(struct window *window)

@@ -46,6 +46,10 @@ struct window {
 void window_init(struct window *window, uint64_t slot_usec, uint64_t span_usec);
 void window_free(struct window *window);
 
+/* How long slots are that show the last recent_usec to a fifth: of a container's own window, which keeps those as they
+ * were closed and merges older ones, and of a workload's recent one. */
+uint64_t window_recent_slot_usec(uint64_t recent_usec);
+
 /* Adds one sample. A slot whose time is over is closed before: at the earliest slot_usec after its first
  * sample. A clock that steps back by less than slot_usec changes nothing but that the sample goes to the
  * open slot; a larger step closes the slot, and no slot ever ends before it begins.

@@ -35,9 +35,10 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* One window as the daemon has it, whose size counts, and one that forgets nothing, whose quantiles do. */
+/* The windows that the daemon has of a workload with one container, whose size counts, and one that forgets nothing,
+ * whose quantiles do. */
 struct series {
-	struct window daily, whole;
+	struct window daily, recent, container, whole;
 	uint64_t *bytes;
 	size_t count, size;
 };
@@ -45,6 +46,9 @@ struct series {
 static void series_begin(struct series *series, const struct settings *settings)
 {
 	window_init(&series->daily, settings->sampling.slot_usec, settings->sampling.long_window_usec);
+	const uint64_t recent_slot_usec = window_recent_slot_usec(settings->sampling.short_window_usec);
+	window_init(&series->recent, recent_slot_usec, settings->sampling.short_window_usec);
+	window_init(&series->container, recent_slot_usec, settings->sampling.long_window_usec);
 	window_init(&series->whole, settings->sampling.slot_usec, 366 * USEC_PER_DAY);
 	series->count = 0;
 }
@@ -64,8 +68,11 @@ static void series_end(struct series *series, struct sums *sums)
 			sums->worst_error = fmax(sums->worst_error, fabs((double)found[i] - exact) / exact);
 	}
 	sums->series++;
-	sums->window_bytes += window_memory(&series->daily) + sizeof(struct tide);
+	sums->window_bytes += window_memory(&series->daily) + window_memory(&series->recent) +
+			      window_memory(&series->container) + sizeof(struct tide);
 	window_free(&series->daily);
+	window_free(&series->recent);
+	window_free(&series->container);
 	window_free(&series->whole);
 }
 
@@ -80,8 +87,11 @@ static int series_add(struct series *series, const struct trace_sample *sample)
 		series->size = size;
 	}
 	series->bytes[series->count++] = sample->bytes;
-	int r = window_add(&series->daily, START_USEC + sample->time_usec, sample->bytes);
-	return r < 0 ? r : window_add(&series->whole, START_USEC + sample->time_usec, sample->bytes);
+	struct window *const windows[] = {&series->daily, &series->recent, &series->container, &series->whole};
+	int r = 0;
+	for (size_t i = 0; i < 4 && r >= 0; i++)
+		r = window_add(windows[i], START_USEC + sample->time_usec, sample->bytes);
+	return r;
 }
 
 static int measure(const char *path, const struct settings *settings, struct sums *sums, struct error *err)
