@@ -103,22 +103,6 @@ static void explain_container(const struct ctl *ctl, const struct survey_contain
 	(void)fputs("}", stdout);
 }
 
-static const char *explain_oom(const struct ctl *ctl, const struct recommendation *rec,
-			       char buf[static EXPLAIN_MAX])
-{
-	uint64_t ago_usec = ctl->now_usec > rec->oom_usec ? ctl->now_usec - rec->oom_usec : 0;
-	char ago[QUANTITY_MAX], hold[QUANTITY_MAX];
-
-	int used = snprintf(buf, EXPLAIN_MAX, "OOM kills so far: %" PRIu64, rec->oom_kills);
-	if (rec->oom_limit_bytes > 0)
-		(void)snprintf(buf + used, EXPLAIN_MAX - (size_t)used,
-			       "; the last at this limit, %s ago: for %s after it no limit is below %s",
-			       quantity_format_duration(ago_usec, ago),
-			       quantity_format_duration(ctl->settings.tuner.oom_hold_usec, hold),
-			       AMOUNT(rec->oom_floor_bytes));
-	return buf;
-}
-
 static void explain_workload(const struct ctl *ctl, const struct survey_workload *workload)
 {
 	const struct limits *limits = &workload->limits;
@@ -131,17 +115,21 @@ static void explain_workload(const struct ctl *ctl, const struct survey_workload
 		{"limit", rec->limit_bytes, explain_limit(limits, &ctl->settings, text[2])},
 		{"enforced", limits->enforced_limit_bytes,
 		 explain_enforced(limits, &ctl->settings, ctl->now_usec, text[3])},
-		{"oom", rec->oom_limit_bytes, explain_oom(ctl, rec, text[4])},
+		{"oom", rec->oom_limit_bytes, explain_oom(limits, &ctl->settings, ctl->now_usec, text[4])},
 	};
 
 	print_lines(ctl, lines, rec->oom_kills > 0 ? 6 : 5);
 }
 
-static void explain_one(const struct ctl *ctl, const struct survey_workload *workload, const char *argument,
+static void explain_one(const struct ctl *node, const struct survey_workload *workload, const char *argument,
 			bool first)
 {
 	char name[IDENTITY_TEXT_MAX];
-	const bool whole = workload_matches(workload, argument), is_json = ctl->output == OUTPUT_JSON;
+	struct ctl own = *node;
+	const struct ctl *ctl = &own;
+
+	settings_for_namespace(&own.settings, workload->identity.namespace);
+	const bool whole = workload_matches(workload, argument), is_json = node->output == OUTPUT_JSON;
 
 	(void)identity_text(&workload->identity, name);
 	if (is_json) {

@@ -16,6 +16,7 @@
 #include "cgroups/quantity.h"
 #include "shim/archive.h"
 #include "shim/registry.h"
+#include "shim/report/explain.h"
 #include "shim/voice.h"
 
 /* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
@@ -354,15 +355,26 @@ void node_sample_container(struct node *node, struct container *container, bool 
 	}
 }
 
+/* Why the next container of this workload cannot be given more than this. */
+static const char *node_stuck(const struct node *node, const struct workload *workload, uint64_t limit_bytes,
+			      char buf[static EXPLAIN_MAX])
+{
+	struct settings settings = node->settings;
+
+	settings_for_namespace(&settings, workload->limits.identity.namespace);
+	return explain_stuck(&workload->limits, &settings, limit_bytes, buf);
+}
+
 void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
 		    const struct oom_kill *kill, uint64_t now_usec)
 {
 	struct workload *workload = container->workload;
+	char why[EXPLAIN_MAX];
 
 	if (!kills_are_new(cause == OOM_CAUSE_OWN ? &container->own_kills : &container->other_kills))
 		return;
 	if (cause != OOM_CAUSE_OWN) {
-		voice_oom(&node->journal, container, cause, kill);
+		voice_oom(&node->journal, container, cause, kill, NULL);
 		return;
 	}
 
@@ -372,12 +384,13 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	if (container->max_bytes == MEMORY_UNLIMITED)
 		container->max_bytes = container->limit_bytes;
 	if (!workload || container->max_bytes == MEMORY_UNLIMITED) {
-		voice_oom(&node->journal, container, cause, kill);
+		voice_oom(&node->journal, container, cause, kill, NULL);
 		return;
 	}
 	/* On disk before anything else: the container's replacement may be created within milliseconds. */
 	uint64_t revision = workload->limits.recommendation.revision;
-	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, now_usec);
+	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, container->peak_bytes,
+			   now_usec);
 	node_publish(node, workload, now_usec);
 	/* Where that fails, what is published is the limit that kills. A disk that is full lets go of a file all
 	 * the same, and without one the next creation gets what it declares. */
@@ -385,7 +398,7 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
 	node_took(node, workload,
 		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec));
-	voice_oom(&node->journal, container, cause, kill);
+	voice_oom(&node->journal, container, cause, kill, node_stuck(node, workload, container->max_bytes, why));
 	if (workload->limits.recommendation.revision != revision)
 		node_take_recommendation(node, workload, now_usec);
 }

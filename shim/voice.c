@@ -148,7 +148,7 @@ void voice_recommendation(const struct journal *journal, const struct workload *
 }
 
 void voice_oom(const struct journal *journal, const struct container *container, enum oom_cause cause,
-	       const struct oom_kill *kill)
+	       const struct oom_kill *kill, const char *stuck)
 {
 	static const char *const sentences[] = {
 		[OOM_CAUSE_OWN] = "at its own limit",
@@ -165,12 +165,13 @@ void voice_oom(const struct journal *journal, const struct container *container,
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_OOM);
-	journal_message(&entry, "%s: %s was OOM-killed %s%s%s%s%s", name_of(identity, container->id, name),
+	journal_message(&entry, "%s: %s was OOM-killed %s%s%s%s%s%s%s", name_of(identity, container->id, name),
 			kill ? kill->task : "a process", sentences[cause],
 			cause == OOM_CAUSE_OWN ? " of " : "",
 			cause == OOM_CAUSE_OWN ? amount(container->max_bytes, limit) : "",
 			learned ? ", the limit recommended is now " : "",
-			learned ? quantity_format_bytes(recommendation->limit_bytes, raised) : "");
+			learned ? quantity_format_bytes(recommendation->limit_bytes, raised) : "",
+			stuck ? "; it needs more and cannot be given it: " : "", stuck ? stuck : "");
 	add_container(&entry, container);
 	journal_text(&entry, "TIDEMARK_OOM_CAUSE", oom_cause_names[cause]);
 	journal_bytes(&entry, "TIDEMARK_LIMIT_BYTES", container->max_bytes);
@@ -178,6 +179,10 @@ void voice_oom(const struct journal *journal, const struct container *container,
 		journal_bytes(&entry, "TIDEMARK_RECOMMENDED_BYTES", recommendation->limit_bytes);
 	journal_bytes(&entry, "TIDEMARK_DECLARED_BYTES", container->declared_bytes);
 	journal_bytes(&entry, "TIDEMARK_WORKING_SET_BYTES", memory_working_set(&container->memory));
+	if (learned)
+		journal_uint(&entry, "TIDEMARK_OOM_ROW", recommendation->oom_row);
+	if (stuck)
+		journal_text(&entry, "TIDEMARK_STUCK", stuck);
 	if (kill) {
 		journal_text(&entry, "TIDEMARK_TASK", kill->task);
 		journal_uint(&entry, "TIDEMARK_PID", kill->pid);

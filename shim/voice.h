@@ -17,8 +17,9 @@ void voice_broken_record(const struct journal *journal, const char *id, const st
 void voice_recommendation(const struct journal *journal, const struct workload *workload);
 
 /* kill: NULL where only the cgroup's events told of it. */
+/* stuck: why it cannot be given more than the limit that it died at (explain_stuck()), or NULL. */
 void voice_oom(const struct journal *journal, const struct container *container, enum oom_cause cause,
-	       const struct oom_kill *kill);
+	       const struct oom_kill *kill, const char *stuck);
 void voice_exit(const struct journal *journal, const struct container *container, uint64_t now_usec);
 
 struct node_sums {

@@ -121,11 +121,12 @@ int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, 
 }
 
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,
-			uint64_t limit_bytes, uint64_t now_usec)
+			uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec)
 {
 	struct limits *limits = &workload->limits;
 
-	tuner_learn_oom(settings, &limits->recommendation, limit_bytes, now_usec, &limits->recommendation);
+	tuner_learn_oom(settings, &limits->recommendation, limit_bytes, peak_bytes, now_usec,
+			&limits->recommendation);
 	workload_set_enforced(limits);
 	workload->dirty = true;
 }

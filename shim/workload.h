@@ -51,9 +51,9 @@ void workload_take_prestart(struct workload *workload, const char *runtime, uint
 int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec);
 int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, uint64_t now_usec);
 
-/* A container was killed at this memory.max: what is learned goes before anything else. */
+/* A container was killed at this memory.max, at this peak: what is learned goes before anything else. */
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,
-			uint64_t limit_bytes, uint64_t now_usec);
+			uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec);
 
 /* Looks at what was observed in the last window_usec. */
 enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_settings *settings,

@@ -167,7 +167,7 @@ static void limit_after_a_kill_tells_what_it_died_at(void **state)
 	struct recommendation *rec = &limits.recommendation;
 	const struct settings settings = make_settings();
 
-	tuner_learn_oom(&settings.tuner, rec, 192 * MIB, T0, rec);
+	tuner_learn_oom(&settings.tuner, rec, 192 * MIB, 0, T0, rec);
 	assert_limit(&limits, "a container was OOM-killed at 192Mi: that × 1.2, and at least 100Mi more, up "
 			      "to the next 16Mi");
 	/* Held for long enough, the kill no longer counts, and the limit may stand for a while still. */
@@ -179,6 +179,51 @@ static void limit_after_a_kill_tells_what_it_died_at(void **state)
 	assert_limit(&limits, "raised after an OOM kill, and not lowered since");
 	rec->oom_floor_bytes = UINT64_MAX;
 	assert_limit(&limits, "raised after an OOM kill, and not lowered since");
+}
+
+static void kills_are_remembered_with_limit_and_peak(void **state)
+{
+	(void)state;
+	struct limits limits = make_limits();
+	struct recommendation *rec = &limits.recommendation;
+	struct settings settings = make_settings();
+	char buf[EXPLAIN_MAX];
+
+	limits.declared_bytes = 512 * MIB;
+	tuner_learn_oom(&settings.tuner, rec, 192 * MIB, 190 * MIB, T0, rec);
+	assert_string_equal(explain_oom(&limits, &settings, T0 + USEC_PER_MIN, buf),
+			    "OOM kills so far: 1; the last at this limit, 1min ago, with a peak of 190Mi: for 7d after it no "
+			    "limit is below 292Mi");
+	tuner_learn_oom(&settings.tuner, rec, 304 * MIB, 304 * MIB, T0 + USEC_PER_MIN, rec);
+	assert_string_equal(explain_oom(&limits, &settings, T0 + USEC_PER_MIN, buf),
+			    "OOM kills so far: 2; the last at this limit, 0s ago, with a peak of 304Mi, the 2nd in a row: for "
+			    "7d after it no limit is below 504Mi");
+	assert_limit(&limits, "a container was OOM-killed at 304Mi: that × 1.2, and at least 100Mi more, twice as much as "
+			      "that was not enough, up to the next 16Mi");
+}
+
+static void kill_that_nothing_can_be_done_about_says_so(void **state)
+{
+	(void)state;
+	struct limits limits = make_limits();
+	struct settings settings = make_settings();
+	char buf[EXPLAIN_MAX];
+
+	limits.declared_bytes = 512 * MIB;
+	tuner_learn_oom(&settings.tuner, &limits.recommendation, 512 * MIB, 0, T0, &limits.recommendation);
+	assert_string_equal(explain_oom(&limits, &settings, T0, buf),
+			    "OOM kills so far: 1; the last at this limit, 0s ago; it needs more and cannot be given it: it "
+			    "declares 512Mi, and is never given more ([guards] allow_raise)");
+	assert_null(explain_stuck(&limits, &settings, 511 * MIB, buf));
+	settings.guards.allow_raise = true;
+	assert_null(explain_stuck(&limits, &settings, 512 * MIB, buf));
+	settings.guards.max_bytes = 512 * MIB;
+	assert_string_equal(explain_stuck(&limits, &settings, 512 * MIB, buf),
+			    "no container of this node is given more than 512Mi ([guards] max)");
+	settings.guards.max_bytes = GIB;
+	settings.tuner.limit_max_bytes = 256 * MIB;
+	assert_string_equal(explain_stuck(&limits, &settings, 512 * MIB, buf),
+			    "no more than 256Mi is recommended ([tuner] limit_max)");
 }
 
 /* A sentence that does not make the number would be a lie. */
@@ -522,6 +567,8 @@ int main(void)
 		cmocka_unit_test(request_tells_its_term),
 		cmocka_unit_test(limit_tells_its_term),
 		cmocka_unit_test(limit_after_a_kill_tells_what_it_died_at),
+		cmocka_unit_test(kills_are_remembered_with_limit_and_peak),
+		cmocka_unit_test(kill_that_nothing_can_be_done_about_says_so),
 		cmocka_unit_test(number_that_the_formula_does_not_make_is_called_kept),
 		cmocka_unit_test(sentences_agree_with_the_tuner),
 		cmocka_unit_test(sentences_agree_with_the_policy_adaptive),

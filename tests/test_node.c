@@ -476,6 +476,26 @@ static void kill_at_its_own_limit_is_on_disk_before_it_is_said(void **state)
 	assert_true(world->at_oom.recommendation.limit_bytes >= 614 * MIB);
 	assert_int_equal(world->at_oom.recommendation.oom_limit_bytes, 512 * MIB);
 	assert_int_equal(world->at_oom.recommendation.oom_kills, 1);
+	/* It had all that it declares. */
+	assert_says(world, EVENT_OOM, "TIDEMARK_STUCK=it declares 512Mi, and is never given more ([guards] allow_raise)\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_ROW=1\n");
+}
+
+static void kill_below_what_is_declared_leaves_room(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	make_cgroup(world, "c1", 256);
+	pass(world, 10);
+	write_cgroup_file(world, "c1", "memory.peak", "268435456\n");
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_null(strstr(last(world, EVENT_OOM), "TIDEMARK_STUCK"));
+	assert_int_equal(world->at_oom.recommendation.oom_limit_bytes, 256 * MIB);
+	assert_int_equal(world->at_oom.recommendation.oom_peak_bytes, 256 * MIB);
 }
 
 static void one_kill_told_by_both_sources_is_said_once(void **state)
@@ -1183,6 +1203,7 @@ int main(void)
 		NODE_TEST(fault_of_the_wrapper_is_told_as_refused),
 		NODE_TEST(node_summary_adds_up),
 		NODE_TEST(kill_at_its_own_limit_is_on_disk_before_it_is_said),
+		NODE_TEST(kill_below_what_is_declared_leaves_room),
 		NODE_TEST(one_kill_told_by_both_sources_is_said_once),
 		NODE_TEST(kill_is_learned_from_though_the_cgroup_is_gone),
 		NODE_TEST(kill_within_a_life_too_short_to_be_seen_is_learned_from),

@@ -28,6 +28,7 @@ static const struct tuner_settings settings = {
 	.cooldown_usec = 30 * USEC_PER_MIN,
 	.oom_factor = 1.2,
 	.oom_bytes = 100 * MIB,
+	.oom_loop_usec = 1 * USEC_PER_HOUR,
 	.oom_hold_usec = 7 * USEC_PER_DAY,
 	.warmup_samples = 600,
 	.warmup_usec = USEC_PER_HOUR,
@@ -158,7 +159,7 @@ static void nothing_overflows(void **state)
 	assert_int_equal(r.request_bytes, UINT64_C(3) << 61);
 	assert_int_equal(r.limit_bytes, UINT64_C(9) << 60);
 
-	tuner_learn_oom(&huge, &none, UINT64_MAX - 1, NOW, &r);
+	tuner_learn_oom(&huge, &none, UINT64_MAX - 1, 0, NOW, &r);
 	assert_int_equal(r.limit_bytes, UINT64_MAX);
 }
 
@@ -292,7 +293,7 @@ static void oom_raises_the_limit_at_once(void **state)
 	(void)state;
 	struct recommendation r, previous = standing(160, 240, NOW - 1);
 	/* max(240 × 1.2 = 288, 340) = 340 → 352 */
-	tuner_learn_oom(&settings, &previous, 240 * MIB, NOW, &r);
+	tuner_learn_oom(&settings, &previous, 240 * MIB, 0, NOW, &r);
 	assert_recommended(&r, 160, TERM_P95, 352, TERM_OOM);
 	assert_int_equal(r.oom_limit_bytes, 240 * MIB);
 	assert_int_equal(r.oom_floor_bytes, 340 * MIB);
@@ -302,7 +303,7 @@ static void oom_raises_the_limit_at_once(void **state)
 	assert_int_equal(r.changed_usec, NOW);
 
 	/* max(1000 × 1.2 = 1200, 1100) → 1200 = 75 × 16 */
-	tuner_learn_oom(&settings, &previous, 1000 * MIB, NOW, &r);
+	tuner_learn_oom(&settings, &previous, 1000 * MIB, 0, NOW, &r);
 	assert_recommended(&r, 160, TERM_P95, 1200, TERM_OOM);
 }
 
@@ -310,29 +311,77 @@ static void same_oom_teaches_once(void **state)
 {
 	(void)state;
 	struct recommendation r, again, previous = standing(160, 240, NOW - 1);
-	tuner_learn_oom(&settings, &previous, 240 * MIB, NOW, &r);
-	tuner_learn_oom(&settings, &r, 240 * MIB, NOW + 1, &again);
+	tuner_learn_oom(&settings, &previous, 240 * MIB, 0, NOW, &r);
+	tuner_learn_oom(&settings, &r, 240 * MIB, 0, NOW + 1, &again);
 	assert_int_equal(again.limit_bytes, r.limit_bytes);
 	assert_int_equal(again.revision, r.revision);
 	assert_int_equal(again.changed_usec, r.changed_usec);
 	assert_int_equal(again.oom_kills, 2);
 
-	/* It died at what it was raised to: the next step. max(352 × 1.2 = 422.4, 452) → 464 */
-	tuner_learn_oom(&settings, &again, 352 * MIB, NOW + 2, &again);
+	/* It died at what it was raised to, much later: the next step. max(352 × 1.2 = 422.4, 452) → 464 */
+	tuner_learn_oom(&settings, &again, 352 * MIB, 0, NOW + 2 + settings.oom_loop_usec, &again);
 	assert_int_equal(again.limit_bytes, 464 * MIB);
 	/* One that was left over from before dies late. */
-	tuner_learn_oom(&settings, &again, 240 * MIB, NOW + 3, &again);
+	tuner_learn_oom(&settings, &again, 240 * MIB, 0, NOW + 3 + settings.oom_loop_usec, &again);
 	assert_int_equal(again.limit_bytes, 464 * MIB);
 	assert_int_equal(again.oom_limit_bytes, 352 * MIB);
+	assert_int_equal(again.oom_row, 1);
+}
+
+/* How often a program that needs so much is killed on its way up. */
+static unsigned kills_until(uint64_t need_bytes, uint64_t declared_bytes, struct recommendation *r)
+{
+	unsigned kills = 0;
+	for (uint64_t limit = r->limit_bytes, now = NOW; limit < need_bytes; now += 5 * USEC_PER_MIN) {
+		tuner_learn_oom(&settings, r, limit, limit, now, r);
+		kills++;
+		if (limit == declared_bytes)
+			break;
+		limit = r->limit_bytes < declared_bytes ? r->limit_bytes : declared_bytes;
+	}
+	return kills;
+}
+
+static void crash_loop_converges_in_a_few_restarts(void **state)
+{
+	(void)state;
+	struct recommendation r = standing(64, 128, NOW - 1);
+
+	/* 128 + 100 → 240, 240 + 2 × 100 → 448, 448 + 4 × 100 → 848, 848 + 4 × 169.6 → 1536 */
+	assert_int_equal(kills_until(GIB, UINT64_MAX, &r), 4);
+	assert_recommended(&r, 64, TERM_P95, 1536, TERM_OOM);
+	assert_int_equal(r.oom_limit_bytes, 848 * MIB);
+	assert_int_equal(r.oom_peak_bytes, 848 * MIB);
+	assert_int_equal(r.oom_row, 4);
+
+	/* Up to what it declares, at which it can only go on dying: then nothing more is learned. */
+	r = standing(64, 128, NOW - 1);
+	assert_int_equal(kills_until(GIB, 512 * MIB, &r), 4);
+	const struct recommendation stuck = r;
+	tuner_learn_oom(&settings, &r, 512 * MIB, 512 * MIB, r.oom_usec + USEC_PER_MIN, &r);
+	assert_int_equal(r.limit_bytes, stuck.limit_bytes);
+	assert_int_equal(r.oom_row, stuck.oom_row);
+}
+
+static void containers_that_die_side_by_side_are_no_crash_loop(void **state)
+{
+	(void)state;
+	struct recommendation r = standing(160, 240, NOW - 1);
+
+	for (unsigned i = 0; i < 10; i++)
+		tuner_learn_oom(&settings, &r, 240 * MIB, 240 * MIB, NOW + i, &r);
+	assert_recommended(&r, 160, TERM_P95, 352, TERM_OOM);
+	assert_int_equal(r.oom_row, 1);
+	assert_int_equal(r.oom_kills, 10);
 }
 
 static void oom_of_an_unknown_workload_is_learned(void **state)
 {
 	(void)state;
 	struct recommendation r, none = {0};
-	tuner_learn_oom(&settings, &none, 20 * MIB, NOW, &r);
+	tuner_learn_oom(&settings, &none, 20 * MIB, 0, NOW, &r);
 	assert_recommended(&r, 64, TERM_MIN, 128, TERM_OOM);
-	tuner_learn_oom(&settings, &none, 20 * GIB, NOW, &r);
+	tuner_learn_oom(&settings, &none, 20 * GIB, 0, NOW, &r);
 	assert_recommended(&r, 64, TERM_MIN, 8192, TERM_MAX);
 }
 
@@ -340,8 +389,8 @@ static void oom_of_the_node_is_only_counted(void **state)
 {
 	(void)state;
 	struct recommendation r, previous = standing(160, 240, NOW - 1);
-	tuner_learn_oom(&settings, &previous, UINT64_MAX, NOW, &r);
-	tuner_learn_oom(&settings, &r, 0, NOW, &r);
+	tuner_learn_oom(&settings, &previous, UINT64_MAX, 0, NOW, &r);
+	tuner_learn_oom(&settings, &r, 0, 0, NOW, &r);
 	assert_int_equal(r.limit_bytes, 240 * MIB);
 	assert_int_equal(r.oom_floor_bytes, 0);
 	assert_int_equal(r.oom_kills, 2);
@@ -354,7 +403,7 @@ static void oom_holds_the_limit_up_for_a_time(void **state)
 	struct observed observed = seen(100, 100, 100);
 	uint64_t end = NOW + settings.oom_hold_usec;
 
-	tuner_learn_oom(&settings, &previous, 240 * MIB, NOW, &r);
+	tuner_learn_oom(&settings, &previous, 240 * MIB, 0, NOW, &r);
 	assert_int_equal(tuner_recommend(&settings, &observed, &r, end - 1, &r), TUNER_SAME);
 	assert_int_equal(r.limit_bytes, 352 * MIB);
 	assert_int_equal(tuner_recommend(&settings, &observed, &r, end, &r), TUNER_CHANGED);
@@ -369,7 +418,7 @@ static void oom_ahead_of_the_clock_holds_no_longer_than_others(void **state)
 	struct recommendation r, previous = standing(160, 240, NOW - USEC_PER_DAY);
 	struct observed observed = seen(100, 100, 100);
 
-	tuner_learn_oom(&settings, &previous, 240 * MIB, NOW + 1000 * USEC_PER_DAY, &r);
+	tuner_learn_oom(&settings, &previous, 240 * MIB, 0, NOW + 1000 * USEC_PER_DAY, &r);
 	assert_int_equal(tuner_recommend(&settings, &observed, &r, NOW, &r), TUNER_SAME);
 	(void)tuner_recommend(&settings, &observed, &r, NOW + settings.oom_hold_usec, &r);
 	assert_int_equal(r.limit_bytes, 240 * MIB);
@@ -518,6 +567,8 @@ int main(void)
 		cmocka_unit_test(clock_that_was_set_back_does_not_block),
 		cmocka_unit_test(oom_raises_the_limit_at_once),
 		cmocka_unit_test(same_oom_teaches_once),
+		cmocka_unit_test(crash_loop_converges_in_a_few_restarts),
+		cmocka_unit_test(containers_that_die_side_by_side_are_no_crash_loop),
 		cmocka_unit_test(oom_of_an_unknown_workload_is_learned),
 		cmocka_unit_test(oom_of_the_node_is_only_counted),
 		cmocka_unit_test(oom_holds_the_limit_up_for_a_time),

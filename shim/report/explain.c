@@ -196,9 +196,12 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 			say(&out, "raised after an OOM kill, and not lowered since");
 		else
 			say(&out,
-			    "a container was OOM-killed at %s: that × %g, and at least %s more, up to the "
+			    "a container was OOM-killed at %s: that × %g, and at least %s more%s, up to the "
 			    "next %s",
 			    AMOUNT(rec->oom_limit_bytes), tuner->oom_factor, AMOUNT(tuner->oom_bytes),
+			    rec->oom_row < 2   ? ""
+			    : rec->oom_row < 3 ? ", twice as much as that was not enough"
+					       : ", four times as much as that was not enough",
 			    AMOUNT(tuner_round_bytes(tuner)));
 		break;
 	case TERM_MIN:
@@ -212,6 +215,48 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 	default:
 		say(&out, "not known yet");
 	}
+	return buf;
+}
+
+const char *explain_stuck(const struct limits *limits, const struct settings *settings, uint64_t limit_bytes,
+			  char buf[static EXPLAIN_MAX])
+{
+	const struct guard_settings *guards = &settings->guards;
+	struct sentence out = {buf, 0};
+
+	if (!guards->allow_raise && limit_bytes >= limits->declared_bytes)
+		say(&out, "it declares %s, and is never given more ([guards] allow_raise)",
+		    AMOUNT(limits->declared_bytes));
+	else if (limit_bytes >= guards->max_bytes)
+		say(&out, "no container of this node is given more than %s ([guards] max)", AMOUNT(guards->max_bytes));
+	else if (limit_bytes >= settings->tuner.limit_max_bytes)
+		say(&out, "no more than %s is recommended ([tuner] limit_max)", AMOUNT(settings->tuner.limit_max_bytes));
+	else
+		return NULL;
+	return buf;
+}
+
+const char *explain_oom(const struct limits *limits, const struct settings *settings, uint64_t now_usec,
+			char buf[static EXPLAIN_MAX])
+{
+	const struct recommendation *rec = &limits->recommendation;
+	char why[EXPLAIN_MAX];
+	struct sentence out = {buf, 0};
+
+	say(&out, "OOM kills so far: %" PRIu64, rec->oom_kills);
+	if (rec->oom_limit_bytes == 0)
+		return buf;
+	say(&out, "; the last at this limit, %s ago", TIME(now_usec > rec->oom_usec ? now_usec - rec->oom_usec : 0));
+	if (rec->oom_peak_bytes > 0)
+		say(&out, ", with a peak of %s", AMOUNT(rec->oom_peak_bytes));
+	if (rec->oom_row > 1)
+		say(&out, ", the %" PRIu64 "%s in a row", rec->oom_row,
+		    rec->oom_row == 2 ? "nd" : rec->oom_row == 3 ? "rd" : "th");
+	if (explain_stuck(limits, settings, rec->oom_limit_bytes, why))
+		say(&out, "; it needs more and cannot be given it: %s", why);
+	else
+		say(&out, ": for %s after it no limit is below %s", TIME(settings->tuner.oom_hold_usec),
+		    AMOUNT(rec->oom_floor_bytes));
 	return buf;
 }
 

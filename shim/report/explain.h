@@ -22,6 +22,13 @@ const char *explain_request(const struct limits *limits, const struct settings *
 			    char buf[static EXPLAIN_MAX]);
 const char *explain_limit(const struct limits *limits, const struct settings *settings,
 			  char buf[static EXPLAIN_MAX]);
+/* What is remembered of OOM kills, for how long, and whether a container can be given what they ask for. */
+const char *explain_oom(const struct limits *limits, const struct settings *settings, uint64_t now_usec,
+			char buf[static EXPLAIN_MAX]);
+/* Why a container that died at this limit cannot be given more: "it declares 512Mi, and is never given more ([guards]
+ * allow_raise)". Returns NULL where it can. */
+const char *explain_stuck(const struct limits *limits, const struct settings *settings, uint64_t limit_bytes,
+			  char buf[static EXPLAIN_MAX]);
 /* Whether the recommendation may be applied, and what it waits for. */
 const char *explain_enforced(const struct limits *limits, const struct settings *settings, uint64_t now_usec,
 			     char buf[static EXPLAIN_MAX]);

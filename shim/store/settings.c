@@ -103,6 +103,9 @@ static const struct row rows[] = {
 	ROW_WITHIN(1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor,
 		   "After an OOM kill the limit is at least the one that the container died at times this …"),
 	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "… and at least this much above it."),
+	ROW("tuner", "oom_loop", KIND_DURATION, tuner.oom_loop_usec,
+	    "After a kill at the limit that was raised after another one no longer ago than this, the step is doubled, "
+	    "and after the next one doubled again."),
 	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec,
 	    "How long an OOM kill keeps the limit from falling back."),
 	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples,
@@ -149,6 +152,7 @@ static const struct settings defaults = {
 	.tuner.cooldown_usec = 30 * USEC_PER_MIN,
 	.tuner.oom_factor = 1.2,
 	.tuner.oom_bytes = 100 * MIB,
+	.tuner.oom_loop_usec = 1 * USEC_PER_HOUR,
 	.tuner.oom_hold_usec = 7 * USEC_PER_DAY,
 	.tuner.warmup_samples = 600,
 	.tuner.warmup_usec = 1 * USEC_PER_HOUR,

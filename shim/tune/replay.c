@@ -204,7 +204,7 @@ static void track_exceed(const struct replay *replay, struct track *track, uint6
 			continue;
 		track->over[i] = true;
 		if (i < TUNED)
-			tuner_learn_oom(&replay->tuner[i], &track->standing[i], track->limit_bytes[i], now_usec,
+			tuner_learn_oom(&replay->tuner[i], &track->standing[i], track->limit_bytes[i], 0, now_usec,
 					&track->standing[i]);
 	}
 	track_lower(track);

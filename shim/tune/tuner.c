@@ -92,7 +92,7 @@ static void oom_decay(const struct tuner_settings *settings, uint64_t now_usec,
 	if (standing->oom_usec > now_usec)
 		standing->oom_usec = now_usec;
 	if (now_usec - standing->oom_usec >= settings->oom_hold_usec)
-		standing->oom_limit_bytes = standing->oom_floor_bytes = 0;
+		standing->oom_limit_bytes = standing->oom_floor_bytes = standing->oom_peak_bytes = standing->oom_row = 0;
 }
 
 static void warmup_update(const struct tuner_settings *settings, const struct observed *observed,
@@ -191,8 +191,22 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 	return TUNER_CHANGED;
 }
 
+uint64_t tuner_oom_steps(uint64_t row)
+{
+	return row < 2 ? 1 : row < 3 ? 2 : 4;
+}
+
+/* Containers of one workload that die at the same limit, or at an older and lower one, are no loop. */
+static uint64_t oom_row(const struct tuner_settings *settings, const struct recommendation *standing,
+			uint64_t limit_bytes, uint64_t now_usec)
+{
+	if (standing->oom_limit_bytes == 0 || now_usec - standing->oom_usec > settings->oom_loop_usec)
+		return 1;
+	return limit_bytes > standing->oom_limit_bytes ? standing->oom_row + 1 : standing->oom_row;
+}
+
 void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
-		     uint64_t limit_bytes, uint64_t now_usec, struct recommendation *ret)
+		     uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec, struct recommendation *ret)
 {
 	*ret = *previous;
 	ret->oom_kills++;
@@ -200,12 +214,16 @@ void tuner_learn_oom(const struct tuner_settings *settings, const struct recomme
 		return;
 
 	oom_decay(settings, now_usec, ret);
-	uint64_t floor_bytes = bytes_scale(limit_bytes, settings->oom_factor);
-	if (floor_bytes < bytes_add(limit_bytes, settings->oom_bytes))
-		floor_bytes = bytes_add(limit_bytes, settings->oom_bytes);
+	uint64_t row = oom_row(settings, ret, limit_bytes, now_usec);
+	uint64_t step_bytes = bytes_scale(limit_bytes, settings->oom_factor) - limit_bytes;
+	if (step_bytes < settings->oom_bytes)
+		step_bytes = settings->oom_bytes;
+	uint64_t floor_bytes = bytes_add(limit_bytes, bytes_scale(step_bytes, (double)tuner_oom_steps(row)));
 	if (floor_bytes >= ret->oom_floor_bytes) {
 		ret->oom_limit_bytes = limit_bytes;
 		ret->oom_floor_bytes = floor_bytes;
+		ret->oom_peak_bytes = peak_bytes;
+		ret->oom_row = row;
 	}
 	ret->oom_usec = now_usec;
 

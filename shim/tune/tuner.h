@@ -36,6 +36,7 @@ struct tuner_settings {
 
 	double oom_factor;
 	uint64_t oom_bytes;
+	uint64_t oom_loop_usec; /* within which a kill at the limit that was raised after another is one of a loop */
 	uint64_t oom_hold_usec; /* how long a limit that a container died at keeps later ones above it */
 
 	uint64_t warmup_samples, warmup_usec;
@@ -92,6 +93,8 @@ struct recommendation {
 
 	/* The last kill that counts: the memory.max that it died at, and the least limit since. */
 	uint64_t oom_limit_bytes, oom_floor_bytes, oom_usec;
+	uint64_t oom_peak_bytes; /* memory.peak then, 0: not known */
+	uint64_t oom_row;        /* kills in a row, each at a higher limit than the one before: a crash loop */
 	uint64_t oom_kills; /* of all time */
 };
 
@@ -137,12 +140,16 @@ uint64_t adaptive_scale_bytes(int margin);
 uint64_t adaptive_base_bytes(int margin, uint64_t p95_bytes, uint64_t max_bytes);
 double adaptive_restlessness(int margin, uint64_t avg_bytes, uint64_t max_bytes);
 
-/* A container of the workload was OOM-killed in its own cgroup, at this memory.max. Breaks hysteresis and
- * cooldown: limit becomes at least max(limit_bytes × 1.2, limit_bytes + 100Mi), within the node's clamps,
- * the request at most the limit. Idempotent for one limit, but that each call counts in oom_kills. A kill at no
- * limit (0 or UINT64_MAX: the node ran out) is counted and teaches nothing. */
+/* A container of the workload was OOM-killed in its own cgroup, at this memory.max, having had this memory.peak. Breaks
+ * hysteresis and cooldown: limit becomes at least max(limit_bytes × 1.2, limit_bytes + 100Mi), within the node's
+ * clamps, the request at most the limit. In a crash loop, where what was raised was not enough within oom_loop_usec,
+ * the step is doubled, and doubled again: a program that needs 1Gi is not to be restarted nine times on its way up
+ * from 128Mi. Idempotent for one limit, but that each call counts in oom_kills. A kill at no limit (0 or UINT64_MAX:
+ * the node ran out) is counted and teaches nothing. */
 void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
-		     uint64_t limit_bytes, uint64_t now_usec, struct recommendation *ret);
+		     uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec, struct recommendation *ret);
+/* How many times as large the step is after this many kills in a row. */
+uint64_t tuner_oom_steps(uint64_t row);
 
 /* The image changed: warm-up begins anew. */
 void tuner_restart_warmup(const struct recommendation *previous, const struct observed *observed,

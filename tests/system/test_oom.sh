@@ -4,13 +4,15 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-trap 'remove again below nested bystander; rm -f /run/systemd/system/tidemarktest.slice' EXIT
+trap 'remove again loops stuck below nested bystander; rm -f /run/systemd/system/tidemarktest.slice' EXIT
 
 # Nothing but kills changes what is published here.
 settings '[node]' 'mode = enforce' '[tuner]' 'interval = 1h'
 for workload in grows-{crun,runc}-{systemd,cgroupfs} again below nested bystander; do
 	publish "$workload" $((160 * MIB)) $((60 * MIB))
 done
+publish loops $((64 * MIB)) $((30 * MIB))
+publish stuck $((64 * MIB)) $((30 * MIB))
 daemon_start || exit
 
 learned() { [ "$(published "$1" .oom.limit)" -gt 0 ]; }
@@ -61,6 +63,25 @@ more_than_before() { [ "$(memory_max again)" -gt $((160 * MIB)) ]; }
 check "the replacement that podman makes on its own has more" wait_for 60 more_than_before
 is "$(podman inspect --format '{{.RestartCount}}' again)" 1 "it was the very first replacement"
 remove again
+
+# ---- Crash loops ----
+
+# 64 → 176 → 384 → what it declares: three restarts, where steps of 100Mi would take four.
+create loops --memory 512m --restart on-failure:10 "$IMAGE" sh -c "$(holds 400)"
+has_room() { [ "$(memory_max loops)" -gt $((400 * MIB)) ] && [ "$(cat "$(cgroup_of loops)/memory.current")" -gt $((390 * MIB)) ]; }
+check "a crash loop converges" wait_for 120 has_room
+between 1 "$(podman inspect --format '{{.RestartCount}}' loops)" 3 "in a few restarts"
+is "$(memory_max loops)" $((512 * MIB)) "to no more than what is declared"
+between 2 "$(published loops .oom.row)" 3 "it is known that the kills were in a row"
+between $((170 * MIB)) "$(published loops .oom.peak)" $((512 * MIB)) "and with which peak"
+remove loops
+
+create stuck --memory 128m --restart on-failure:3 "$IMAGE" sh -c "$(holds 300)"
+is_stuck() { events oom CONTAINER_NAME=stuck | jq -e 'select(.TIDEMARK_STUCK != null)'; }
+check "a loop that cannot converge says so" wait_for 120 is_stuck
+like "$(events oom CONTAINER_NAME=stuck | field .TIDEMARK_STUCK)" '^it declares 128Mi' "and why"
+like "$(tidemarkctl explain stuck)" 'it needs more and cannot be given it: it declares 128Mi' "explain does, too"
+remove stuck
 
 # ---- What is no reason to learn ----
 
