@@ -143,7 +143,7 @@ double adaptive_restlessness(int margin, uint64_t avg_bytes, uint64_t max_bytes)
 /* A container of the workload was OOM-killed in its own cgroup, at this memory.max, having had this memory.peak. Breaks
  * hysteresis and cooldown: limit becomes at least max(limit_bytes × 1.2, limit_bytes + 100Mi), within the node's
  * clamps, the request at most the limit. In a crash loop, where what was raised was not enough within oom_loop_usec,
- * the step is doubled, and doubled again: a program that needs 1Gi is not to be restarted nine times on its way up
+ * the step is doubled, and doubled again: a program that needs 1Gi is not to be killed eight times on its way up
  * from 128Mi. Idempotent for one limit, but that each call counts in oom_kills. A kill at no limit (0 or UINT64_MAX:
  * the node ran out) is counted and teaches nothing. */
 void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
