@@ -67,6 +67,9 @@ struct json_out {
 	bool overflow;
 };
 
+/* The length of the UTF-8 sequence that begins here, or 0 if there is none (RFC 3629). */
+size_t json_utf8_length(const char *text);
+
 void json_out_raw(struct json_out *out, const char *text);
 void json_out_string(struct json_out *out, const char *text);
 void json_out_uint(struct json_out *out, uint64_t value);

@@ -41,7 +41,7 @@ struct container *container_new(const char *id, const struct sampling_settings *
 		return NULL;
 	container->sampled = SAMPLED_NONE;
 	container->scope_fd = -1;
-	container->max_bytes = MEMORY_UNLIMITED;
+	container->max_bytes = container->ancestors_max_bytes = MEMORY_UNLIMITED;
 	for (size_t i = 0; i < WATCHES_COUNT; i++)
 		container->watches[i] = -1;
 	window_init(&container->window, window_recent_slot_usec(sampling->short_window_usec),
@@ -52,6 +52,25 @@ struct container *container_new(const char *id, const struct sampling_settings *
 		return NULL;
 	}
 	return container;
+}
+
+void container_read_ancestors(struct container *container, int cgroup_fd)
+{
+	char path[CGROUP_PATH_SIZE];
+	size_t length = strlen(container->cgroup), at;
+
+	/* A scope of the container's own is none above it. */
+	for (int levels = container->scope_fd >= 0 ? 2 : 1; levels > 0; levels--) {
+		if (length >= sizeof path)
+			return;
+		memcpy(path, container->cgroup, length);
+		path[length] = '\0';
+		if (!cgroup_path_parent(path, &length))
+			return;
+	}
+	path[length] = '\0';
+	if (cgroup_effective_limit(cgroup_fd, path, &container->ancestors_max_bytes, &at, NULL) < 0)
+		container->ancestors_max_bytes = MEMORY_UNLIMITED;
 }
 
 void container_close(struct container *container, struct sampler *sampler)

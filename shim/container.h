@@ -64,6 +64,7 @@ struct container {
 	/* As last seen. */
 	struct memory memory;
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
+	uint64_t ancestors_max_bytes; /* the smallest memory.max above those, when it was opened */
 	uint64_t samples, working_set_max_bytes;
 	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less
 	 * that is the best there is to say about the working set at the peak. */
@@ -96,6 +97,8 @@ int container_find_cgroup(const struct record *record, int proc_fd, char *path, 
  * container that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
 int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
 		   struct error *err);
+/* Fills in ancestors_max_bytes. */
+void container_read_ancestors(struct container *container, int cgroup_fd);
 void container_close(struct container *container, struct sampler *sampler);
 
 /* One sample: container->memory and what follows from it. Returns 0, MEMORY_GONE, or -errno. */

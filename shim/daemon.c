@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,13 @@
 #include "cgroups/file.h"
 #include "cgroups/oom.h"
 #include "cgroups/quantity.h"
+#include "shim/metrics.h"
 #include "shim/node.h"
+#include "shim/serve.h"
 #include "shim/shed.h"
 #include "shim/store/history.h"
 #include "shim/store/presence.h"
+#include "shim/textfile.h"
 #include "shim/voice.h"
 
 #define SWEEP_USEC USEC_PER_MIN
@@ -60,6 +64,9 @@ struct daemon {
 	struct node node;
 	struct settings settings;
 	sd_event *event;
+	int run_fd;
+	uint64_t started_usec;
+	bool told_textfile;
 };
 
 static uint64_t clock_usec(clockid_t clock)
@@ -72,6 +79,51 @@ static uint64_t clock_usec(clockid_t clock)
 static uint64_t now_usec(void)
 {
 	return clock_usec(CLOCK_REALTIME);
+}
+
+/* ---- Metrics ---- */
+
+static int render(enum exposition_format format, char **ret_text, size_t *ret_length, void *data)
+{
+	const struct daemon *daemon = data;
+	struct process process;
+	struct metrics_source source = {&daemon->node, NULL, daemon->started_usec, now_usec()};
+
+	if (process_read_self(daemon->node.roots.proc_fd, &process, NULL) == 0)
+		source.process = &process;
+	return metrics_render(&source, format, ret_text, ret_length);
+}
+
+static void write_textfile(struct daemon *daemon)
+{
+	const char *path = daemon->node.settings.report.textfile;
+	struct error err;
+
+	if (!*path)
+		return;
+	int r = textfile_write(path, &(struct metrics_source){&daemon->node, NULL, daemon->started_usec, now_usec()},
+			       &err);
+	if (r < 0 && !daemon->told_textfile)
+		voice_fault(&daemon->node.journal, LOG_WARNING, "the metrics are not in their file: %s", err.text);
+	daemon->told_textfile = r < 0;
+}
+
+/* Before any system call is given up: sockets of the internet are among those. Without it, all else goes on. */
+static struct serve *serve(struct daemon *daemon)
+{
+	struct serve *serve = NULL;
+	struct error err;
+
+	if (serve_new(daemon->event, daemon->run_fd, render, daemon, &serve, &err) < 0 ||
+	    serve_tcp(serve, daemon->node.settings.report.http, &err) < 0)
+		voice_fault(&daemon->node.journal, LOG_WARNING, "metrics are not served as they should be: %s",
+			    err.text);
+	return serve;
+}
+
+static void serve_cleanup(struct serve **serve)
+{
+	serve_free(*serve);
 }
 
 /* ---- What comes in ---- */
@@ -157,6 +209,7 @@ static void tune(struct daemon *daemon)
 static void report(struct daemon *daemon)
 {
 	node_report(&daemon->node);
+	write_textfile(daemon);
 }
 
 static const uint64_t sweep_usec = SWEEP_USEC;
@@ -192,10 +245,15 @@ static uint64_t timer_interval(const struct timer *timer)
 static int on_timer(sd_event_source *source, uint64_t scheduled_usec, void *data)
 {
 	const struct timer *timer = data;
+	const uint64_t begun = clock_usec(CLOCK_MONOTONIC);
 
 	timer->chore->act(timer->daemon);
 	/* What took longer than its interval is not made up for. */
 	uint64_t now = clock_usec(CLOCK_MONOTONIC), next = scheduled_usec + timer_interval(timer);
+	if (timer->chore->act == sample) {
+		histogram_add(&timer->daemon->node.tally.delay, begun - scheduled_usec);
+		histogram_add(&timer->daemon->node.tally.tick, now - begun);
+	}
 	return sd_event_source_set_time(source, next > now ? next : now + timer_interval(timer));
 }
 
@@ -344,6 +402,7 @@ static int loop(struct daemon *daemon, struct error *err)
 {
 	__attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
 	__attribute__((cleanup(free_timers))) struct timer timers[CHORES_COUNT] = {0};
+	__attribute__((cleanup(serve_cleanup))) struct serve *server = NULL;
 
 	int r = sd_event_default(&event);
 	daemon->event = event;
@@ -356,6 +415,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "cannot set up the event loop");
 	(void)sd_event_set_watchdog(event, true);
+	server = serve(daemon);
 	shed(&daemon->node.journal);
 	(void)sd_notifyf(false, "READY=1\nSTATUS=Following %zu containers", daemon->node.n_containers);
 
@@ -385,6 +445,7 @@ static int run(struct daemon *daemon, struct error *err)
 	cleanup_close int run_fd = -1;
 	if ((r = open_directory(daemon->path[PATH_RUN], &run_fd, err)) < 0)
 		return r;
+	daemon->run_fd = run_fd;
 	cleanup_close int lock_fd = daemon_lock_take(run_fd, err);
 	if (lock_fd < 0)
 		return lock_fd;
@@ -419,16 +480,18 @@ static void print_help(void)
 	       "Measures the memory of this node's containers and publishes the limits that fit them.\n\n");
 	for (size_t i = 0; i < PATHS_COUNT; i++)
 		printf("  --%-7s DIR  %s (%s)\n", paths[i].option, paths[i].help, paths[i].path);
-	printf("  --help         this text\n"
+	printf("  --metrics      what /metrics has: name, type, unit, labels and meaning, by tabs\n"
+	       "  --help         this text\n"
 	       "  --version      the version\n\n"
 	       "See tidemarkd(8).\n");
 }
 
 int main(int argc, char *argv[])
 {
-	struct option options[PATHS_COUNT + 3] = {
+	struct option options[PATHS_COUNT + 4] = {
 		[PATHS_COUNT] = {"help", no_argument, NULL, 'h'},
 		[PATHS_COUNT + 1] = {"version", no_argument, NULL, 'v'},
+		[PATHS_COUNT + 2] = {"metrics", no_argument, NULL, 'm'},
 	};
 	static struct daemon daemon;
 	struct error err;
@@ -440,6 +503,10 @@ int main(int argc, char *argv[])
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (option == 'h') {
 			print_help();
+			return EXIT_SUCCESS;
+		}
+		if (option == 'm') {
+			metrics_print_list(stdout);
 			return EXIT_SUCCESS;
 		}
 		if (option == 'v') {
@@ -455,6 +522,9 @@ int main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 
+	/* What is large and short-lived, such as a rendered /metrics, goes back to the kernel each time. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	daemon.started_usec = now_usec();
 	int r = run(&daemon, &err);
 	if (r < 0)
 		(void)fprintf(stderr, "tidemarkd: %s\n", err.text);

@@ -122,6 +122,7 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 		node->told_degraded = true;
 	}
 	container->state = CONTAINER_RUNNING;
+	container_read_ancestors(container, node->roots.cgroup_fd);
 	watch_add(node, container);
 	/* What happened before the watch stood. */
 	node_check_events(node, container, now_usec);
@@ -447,6 +448,8 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 	/* One that had ended before we began is none of ours. */
 	if (container->state == CONTAINER_RUNNING ||
 	    (container->state == CONTAINER_CREATED && container->started_usec && !container->known)) {
+		if (workload && container->peak_bytes > 0)
+			workload->exit_peak_bytes = container->peak_bytes;
 		voice_exit(&node->journal, container, now_usec);
 		archive_end(node, container, now_usec);
 	}
@@ -496,7 +499,7 @@ void node_tune(struct node *node, uint64_t now_usec)
 	archive_slots(node, now_usec);
 }
 
-void node_report(const struct node *node)
+void node_sum(const struct node *node, struct node_sums *ret)
 {
 	struct node_sums sums = {.workloads = node->n_workloads};
 
@@ -514,6 +517,14 @@ void node_report(const struct node *node)
 		if (container->declared_bytes > working_set)
 			sums.slack_bytes += container->declared_bytes - working_set;
 	}
+	*ret = sums;
+}
+
+void node_report(const struct node *node)
+{
+	struct node_sums sums;
+
+	node_sum(node, &sums);
 	voice_node(&node->journal, &sums);
 }
 
@@ -532,6 +543,7 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.events_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
 		.kernel_log_fd = kernel_log_fd,
 	};
+	node->journal.tally = &node->tally;
 	sampler_init(&node->sampler, kept_max);
 	if (node->records_fd < 0 || node->events_fd < 0)
 		return error_errno(err, errno, "cannot use inotify");

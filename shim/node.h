@@ -18,8 +18,10 @@
 #include "cgroups/sampler.h"
 #include "shim/container.h"
 #include "shim/report/journal.h"
+#include "shim/report/tally.h"
 #include "shim/store/history.h"
 #include "shim/store/settings.h"
+#include "shim/voice.h"
 #include "shim/workload.h"
 
 /* Where everything lies, as directories held open. Borrowed. */
@@ -36,6 +38,7 @@ struct node {
 	struct journal journal;
 	struct history *history; /* borrowed; NULL: nothing is kept over a restart but what is published */
 	struct sampler sampler;
+	struct tally tally;
 
 	/* To be polled by the caller. */
 	int records_fd;    /* inotify: node_on_records() */
@@ -84,6 +87,9 @@ void node_sample(struct node *node, uint64_t now_usec);
 
 /* A look at every workload that has new samples: each tuner.interval. */
 void node_tune(struct node *node, uint64_t now_usec);
+
+/* Sums over the running containers. */
+void node_sum(const struct node *node, struct node_sums *ret);
 
 /* The node's summary: each report.node_interval. */
 void node_report(const struct node *node);

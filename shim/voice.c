@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cgroups/quantity.h"
+#include "shim/report/tally.h"
 
 /* "256Mi", or "no limit". */
 static const char *amount(uint64_t bytes, char buf[static QUANTITY_MAX])
@@ -70,6 +71,8 @@ void voice_decision(const struct journal *journal, const struct record *record)
 	journal_bytes(&entry, "TIDEMARK_DECLARED_BYTES", record->declared_bytes);
 	if (record->recommended_bytes > 0)
 		journal_bytes(&entry, "TIDEMARK_RECOMMENDED_BYTES", record->recommended_bytes);
+	if (journal->tally)
+		tally_decision(journal->tally, record->source, record->reason);
 	journal_send(journal, &entry);
 }
 
@@ -188,6 +191,9 @@ void voice_oom(const struct journal *journal, const struct container *container,
 		journal_uint(&entry, "TIDEMARK_PID", kill->pid);
 		journal_text(&entry, "TIDEMARK_LIMIT_CGROUP", kill->limit_cgroup);
 	}
+	_Static_assert(OOM_CAUSE_OTHER < TALLY_CAUSES_MAX, "a cause for each count");
+	if (journal->tally)
+		journal->tally->kills[cause]++;
 	journal_send(journal, &entry);
 }
 

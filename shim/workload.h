@@ -23,6 +23,7 @@ struct workload {
 	uint64_t fresh;       /* samples and peaks since the tuner looked last */
 	uint64_t seen_usec;   /* the last creation or sample */
 	size_t n_containers;  /* that point here */
+	uint64_t exit_peak_bytes; /* memory.peak of the container that ended last; 0: not known */
 	bool published;       /* there is a file of it */
 	bool dirty;           /* what is published is not what stands in limits */
 	bool measured;        /* nor are its measurements, which may wait a minute */

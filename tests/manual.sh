@@ -46,6 +46,32 @@ if [ -n "$daemon" ]; then
 	grep -oh '"TIDEMARK_[A-Z0-9_]*"' "$shim/voice.c" "$shim/report/journal.c" | tr -d '"' | sort -u >"$work/expected"
 	grep -oh '\*TIDEMARK_[A-Z0-9_]*\*' "$docs/tidemarkd.8.scd" | tr -d '*' | sort -u >"$work/found"
 	same "tidemarkd.8 has every field of the journal, and no other"
+
+	# "*name* (type: labels)", and what it means, in the order of the table.
+	"$daemon" --metrics | awk -F'\t' '{ gsub(",", ", ", $4); print "*" $1 "* (" $2 ($4 ? ": " : "") $4 ")\n\t" $5 }' \
+		>"$work/expected"
+	sed -n '/^# METRICS/,/^# FILES/p' "$docs/tidemarkd.8.scd" |
+		awk '/^\*[a-z_]*\* \(/ { print; getline; print }' >"$work/found"
+	same "tidemarkd.8 has every metric, and no other, with its type, labels and meaning"
+
+	# Of each expression; a histogram has its three.
+	"$daemon" --metrics | awk -F'\t' '{ print $1 } $2 == "histogram" { print $1 "_bucket\n" $1 "_sum\n" $1 "_count" }' |
+		sort -u >"$work/known"
+	sed -n 's/^ *"expr": "\(.*\)",\{0,1\}$/\1/p' "$1/contrib/grafana/tidemark.json" |
+		grep -oE '(tidemark|process)_[a-z_0-9]+' | sort -u >"$work/expected"
+	comm -12 "$work/known" "$work/expected" >"$work/found"
+	same "the dashboard asks for metrics that there are"
+
+	if command -v python3 >/dev/null; then
+		python3 - "$1/contrib/grafana/tidemark.json" >"$work/found" 2>&1 <<-'END'
+			import json, sys
+			board = json.load(open(sys.argv[1], encoding="utf-8"))
+			print([v["name"] for v in board["templating"]["list"] if v["type"] == "datasource"])
+			print(sum(1 for p in board["panels"] if p["type"] != "row" and not p["targets"]))
+		END
+		printf '%s\n' "['datasource']" 0 >"$work/expected"
+		same "and is valid JSON, with a data source to choose"
+	fi
 fi
 echo "1..$count"
 exit $failed

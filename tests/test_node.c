@@ -680,6 +680,31 @@ static void peak_between_two_samples_counts_at_the_end(void **state)
 	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=94371840\n");
 	assert_int_equal(published(world).observed.max_bytes, 80 * MIB);
 	assert_true(published(world).observed.p95_bytes < 21 * MIB);
+	assert_int_equal(registry_find_workload(&world->node, &web)->exit_peak_bytes, 90 * MIB);
+}
+
+static void limits_above_a_container_are_looked_at_once(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	fixture_write(world->roots.cgroup_fd, "pods/memory.max", "268435456\n");
+	run_container(world, "c1");
+	assert_int_equal(registry_find(&world->node, "c1")->ancestors_max_bytes, 256 * MIB);
+	fixture_write(world->roots.cgroup_fd, "pods/memory.max", "max\n");
+	run_container(world, "c2");
+	assert_true(registry_find(&world->node, "c2")->ancestors_max_bytes == MEMORY_UNLIMITED);
+}
+
+static void what_the_node_says_is_counted(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	assert_int_equal(world->node.tally.events[EVENT_DECISION], 1);
+	assert_int_equal(world->node.tally.decisions[SOURCE_DECLARED], 1);
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->node.tally.kills[OOM_CAUSE_OWN], 1);
 }
 
 static void peak_of_the_runtime_is_not_the_programs(void **state)
@@ -1213,6 +1238,8 @@ int main(void)
 		NODE_TEST(lost_inotify_events_are_made_up_for),
 		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
+		NODE_TEST(limits_above_a_container_are_looked_at_once),
+		NODE_TEST(what_the_node_says_is_counted),
 		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
 		NODE_TEST(id_that_is_used_again_is_another_container),
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),

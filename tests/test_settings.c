@@ -230,6 +230,17 @@ static void value_of_the_wrong_kind_is_refused_with_what_would_be_right(void **s
 		{"guards", "allow_raise = maybe", "yes or no"},
 		{"tuner", "warmup_samples = 1.5", "a whole number"},
 		{"tuner", "warmup_samples = 0x10", "a whole number"},
+		{"report", "http = 0.0.0.0:9407", "127.0.0.1:PORT"},
+		{"report", "http = 192.168.0.1:9407", "127.0.0.1:PORT"},
+		{"report", "http = 127.0.0.1", "127.0.0.1:PORT"},
+		{"report", "http = 127.0.0.1:", "127.0.0.1:PORT"},
+		{"report", "http = 127.0.0.1:0", "127.0.0.1:PORT"},
+		{"report", "http = 127.0.0.1:65536", "127.0.0.1:PORT"},
+		{"report", "http = 127.0.0.1:9407x", "127.0.0.1:PORT"},
+		{"report", "http = [::]:9407", "127.0.0.1:PORT"},
+		{"report", "http = localhost:9407", "127.0.0.1:PORT"},
+		{"report", "http = 127.0.0.1:0000000000000000000000000009407", "127.0.0.1:PORT"},
+		{"report", "textfile = tidemark.prom", "an absolute path"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -558,6 +569,9 @@ static void shown_values_are_read_as_the_same(void **state)
 		{"tuner", "cooldown", "1500ms", "1.5s"},
 		{"tuner", "cooldown", "0", "0s"},
 		{"tuner", "warmup_samples", "7", "7"},
+		{"report", "http", "127.0.0.1:65535", "127.0.0.1:65535"},
+		{"report", "http", "[::1]:9407", "[::1]:9407"},
+		{"report", "http", "", ""},
 	};
 	char text[512], shown[256];
 

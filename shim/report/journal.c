@@ -12,6 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "shim/report/tally.h"
+
 const struct event_kind event_kinds[EVENTS_COUNT] = {
 	[EVENT_DECISION] = {"decision", "aaa15138dfa542e58f5c582b434e3fa7", LOG_INFO},
 	[EVENT_PRESTART] = {"prestart", "7210dc32bb9b4383bbeacabab49f331c", LOG_INFO},
@@ -99,7 +101,7 @@ struct journal journal_open(struct journal_socket *journal, const char *path)
 {
 	/* Without a descriptor (-1) every entry counts as dropped. */
 	*journal = (struct journal_socket){path, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), 0};
-	return (struct journal){send_to_socket, journal};
+	return (struct journal){send_to_socket, journal, NULL};
 }
 
 void journal_close(struct journal_socket *journal)
@@ -138,6 +140,7 @@ __attribute__((format(printf, 3, 4))) static void journal_field(struct journal_e
 
 void journal_begin_at(struct journal_entry *entry, enum event event, int priority)
 {
+	entry->event = event;
 	entry->n_fields = entry->used = 0;
 	journal_text(entry, "TIDEMARK_EVENT", event_kinds[event].name);
 	journal_text(entry, "MESSAGE_ID", event_kinds[event].message_id);
@@ -176,5 +179,7 @@ void journal_bytes(struct journal_entry *entry, const char *name, uint64_t bytes
 
 void journal_send(const struct journal *journal, const struct journal_entry *entry)
 {
+	if (journal->tally)
+		journal->tally->events[entry->event]++;
 	journal->send(entry->fields, entry->n_fields, journal->data);
 }

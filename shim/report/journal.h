@@ -31,6 +31,7 @@ extern const struct event_kind event_kinds[EVENTS_COUNT];
 struct journal {
 	void (*send)(const struct iovec *fields, size_t n_fields, void *data);
 	void *data;
+	struct tally *tally; /* borrowed; NULL: nothing is counted */
 };
 
 /* Where journald listens for its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), which we speak
@@ -52,6 +53,7 @@ void journal_close(struct journal_socket *journal);
 /* One entry on its way. A field that does not fit is left out. */
 #define JOURNAL_FIELDS_MAX 40
 struct journal_entry {
+	enum event event;
 	struct iovec fields[JOURNAL_FIELDS_MAX];
 	size_t n_fields, used;
 	char text[8192];

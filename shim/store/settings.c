@@ -32,6 +32,7 @@ enum kind {
 	KIND_RATIO,
 	KIND_COUNT,
 	KIND_BOOL,
+	KIND_LOOPBACK, /* an address that this machine alone can reach, and a port; or empty */
 	KIND_ANNOTATIONS,
 };
 
@@ -127,6 +128,13 @@ static const struct row rows[] = {
 	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
+	ROW("report", "http", KIND_LOOPBACK, report.http,
+	    "Where metrics are served by HTTP besides the unix socket: 127.0.0.1 or [::1], with a port. Empty: "
+	    "nowhere."),
+	ROW("report", "textfile", KIND_PATH, report.textfile,
+	    "A file that the metrics are written to each node_interval. Empty: none."),
+	ROW_WITHIN(0, 1e5, "report", "metrics_containers_max", KIND_COUNT, report.metrics_containers_max,
+		   "Above so many containers none of them has metrics of its own; the same with workloads."),
 };
 
 /* Ready as they are: the wrapper starts too often to parse them. */
@@ -163,6 +171,7 @@ static const struct settings defaults = {
 	.guards.limit_unlimited = false,
 	.annotations = SETTINGS_ALLOW_MODE | SETTINGS_ALLOW_WORKLOAD | SETTINGS_ALLOW_OVERRIDES,
 	.report.node_interval_usec = 5 * USEC_PER_MIN,
+	.report.metrics_containers_max = 2000,
 };
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
@@ -206,6 +215,20 @@ static int parse_annotations(const char *text, unsigned *ret)
 	return 0;
 }
 
+static bool is_loopback(const char *text)
+{
+	static const char *const hosts[] = {"127.0.0.1:", "[::1]:"};
+	uint64_t port;
+
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		size_t length = strlen(hosts[i]);
+		if (strncmp(text, hosts[i], length) == 0)
+			return quantity_parse_uint(text + length, strlen(text + length), &port) == 0 &&
+			       port > 0 && port <= UINT16_MAX;
+	}
+	return false;
+}
+
 /* Returns 0, or -EINVAL with what would be right in *ret_expected. */
 static int parse_value(const struct row *row, const char *text, void *member, const char **ret_expected)
 {
@@ -244,6 +267,12 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 	case KIND_PATH:
 		*ret_expected = "an absolute path";
 		if ((text[0] && text[0] != '/') || strlen(text) >= row->size)
+			return -EINVAL;
+		memcpy(member, text, strlen(text) + 1);
+		return 0;
+	case KIND_LOOPBACK:
+		*ret_expected = "127.0.0.1:PORT or [::1]:PORT";
+		if ((text[0] && !is_loopback(text)) || strlen(text) >= row->size)
 			return -EINVAL;
 		memcpy(member, text, strlen(text) + 1);
 		return 0;
@@ -576,6 +605,7 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 		break;
 	case KIND_NAME:
 	case KIND_PATH:
+	case KIND_LOOPBACK:
 		(void)snprintf(buf, size, "%s", member);
 		break;
 	case KIND_BOOL:

@@ -50,6 +50,9 @@ struct settings {
 
 	struct {
 		uint64_t node_interval_usec; /* between two node summaries */
+		char http[32];               /* "127.0.0.1:9000" or "[::1]:9000"; empty: on the unix socket alone */
+		char textfile[SETTINGS_PATH_SIZE]; /* empty: none */
+		uint64_t metrics_containers_max;   /* with series of their own */
 	} report;
 
 	/* For settings_for_namespace(). */

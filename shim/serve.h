@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* HTTP in the daemon's event loop, after everything else that the loop has to do. */
+
+#include <errno.h>
+#include <systemd/sd-event.h>
+
+#include "cgroups/error.h"
+#include "shim/report/exposition.h"
+
+/* What http.h asks for, told here so that a build without it can do without. */
+typedef int serve_render(enum exposition_format format, char **ret_text, size_t *ret_length, void *data);
+
+struct serve;
+
+#define SERVE_SOCKET "http.sock"
+
+#if HAVE_LIBMICROHTTPD
+/* Serves what render() makes. run_fd: where the socket is to be. Returns 0 or -errno. */
+int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, struct serve **ret,
+	      struct error *err);
+
+/* On loopback, too, if address is not empty. */
+int serve_tcp(struct serve *serve, const char *address, struct error *err);
+
+void serve_free(struct serve *serve);
+#else
+static inline int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, struct serve **ret,
+			    struct error *err)
+{
+	(void)event, (void)run_fd, (void)render, (void)data;
+	*ret = NULL;
+	(void)err;
+	return 0;
+}
+
+static inline int serve_tcp(struct serve *serve, const char *address, struct error *err)
+{
+	(void)serve;
+	return *address ? error_set(err, ENOTSUP, "built without libmicrohttpd") : 0;
+}
+
+static inline void serve_free(struct serve *serve)
+{
+	(void)serve;
+}
+#endif
