@@ -26,7 +26,7 @@ create grows --memory 512m "$IMAGE" dd if=/dev/zero of=/dev/null bs=600M count=1
 second=$id
 check "its next container outgrows its limit" wait_for 60 has_exited grows
 check "history shows them in order while the daemon runs" \
-	wait_for 60 shows '^creation (recommendation )+exit creation kill (recommendation )?exit $'
+	wait_for 60 shows '^creation (recommendation )+exit creation (recommendation )*kill (recommendation )*exit $'
 history_of >/tmp/history
 comment "$(cat /tmp/history)"
 is "$(head -1 /tmp/history)" '-/grows/grows' "under the workload's name"
@@ -36,7 +36,7 @@ given=$(json 'select(.event == "creation") | .limit_bytes' | jq '.[1]')
 is "$(json 'select(.event == "creation") | .limit_bytes' | jq '.[0]')" $((512 * MIB)) "the first had what it declares"
 between $((100 * MIB)) "$given" $((400 * MIB)) "the second had a tuned limit"
 like "$(json 'select(.event == "creation") | .reason' | jq -r '.[1]')" '^enforced' "and it is said why"
-like "$(json 'select(.event == "recommendation") | .why' | jq -r '.[0]')" 'up to the next 16Mi' \
+like "$(json 'select(.event == "recommendation") | .why' | jq -r '.[0]')" '^the smallest limit that is recommended|up to the next 16Mi' \
 	"so it is of the recommendation"
 is "$(json 'select(.event == "kill")' | jq -r '.[0] | "\(.limit_bytes) \(.reason) \(.container)"')" \
 	"$given own $second" "the kill has the limit, the cause and the container"
