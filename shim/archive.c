@@ -186,9 +186,11 @@ void archive_recommendation(struct node *node, const struct workload *workload, 
 void archive_kill(struct node *node, const struct container *container, enum oom_cause cause,
 		  uint64_t learned_bytes, uint64_t now_usec)
 {
-	const struct workload *workload = container->workload;
+	struct workload *workload = container->workload;
 	struct error err;
 
+	if (workload && workload->history_id == 0)
+		archive_workload(node, workload, now_usec);
 	if (!node->history || !workload || workload->history_id == 0)
 		return;
 	const struct history_kill kill = {
@@ -311,5 +313,5 @@ bool archive_prune(struct node *node, uint64_t now_usec)
 		return false;
 	int r = history_prune(node->history, &bounds, &err);
 	archive_told(node, r, &err);
-	return r != 0; /* what failed is tried again */
+	return r > 0;
 }

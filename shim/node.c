@@ -274,8 +274,6 @@ static void node_prune(struct node *node, uint64_t now_usec)
 			node_forget(node, now_usec - node->settings.history.keep_usec);
 		node->pruned_usec = now_usec;
 	}
-	if (node->prune)
-		node->prune = archive_prune(node, now_usec);
 	if (node->n_workloads > NODE_WORKLOADS_MAX)
 		node_forget(node, 0);
 }

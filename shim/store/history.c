@@ -17,7 +17,7 @@
 #include "shim/store/history_sql.h"
 
 /* So much of the file is given back in one step at most. */
-#define VACUUM_PAGES "256"
+#define VACUUM_PAGES "64"
 
 /* ---- Opening ---- */
 
@@ -364,13 +364,13 @@ static int history_prune_step(struct history *history, const struct history_boun
 	return history_prune_rows(history, oldest_usec + 1, bounds->slots_from_usec, err);
 }
 
-/* Whether there is more to be given back. */
-static int history_give_back(struct history *history, struct error *err)
+/* Whether there is more to be given back. What is free is used again as well, so a little of it stays. */
+static int history_give_back(struct history *history, uint64_t size_max_bytes, struct error *err)
 {
 	uint64_t used, file, before;
 
 	int r = history_size(history, &used, &before, err);
-	if (r < 0 || before - used < before / 4)
+	if (r < 0 || (before <= size_max_bytes && before - used <= before / 4))
 		return r;
 	r = history_execute(history, "PRAGMA incremental_vacuum(" VACUUM_PAGES ")", "give back room of", err);
 	if (r == 0)
@@ -388,6 +388,6 @@ int history_prune(struct history *history, const struct history_bounds *bounds, 
 	if (deleted < 0)
 		history_rollback(history);
 	if (r == 0)
-		r = history_give_back(history, err);
+		r = history_give_back(history, bounds->size_max_bytes, err);
 	return r < 0 ? r : r > 0 || deleted > 0;
 }

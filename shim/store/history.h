@@ -155,8 +155,8 @@ struct history_bounds {
 
 /* One step, of bounded work. Of a run whose end is not known its creation counts. The oldest goes first whatever
  * it is, as if what is kept were kept for less long; workloads that were last seen before older_than_usec
- * and have nothing left go last. Then room at the file's end is given back, where a quarter of the file is free
- * (not of a file that version 1 began: its room is used again). Returns 1 if there is more to be done, or 0.
+ * and have nothing left go last. Then room at the file's end is given back, where the file is above its size
+ * or a quarter of it is free (not of a file that version 1 began: its room is used again). Returns 1 if there is more to be done, or 0.
  * Not within a batch. */
 int history_prune(struct history *history, const struct history_bounds *bounds, struct error *err);
 
