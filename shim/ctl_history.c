@@ -34,7 +34,7 @@ struct matches {
 	struct {
 		int64_t id;
 		struct identity identity;
-	} *workload;
+	} * workload;
 	size_t count;
 };
 
@@ -62,7 +62,8 @@ static int on_workload(int64_t id, const struct limits *limits, void *data)
 	char text[IDENTITY_TEXT_MAX];
 
 	if (strcmp(identity_text(identity, text), matches->argument) != 0 &&
-	    strcmp(identity->owner, matches->argument) != 0 && strcmp(identity->container, matches->argument) != 0)
+	    strcmp(identity->owner, matches->argument) != 0 &&
+	    strcmp(identity->container, matches->argument) != 0)
 		return 0;
 	void *grown = reallocarray(matches->workload, matches->count + 1, sizeof *matches->workload);
 	if (!grown)
@@ -185,7 +186,10 @@ static void print_table(const char *name, const struct entries *entries)
 
 /* ---- For programs ---- */
 
-#define AMOUNT_OF(member) {#member, offsetof(struct history_event, member)}
+#define AMOUNT_OF(member)                                       \
+	{                                                       \
+#member, offsetof(struct history_event, member) \
+	}
 
 static const struct {
 	const char *name;
@@ -213,8 +217,9 @@ static void print_json(const char *name, const struct entries *entries, bool fir
 	(void)fputs(",\"events\":[", stdout);
 	for (size_t i = entries->count; i-- > 0;) {
 		const struct history_event *event = &entries->entry[i].event;
-		(void)printf("%s\n{\"at_usec\":%" PRIu64 ",\"event\":\"%s\"", i + 1 < entries->count ? "," : "",
-			     event->at_usec, history_kind_names[event->event]);
+		(void)printf("%s\n{\"at_usec\":%" PRIu64 ",\"event\":\"%s\"",
+			     i + 1 < entries->count ? "," : "", event->at_usec,
+			     history_kind_names[event->event]);
 		print_json_text("container", event->container_id);
 		for (size_t k = 0; k < sizeof amounts / sizeof *amounts; k++) {
 			uint64_t amount;
@@ -339,7 +344,8 @@ static int draw(const struct command *command, int64_t id, const char *name)
 	memcpy(drawing.series, drawn, sizeof drawn);
 	if (entries_load(command, id, 0, UINT_MAX, &entries) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
-	int r = history_each_slot(command->history, id, command->since_usec, draw_slot, &drawing, &skipped, &err);
+	int r = history_each_slot(command->history, id, command->since_usec, draw_slot, &drawing, &skipped,
+				  &err);
 	if (r < 0 && r != -ENOMEM)
 		return fault(err.text);
 	for (size_t i = entries.count; r == 0 && i-- > 0;)
@@ -351,7 +357,8 @@ static int draw(const struct command *command, int64_t id, const char *name)
 		.path = command->plot_path,
 		.title = name,
 		.is_calendar = true,
-		.from_usec = command->since_usec > 0 ? command->since_usec : first_usec(&drawing, command->now_usec),
+		.from_usec = command->since_usec > 0 ? command->since_usec
+						     : first_usec(&drawing, command->now_usec),
 		.until_usec = command->now_usec,
 		.series = drawing.series,
 		.n_series = DRAWN_COUNT,
@@ -369,8 +376,9 @@ static int show(const struct command *command, const struct matches *matches)
 
 	if (matches->count == 0 || (command->plot_path && matches->count > 1)) {
 		(void)snprintf(text, sizeof text,
-			       matches->count == 0 ? "nothing is kept of a workload %.300s"
-						   : "--plot draws one workload, and more than one is called %.300s",
+			       matches->count == 0
+				       ? "nothing is kept of a workload %.300s"
+				       : "--plot draws one workload, and more than one is called %.300s",
 			       matches->argument);
 		return fault(text);
 	}
@@ -421,7 +429,8 @@ static int run(struct command *command, const char *argument)
 static void print_help(void)
 {
 	(void)puts("usage: tidemarkctl history [OPTION...] WORKLOAD\n\n"
-		   "Shows what was recommended for a workload, what its containers were given, and what came of it.\n"
+		   "Shows what was recommended for a workload, what its containers were given, and what came "
+		   "of it.\n"
 		   "A workload is namespace/owner/container, or its owner or container alone.\n\n"
 		   "  --last N         the last N events (40, or with --since all)\n"
 		   "  --since TIME     those of the last 2h, 7d, …\n"
@@ -436,12 +445,14 @@ static int take_option(struct command *command, int option)
 
 	switch (option) {
 	case 'l':
-		if (quantity_parse_uint(optarg, strlen(optarg), &number) < 0 || number == 0 || number > INT_MAX)
+		if (quantity_parse_uint(optarg, strlen(optarg), &number) < 0 || number == 0 ||
+		    number > INT_MAX)
 			return fault("--last is a number of events");
 		command->last = (unsigned)number;
 		return EXIT_SUCCESS;
 	case 's':
-		if (quantity_parse_duration(optarg, &number) < 0 || number == 0 || number >= command->now_usec)
+		if (quantity_parse_duration(optarg, &number) < 0 || number == 0 ||
+		    number >= command->now_usec)
 			return fault("--since is a duration such as 2h or 7d");
 		command->since_usec = command->now_usec - number;
 		return EXIT_SUCCESS;

@@ -11,6 +11,8 @@ int ctl_history(struct ctl *ctl, int argc, char *argv[])
 	(void)ctl;
 	(void)argc;
 	(void)argv;
-	(void)fputs("tidemarkctl history: this tidemarkctl was built without SQLite, which the history is kept in\n", stderr);
+	(void)fputs("tidemarkctl history: this tidemarkctl was built without SQLite, which the history is "
+		    "kept in\n",
+		    stderr);
 	return EXIT_FAILURE;
 }

@@ -30,7 +30,8 @@ static void take(const struct fixture *fixture, const char *name, char *buf, siz
 	close(fd);
 }
 
-/* Returns the exit status, with what was printed in out and err_text. gnuplot is the one in the fixture's bin/. */
+/* Returns the exit status, with what was printed in out and err_text. gnuplot is the one in the fixture's
+ * bin/. */
 static int run(const struct fixture *fixture, const char *arguments)
 {
 	const char *ctl = getenv("TIDEMARK_CTL");
@@ -38,8 +39,8 @@ static int run(const struct fixture *fixture, const char *arguments)
 
 	assert_non_null(ctl);
 	assert_true(snprintf(command, sizeof command,
-			     "cd %s && TZ=UTC PATH=$PWD/bin TIDEMARK_ROOT=$PWD %s %s >out 2>err", fixture->path, ctl,
-			     arguments) < (int)sizeof command);
+			     "cd %s && TZ=UTC PATH=$PWD/bin TIDEMARK_ROOT=$PWD %s %s >out 2>err",
+			     fixture->path, ctl, arguments) < (int)sizeof command);
 	int status = system(command); /* NOLINT */
 	assert_true(WIFEXITED(status));
 	take(fixture, "out", out, sizeof out);
@@ -141,7 +142,8 @@ static int64_t make_story(struct history *history, const char *owner, uint64_t b
 		.peak_bytes = 230 * MIB,
 	};
 	assert_int_equal(history_run_ended(history, &first, &err), 0);
-	add_run(history, id, "box", began_usec + 3 * USEC_PER_HOUR, 240 * MIB, "enforced", "recommended 240Mi");
+	add_run(history, id, "box", began_usec + 3 * USEC_PER_HOUR, 240 * MIB, "enforced",
+		"recommended 240Mi");
 	const struct history_kill kill = {
 		began_usec + 4 * USEC_PER_HOUR, id, "box", "own", 240 * MIB, 239 * MIB, 340 * MIB,
 	};
@@ -175,15 +177,20 @@ static void events_are_a_table_newest_last(void **state)
 	struct history *history = make_history(*state);
 	make_story(history, "web", BEGAN);
 	assert_int_equal(run(*state, "history web"), 0);
-	assert_string_equal(
-		out,
-		"shop/web/nginx\n"
-		"TIME                 EVENT           CONTAINER     REQUEST    LIMIT  REASON                FROM\n"
-		"2023-11-14 22:13:20  creation        0123456789ab        -        -  declared              what its pod declares\n"
-		"2023-11-14 23:13:20  recommendation  -               160Mi    240Mi  request               the request, 160Mi, × 1.5\n"
-		"2023-11-15 00:13:20  exit            0123456789ab        -        -  -                     after 2h: peak 230Mi, working set 210Mi at most, p95 180Mi\n"
-		"2023-11-15 01:13:20  creation        box                 -    240Mi  enforced              recommended 240Mi\n"
-		"2023-11-15 02:13:20  kill            box                 -    240Mi  own                   peak 239Mi; no limit is to be below 340Mi\n");
+	assert_string_equal(out,
+			    "shop/web/nginx\n"
+			    "TIME                 EVENT           CONTAINER     REQUEST    LIMIT  REASON     "
+			    "           FROM\n"
+			    "2023-11-14 22:13:20  creation        0123456789ab        -        -  declared   "
+			    "           what its pod declares\n"
+			    "2023-11-14 23:13:20  recommendation  -               160Mi    240Mi  request    "
+			    "           the request, 160Mi, × 1.5\n"
+			    "2023-11-15 00:13:20  exit            0123456789ab        -        -  -          "
+			    "           after 2h: peak 230Mi, working set 210Mi at most, p95 180Mi\n"
+			    "2023-11-15 01:13:20  creation        box                 -    240Mi  enforced   "
+			    "           recommended 240Mi\n"
+			    "2023-11-15 02:13:20  kill            box                 -    240Mi  own        "
+			    "           peak 239Mi; no limit is to be below 340Mi\n");
 	assert_string_equal(err_text, "");
 	history_close(history);
 }
@@ -205,10 +212,13 @@ static void json_has_the_numbers(void **state)
 	struct history *history = make_history(*state);
 	make_story(history, "web", BEGAN);
 	assert_int_equal(run(*state, "-o json history shop/web/nginx"), 0);
-	assert_shown("[{\"workload\":\"shop/web/nginx\",\"events\":[\n{\"at_usec\":1700000000000000,\"event\":\"creation\","
-		     "\"container\":\"" ID "\",\"declared_bytes\":536870912,\"limit_bytes\":null,\"p95_bytes\":188743680,"
+	assert_shown("[{\"workload\":\"shop/web/"
+		     "nginx\",\"events\":[\n{\"at_usec\":1700000000000000,\"event\":\"creation\","
+		     "\"container\":\"" ID
+		     "\",\"declared_bytes\":536870912,\"limit_bytes\":null,\"p95_bytes\":188743680,"
 		     "\"reason\":\"declared\",\"why\":\"what its pod declares\"},\n");
-	assert_shown("\"event\":\"kill\",\"container\":\"box\",\"limit_bytes\":251658240,\"oom_floor_bytes\":356515840,"
+	assert_shown("\"event\":\"kill\",\"container\":\"box\",\"limit_bytes\":251658240,\"oom_floor_bytes\":"
+		     "356515840,"
 		     "\"peak_bytes\":250609664,\"oom_kills\":1,\"reason\":\"own\"}]}]\n");
 	char first[sizeof out];
 	strcpy(first, out);
@@ -297,7 +307,8 @@ static void names_do_no_harm(void **state)
 	assert_shown("shop/a?[2J?'; system 'touch harm'?");
 	char script[8192];
 	take(fixture, "script", script, sizeof script);
-	assert_non_null(strstr(script, "set title 'shop/a?[2J?''; system ''touch harm''?`touch harm`/evil' noenhanced\n"));
+	assert_non_null(strstr(
+		script, "set title 'shop/a?[2J?''; system ''touch harm''?`touch harm`/evil' noenhanced\n"));
 	assert_int_equal(run(*state, "-o json history evil"), 0);
 	assert_shown("\"shop/a\\u001b[2J\\u000a'; system 'touch harm'\\u000a`touch harm`/evil\"");
 	history_close(history);
@@ -319,10 +330,10 @@ static void picture_has_limits_use_and_kills(void **state)
 		"set format y '%gMi'\n",
 		"set timefmt '%s'\n",
 		"set xrange ['1700000000':'",
-		"1700000000 199\n1700000099 199\n",   /* the slot's maximum */
-		"1700000000 NaN\n1700010800 240\n",   /* no limit, then one */
-		"1700003600 240\n",                   /* recommended */
-		"1700014400 240\nEOD\n",              /* killed */
+		"1700000000 199\n1700000099 199\n", /* the slot's maximum */
+		"1700000000 NaN\n1700010800 240\n", /* no limit, then one */
+		"1700003600 240\n",                 /* recommended */
+		"1700014400 240\nEOD\n",            /* killed */
 		"title 'working set, 95th percentile'",
 		"with points pointtype 2 pointsize 1.2 linewidth 2.5 linecolor '#d62728' title 'OOM kill'\n",
 	};
@@ -339,7 +350,8 @@ static void picture_that_cannot_be_drawn_is_told(void **state)
 	make_story(history, "web", BEGAN);
 	make_story(history, "db", BEGAN);
 	assert_int_equal(run(*state, "history --plot a.svg web"), 1);
-	assert_string_equal(err_text, "tidemarkctl history: --plot draws with gnuplot, which is not installed\n");
+	assert_string_equal(err_text,
+			    "tidemarkctl history: --plot draws with gnuplot, which is not installed\n");
 	gnuplot(*state, "#!/bin/sh\nexit 1\n");
 	assert_int_equal(run(*state, "history --plot a.svg web"), 1);
 	assert_string_equal(err_text, "tidemarkctl history: gnuplot could not draw a.svg\n");
@@ -361,7 +373,8 @@ static void wrong_use_is_refused(void **state)
 	assert_int_equal(run(*state, "history --help"), 0);
 	assert_shown("usage: tidemarkctl history");
 	const struct fixture *fixture = *state;
-	fixture_write(fixture->root_fd, "var/lib/tidemark/tidemark.db", "no database, but long enough to be looked at as one");
+	fixture_write(fixture->root_fd, "var/lib/tidemark/tidemark.db",
+		      "no database, but long enough to be looked at as one");
 	assert_refused(run(*state, "history a"), "tidemark.db");
 }
 

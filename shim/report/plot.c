@@ -83,7 +83,8 @@ static uint64_t plot_unit(const struct plot *plot)
 	return highest >= 2 * GIB ? GIB : MIB;
 }
 
-static void print_point(FILE *script, const struct plot *plot, uint64_t time_usec, uint64_t bytes, uint64_t unit)
+static void print_point(FILE *script, const struct plot *plot, uint64_t time_usec, uint64_t bytes,
+			uint64_t unit)
 {
 	(void)fprintf(script, plot->is_calendar ? "%.0f " : "%.4f ", plot_time(plot, time_usec));
 	if (bytes == PLOT_GAP)
@@ -93,7 +94,8 @@ static void print_point(FILE *script, const struct plot *plot, uint64_t time_use
 }
 
 /* Of an area or a line with too many points, the highest of each stretch stands for it. */
-static void print_points(FILE *script, const struct plot *plot, const struct plot_series *series, uint64_t unit)
+static void print_points(FILE *script, const struct plot *plot, const struct plot_series *series,
+			 uint64_t unit)
 {
 	bool is_dense = series->style == PLOT_AREA || series->style == PLOT_LINE;
 	size_t step = is_dense ? (series->count + PLOT_POINTS - 1) / PLOT_POINTS : 1;
@@ -108,7 +110,8 @@ static void print_points(FILE *script, const struct plot *plot, const struct plo
 		print_point(script, plot, series->points[i].time_usec, bytes, unit);
 	}
 	const struct plot_point *last = &series->points[series->count - 1];
-	if ((series->style == PLOT_STEPS || series->style == PLOT_DASHES) && last->time_usec < plot->until_usec)
+	if ((series->style == PLOT_STEPS || series->style == PLOT_DASHES) &&
+	    last->time_usec < plot->until_usec)
 		print_point(script, plot, plot->until_usec, last->bytes, unit);
 }
 
@@ -117,9 +120,11 @@ static void print_axes(FILE *script, const struct plot *plot, uint64_t unit)
 	(void)fprintf(script, "set format y '%%g%s'\nset yrange [0:*]\n", unit == GIB ? "Gi" : "Mi");
 	if (plot->is_calendar) {
 		uint64_t span_usec = plot->until_usec - plot->from_usec;
-		(void)fprintf(script, "set xdata time\nset timefmt '%%s'\nset format x %s\nset xrange ['%.0f':'%.0f']\n",
-			      span_usec <= 2 * USEC_PER_DAY ? "\"%H:%M\\n%d %b\"" : "'%d %b'",
-			      plot_time(plot, plot->from_usec), plot_time(plot, plot->until_usec));
+		(void)fprintf(
+			script,
+			"set xdata time\nset timefmt '%%s'\nset format x %s\nset xrange ['%.0f':'%.0f']\n",
+			span_usec <= 2 * USEC_PER_DAY ? "\"%H:%M\\n%d %b\"" : "'%d %b'",
+			plot_time(plot, plot->from_usec), plot_time(plot, plot->until_usec));
 	} else {
 		(void)fputs("set xlabel 'days'\n", script);
 	}
@@ -133,7 +138,8 @@ static void print_script(FILE *script, const struct plot *plot)
 	(void)fputs("set output ", script);
 	print_quoted(script, plot->path);
 	(void)fputs("\nset terminal svg size 900,380 background 'white'\n"
-		    "set key outside bottom center horizontal noenhanced\nset grid\nset border 3\nset tics out nomirror\n",
+		    "set key outside bottom center horizontal noenhanced\nset grid\nset border 3\nset tics "
+		    "out nomirror\n",
 		    script);
 	if (plot->title) {
 		(void)fputs("set title ", script);
@@ -152,8 +158,8 @@ static void print_script(FILE *script, const struct plot *plot)
 		const struct plot_series *series = &plot->series[i];
 		if (series->count == 0)
 			continue;
-		(void)fprintf(script, "%s$series%zu using 1:2 with %s '%s' title ", separator, i, styles[series->style],
-			      series->colour);
+		(void)fprintf(script, "%s$series%zu using 1:2 with %s '%s' title ", separator, i,
+			      styles[series->style], series->colour);
 		print_quoted(script, series->title);
 		separator = ", ";
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A picture of amounts over time, an SVG file drawn by gnuplot(1). plot.c is the only file that knows gnuplot. */
+/* A picture of amounts over time, an SVG file drawn by gnuplot(1). plot.c is the only file that knows
+ * gnuplot. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,12 +38,13 @@ int plot_add(struct plot_series *series, uint64_t time_usec, uint64_t bytes);
 struct plot {
 	const char *path;  /* of the file, which is replaced */
 	const char *title; /* NULL: none; whatever stands in it is only shown */
-	bool is_calendar;  /* the time is CLOCK_REALTIME, shown as local time; else it is days since the beginning */
+	bool is_calendar;  /* the time is CLOCK_REALTIME, shown as local time; else it is days since the
+			      beginning */
 	uint64_t from_usec, until_usec;
 	const struct plot_series *series; /* later ones are drawn over earlier ones */
 	size_t n_series;
 };
 
-/* Ignores SIGPIPE from then on: a gnuplot that ends early must not take the program along. Returns 0 or -errno;
- * what gnuplot itself has to say goes to stderr. */
+/* Ignores SIGPIPE from then on: a gnuplot that ends early must not take the program along. Returns 0 or
+ * -errno; what gnuplot itself has to say goes to stderr. */
 int plot_draw(const struct plot *plot, struct error *err);

@@ -22,18 +22,29 @@ struct column {
 	enum column_kind kind;
 	size_t offset;
 };
-#define COLUMN(kind, type, member) {":" #member, kind, offsetof(struct type, member)}
-#define N(array)                   (sizeof(array) / sizeof *(array))
+#define COLUMN(kind, type, member)                               \
+	{                                                        \
+		":" #member, kind, offsetof(struct type, member) \
+	}
+#define N(array) (sizeof(array) / sizeof *(array))
 
 static const struct column run_columns[] = {
-	COLUMN(COLUMN_TEXT, history_run, container_id),   COLUMN(COLUMN_UINT, history_run, created_usec),
-	COLUMN(COLUMN_TEXT, history_run, runtime),        COLUMN(COLUMN_INT, history_run, workload_id),
-	COLUMN(COLUMN_UINT, history_run, started_usec),   COLUMN(COLUMN_UINT, history_run, ended_usec),
-	COLUMN(COLUMN_UINT, history_run, declared_bytes), COLUMN(COLUMN_UINT, history_run, limit_bytes),
-	COLUMN(COLUMN_TEXT, history_run, reason),         COLUMN(COLUMN_UINT, history_run, prestart_bytes),
-	COLUMN(COLUMN_UINT, history_run, samples),        COLUMN(COLUMN_UINT, history_run, avg_bytes),
-	COLUMN(COLUMN_UINT, history_run, p95_bytes),      COLUMN(COLUMN_UINT, history_run, max_bytes),
-	COLUMN(COLUMN_UINT, history_run, peak_bytes),     COLUMN(COLUMN_UINT, history_run, oom_kills),
+	COLUMN(COLUMN_TEXT, history_run, container_id),
+	COLUMN(COLUMN_UINT, history_run, created_usec),
+	COLUMN(COLUMN_TEXT, history_run, runtime),
+	COLUMN(COLUMN_INT, history_run, workload_id),
+	COLUMN(COLUMN_UINT, history_run, started_usec),
+	COLUMN(COLUMN_UINT, history_run, ended_usec),
+	COLUMN(COLUMN_UINT, history_run, declared_bytes),
+	COLUMN(COLUMN_UINT, history_run, limit_bytes),
+	COLUMN(COLUMN_TEXT, history_run, reason),
+	COLUMN(COLUMN_UINT, history_run, prestart_bytes),
+	COLUMN(COLUMN_UINT, history_run, samples),
+	COLUMN(COLUMN_UINT, history_run, avg_bytes),
+	COLUMN(COLUMN_UINT, history_run, p95_bytes),
+	COLUMN(COLUMN_UINT, history_run, max_bytes),
+	COLUMN(COLUMN_UINT, history_run, peak_bytes),
+	COLUMN(COLUMN_UINT, history_run, oom_kills),
 };
 static const struct column decision_columns[] = {
 	COLUMN(COLUMN_UINT, history_decision, at_usec),
@@ -88,6 +99,32 @@ const char *const history_kind_names[] = {"creation", "resize", "kill", "recomme
 #define TEXT_OF_(number) #number
 #define ROWS             " LIMIT " TEXT_OF(PRUNE_ROWS)
 
+/* All that happened, each kind of it in the same columns; the last one, step, orders what has one time as it follows
+ * from one another. A creation's numbers and sentence are those of its decision, where it had one of its own. */
+static const char each_event[] =
+	"SELECT $ FROM ("
+	" SELECT at_usec, event, container_id, declared_bytes, request_bytes, limit_bytes, recommended_bytes,"
+	" oom_floor_bytes, samples, avg_bytes, p95_bytes, max_bytes, 0 AS prestart_bytes, 0 AS peak_bytes,"
+	" 0 AS oom_kills, 0 AS lasted_usec, reason, why, iif(container_id IS NULL, 3, 1) AS step"
+	" FROM decisions WHERE workload_id = ?1 AND event <> 'creation'"
+	" UNION ALL"
+	" SELECT created_usec, 'creation', runs.container_id, runs.declared_bytes, 0, runs.limit_bytes,"
+	" coalesce(d.recommended_bytes, 0), coalesce(d.oom_floor_bytes, 0), coalesce(d.samples, 0),"
+	" coalesce(d.avg_bytes, 0), coalesce(d.p95_bytes, 0), coalesce(d.max_bytes, 0), prestart_bytes, 0,"
+	" 0, 0, runs.reason, d.why, 0"
+	" FROM runs LEFT JOIN decisions AS d ON d.workload_id = ?1 AND d.at_usec = created_usec"
+	" AND d.container_id = runs.container_id AND d.event = 'creation' WHERE runs.workload_id = ?1"
+	" UNION ALL"
+	" SELECT ended_usec, 'exit', container_id, declared_bytes, 0, limit_bytes, 0, 0, samples, avg_bytes,"
+	" p95_bytes, max_bytes, prestart_bytes, peak_bytes, oom_kills,"
+	" max(0, ended_usec - iif(started_usec > 0, started_usec, created_usec)), '', NULL, 4"
+	" FROM runs WHERE workload_id = ?1 AND ended_usec > 0"
+	" UNION ALL"
+	" SELECT at_usec, 'kill', container_id, 0, 0, limit_bytes, 0, learned_bytes, 0, 0, 0, 0, 0,"
+	" peak_bytes, 1, 0, cause, NULL, 2"
+	" FROM kills WHERE workload_id = ?1"
+	") WHERE at_usec >= ?2 ORDER BY at_usec DESC, step DESC LIMIT ?3";
+
 /* $ stands for the names of the columns, @ for the parameters that are called like them. */
 static const struct {
 	const char *sql;
@@ -122,29 +159,10 @@ static const struct {
 			  " AND reason = :reason AND at_usec > :at_usec - 86400000000)",
 			  decision_columns, N(decision_columns)},
 	[ADD_KILL] = {"INSERT INTO kills ($) VALUES (@)", kill_columns, N(kill_columns)},
-	/* The last column orders what has one time, as it follows from one another. */
-	[EACH_EVENT] = {"SELECT $ FROM (SELECT at_usec, event, container_id, declared_bytes, request_bytes,"
-			" limit_bytes, recommended_bytes, oom_floor_bytes, samples, avg_bytes, p95_bytes,"
-			" max_bytes, 0 AS prestart_bytes, 0 AS peak_bytes, 0 AS oom_kills, 0 AS lasted_usec,"
-			" reason, why, iif(container_id IS NULL, 3, 1) AS step FROM decisions"
-			" WHERE workload_id = ?1 AND event <> 'creation'"
-			" UNION ALL SELECT created_usec, 'creation', runs.container_id, runs.declared_bytes, 0,"
-			" runs.limit_bytes, coalesce(d.recommended_bytes, 0), coalesce(d.oom_floor_bytes, 0),"
-			" coalesce(d.samples, 0), coalesce(d.avg_bytes, 0), coalesce(d.p95_bytes, 0),"
-			" coalesce(d.max_bytes, 0), prestart_bytes, 0, 0, 0, runs.reason, d.why, 0 FROM runs"
-			" LEFT JOIN decisions AS d ON d.workload_id = ?1 AND d.at_usec = created_usec"
-			" AND d.container_id = runs.container_id AND d.event = 'creation'"
-			" WHERE runs.workload_id = ?1"
-			" UNION ALL SELECT ended_usec, 'exit', container_id, declared_bytes, 0, limit_bytes, 0, 0,"
-			" samples, avg_bytes, p95_bytes, max_bytes, prestart_bytes, peak_bytes, oom_kills,"
-			" max(0, ended_usec - iif(started_usec > 0, started_usec, created_usec)), '', NULL, 4"
-			" FROM runs WHERE workload_id = ?1 AND ended_usec > 0"
-			" UNION ALL SELECT at_usec, 'kill', container_id, 0, 0, limit_bytes, 0, learned_bytes, 0,"
-			" 0, 0, 0, 0, peak_bytes, 1, 0, cause, NULL, 2 FROM kills WHERE workload_id = ?1)"
-			" WHERE at_usec >= ?2 ORDER BY at_usec DESC, step DESC LIMIT ?3",
-			event_columns, N(event_columns)},
-	[PRUNE_SLOTS] = {"DELETE FROM slots WHERE (workload_id, start_usec) IN (SELECT workload_id, start_usec"
-			 " FROM slots WHERE end_usec < ? ORDER BY end_usec" ROWS ")"},
+	[EACH_EVENT] = {each_event, event_columns, N(event_columns)},
+	[PRUNE_SLOTS] =
+		{"DELETE FROM slots WHERE (workload_id, start_usec) IN (SELECT workload_id, start_usec"
+		 " FROM slots WHERE end_usec < ? ORDER BY end_usec" ROWS ")"},
 	[PRUNE_RUNS] = {"DELETE FROM runs WHERE (container_id, created_usec) IN"
 			" (SELECT container_id, created_usec FROM runs"
 			" WHERE max(created_usec, ended_usec) < ? ORDER BY max(created_usec, ended_usec)" ROWS

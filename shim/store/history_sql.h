@@ -36,8 +36,8 @@ struct history {
 	sqlite3_stmt *statements[STATEMENTS_COUNT];
 };
 
-/* So many rows of each table go in one step of pruning at most: some 30 ms where a thousand workloads fill 64 MiB,
- * which a kill may have to wait for. */
+/* So many rows of each table go in one step of pruning at most: some 30 ms where a thousand workloads fill 64
+ * MiB, which a kill may have to wait for. */
 #define PRUNE_ROWS 256
 
 int history_error(struct history *history, struct error *err, const char *what);

@@ -44,7 +44,8 @@ static bool workload_read(sqlite3_stmt *row, struct limits *ret)
 	const char *text = text_read(row, 4);
 	const struct identity *identity = &ret->identity;
 
-	return text && limits_parse(text, (size_t)sqlite3_column_bytes(row, 4), HISTORY_FILE, ret, NULL) == 0 &&
+	return text &&
+	       limits_parse(text, (size_t)sqlite3_column_bytes(row, 4), HISTORY_FILE, ret, NULL) == 0 &&
 	       text_is(row, 1, identity->namespace) && text_is(row, 2, identity->owner) &&
 	       text_is(row, 3, identity->container) && *identity->namespace && *identity->owner &&
 	       *identity->container;
