@@ -61,6 +61,9 @@ run -o json status
 is_json "an empty node is valid JSON" json 'd["v"] == 1 and d["workloads"] == [] and d["daemon"] is False'
 run explain web
 is "what is not known is told on stderr" bad 'no container, pod or workload web is known'
+run history web
+is "nothing is told of a history that is not there" test "$status" -eq 1 -a ! -s "$root/out"
+is "and it is said why" grep -Eq '^tidemarkctl history: (there is no history yet|this tidemarkctl was built without)' "$root/err"
 
 # ---- A node at work ----
 

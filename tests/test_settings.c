@@ -451,6 +451,10 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 			    "slot is longer than long_window");
 	assert_text_refused(*state, "[sampling]\ninterval = 1min\nslot = 10s\n",
 			    "interval is longer than slot");
+	assert_text_refused(*state, "[history]\nkeep = 2d\n[sampling]\nlong_window = 3d\n",
+			    "long_window is longer than [history] keep");
+	assert_text_refused(*state, "[history]\nkeep = 23h\n", "[history] keep = 23h");
+	assert_text_refused(*state, "[history]\nsize_max = 1000Ki\n", "[history] size_max = 1000Ki");
 }
 
 static void sixty_four_drop_ins_are_read_and_no_more(void **state)

@@ -127,6 +127,10 @@ static const struct row rows[] = {
 	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
+	ROW_WITHIN(864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
+		   "How long the history goes back, and a workload without containers is known, 1d to 3652d."),
+	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
+		 "The size of the history above which the oldest of it goes, too."),
 };
 
 /* Ready as they are: the wrapper starts too often to parse them. */
@@ -163,6 +167,8 @@ static const struct settings defaults = {
 	.guards.limit_unlimited = false,
 	.annotations = SETTINGS_ALLOW_MODE | SETTINGS_ALLOW_WORKLOAD | SETTINGS_ALLOW_OVERRIDES,
 	.report.node_interval_usec = 5 * USEC_PER_MIN,
+	.history.keep_usec = 30 * USEC_PER_DAY,
+	.history.size_max_bytes = 64 * MIB,
 };
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
@@ -436,6 +442,8 @@ static int settings_check(const struct settings *s, struct error *err)
 		return error_set(err, EINVAL, "[sampling] slot is longer than long_window");
 	if (s->sampling.interval_usec > s->sampling.slot_usec)
 		return error_set(err, EINVAL, "[sampling] interval is longer than slot");
+	if (s->sampling.long_window_usec > s->history.keep_usec)
+		return error_set(err, EINVAL, "[sampling] long_window is longer than [history] keep");
 	return 0;
 }
 

@@ -52,6 +52,11 @@ struct settings {
 		uint64_t node_interval_usec; /* between two node summaries */
 	} report;
 
+	struct history_settings {
+		uint64_t keep_usec;      /* how far back it goes, and workloads are known */
+		uint64_t size_max_bytes; /* above which the oldest goes, too */
+	} history;
+
 	/* For settings_for_namespace(). */
 	struct settings_namespace namespaces[SETTINGS_NAMESPACES_MAX];
 	size_t n_namespaces;
