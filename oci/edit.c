@@ -148,8 +148,8 @@ static int edit_limit(const char *text, const struct resources *resources, uint6
 
 /* One key of unified, on its way from what the text has to what it is to have. */
 struct unified_value {
-	bool is_there; /* in the text */
-	bool is_ours;  /* by our hand from before; whether it is there or not */
+	bool is_there;  /* in the text */
+	bool is_ours;   /* by our hand from before, whether it is there or not */
 	uint64_t bytes; /* RESOURCES_UNLIMITED: "max", or not there */
 };
 
@@ -216,7 +216,7 @@ static int edit_unified(const char *text, const struct resources *resources, con
 			struct members *members, struct edit *edit, struct error *err)
 {
 	const uint64_t declared = resources->limit_bytes, limit = wish->limit_bytes;
-	struct unified_value old[UNIFIED_KEYS];
+	struct unified_value old[UNIFIED_KEYS] = {0};
 
 	int r = unified_read(text, resources, &wish->mark, old, err);
 	if (r < 0)

@@ -92,7 +92,7 @@ static void whatever_the_numbers_are_they_are_in_order(void **state)
 		uint64_t number[3];
 		for (int n = 0; n < 3; n++) {
 			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-			number[n] = seed >> (1 + (seed >> 58));
+			number[n] = seed >> (1 + (seed >> 58) % 63);
 		}
 		const struct protection protection =
 			make(1 + (int)(number[2] % 2), (double)(number[2] % 1001) / 1000, number[0], number[1]);

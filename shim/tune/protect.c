@@ -23,8 +23,10 @@ void protect_make(const struct protect_settings *settings, uint64_t limit_bytes,
 	ret->bytes[UNIFIED_MIN] = settings->request == PROTECT_MIN ? page_down(request) : 0;
 	if (settings->high_ratio <= 0 || limit_bytes == UINT64_MAX)
 		return;
-	uint64_t high =
-		page_down(request + (uint64_t)(settings->high_ratio * (double)(limit_bytes - request)));
+	const uint64_t room = limit_bytes - request;
+	const double share = settings->high_ratio * (double)room;
+	/* A double can be a little more than the room that it was made from. */
+	const uint64_t high = page_down(request + (share < (double)room ? (uint64_t)share : room));
 	if (high > request)
 		ret->bytes[UNIFIED_HIGH] = high;
 }
