@@ -16,7 +16,7 @@
 /* No limit: the field is absent, -1, 0 or "max". */
 #define RESOURCES_UNLIMITED UINT64_MAX
 
-/* The members of unified that act below the limit: what is kept from reclaim, and where a container is slowed down. */
+/* The members of unified that act below the limit: they keep memory from reclaim, or slow a container down. */
 enum unified_key {
 	UNIFIED_LOW,
 	UNIFIED_MIN,
@@ -29,7 +29,7 @@ extern const char *const unified_names[UNIFIED_KEYS]; /* "memory.low", … */
 struct unified_mark {
 	uint64_t keys;                /* a set: 1 << enum unified_key */
 	uint64_t bytes[UNIFIED_KEYS]; /* what we wrote; RESOURCES_UNLIMITED: "max" */
-	/* A memory.min that is not ours and that we lowered to bytes[UNIFIED_MIN]: what it was. 0: we did not. */
+	/* What a memory.min was that is not ours and that we lowered to bytes[UNIFIED_MIN]; 0: there is none. */
 	uint64_t min_before_bytes;
 };
 

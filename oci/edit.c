@@ -70,10 +70,10 @@ static void members_add(struct members *members, const char *key, const char *be
 		       used > 0 ? "," : "", key, before, value, after);
 }
 
-/* Puts the members into the object, or in place of a null. Of an object that is not there they become one, among the
- * members of the object around it: a key must not come twice. */
-static void edit_insert(const char *text, struct json_span braces, const char *key, const struct members *members,
-			struct members *around, struct edit *edit)
+/* Puts the members into the object, or in place of a null. Of an object that is not there they become one,
+ * among the members of the object around it: a key must not come twice. */
+static void edit_insert(const char *text, struct json_span braces, const char *key,
+			const struct members *members, struct members *around, struct edit *edit)
 {
 	char insertion[sizeof edit->change[0].text];
 
@@ -115,7 +115,7 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 	return 0;
 }
 
-/* The limit that is declared in memory.limit and in unified. What has no place in the text yet goes to members. */
+/* The limit that is declared; where there is none yet it goes to the members of memory. */
 static int edit_limit(const char *text, const struct resources *resources, uint64_t limit_bytes,
 		      struct members *memory, struct edit *edit, struct error *err)
 {

@@ -118,14 +118,16 @@ static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret
 	return 0;
 }
 
-/* Of what we would write, or wrote before, that which is ours to write: what the cgroup has otherwise than we left it
- * is the pod's own, from its creation, or an administrator's. */
+/* Of what we would write, or wrote before, that which is ours to write: what the cgroup has otherwise than we
+ * left it is the pod's own, from its creation, or an administrator's. */
 static int find_ours(int cgroup_fd, const struct protection *before, struct record *record,
 		     struct unified_mark *ret_ours, struct error *err)
 {
 	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++) {
-		const uint64_t written = before->bytes[key], nothing = key == UNIFIED_HIGH ? MEMORY_UNLIMITED : 0;
+		const uint64_t written = before->bytes[key];
+		const uint64_t nothing = key == UNIFIED_HIGH ? MEMORY_UNLIMITED : 0;
 		uint64_t now;
+
 		if (written == 0 && record->protect.bytes[key] == 0)
 			continue;
 		int r = memory_read_bound(cgroup_fd, unified_names[key], &now, err);
@@ -143,7 +145,7 @@ static int find_ours(int cgroup_fd, const struct protection *before, struct reco
 	return 0;
 }
 
-/* The limit that a container which runs gets in place of the one that is asked for, and what protects it then. */
+/* The limit that a container which runs gets in place of the one that is asked for, and its protection. */
 static int decide_resize(struct wrapper *wrapper, struct record *record, struct unified_mark *ret_ours,
 			 struct error *err)
 {
@@ -209,7 +211,8 @@ static int update(struct wrapper *wrapper, struct record *record, struct error *
 	record->fault[0] = '\0';
 	r = decide_resize(wrapper, record, &ours, err);
 	if (r == 0)
-		r = wrapper_edit(record, text, length, &resources, &ours, &edited, &edited_length, &ours, err);
+		r = wrapper_edit(record, text, length, &resources, &ours, &edited, &edited_length, &ours,
+				 err);
 	if (r < 0)
 		fall_back(record, resources.limit_bytes, &before, err);
 	r = record_write(containers_fd, record, err);

@@ -254,7 +254,8 @@ static void protection_is_put_in_where_there_is_none(void **state)
 		{IN_RESOURCES("\"unified\":{}"), IN_RESOURCES("\"unified\":{" HIGH "," LOW "," MIN "}")},
 		{IN_RESOURCES("\"unified\":{ \"x\":\"1\"}"),
 		 IN_RESOURCES("\"unified\":{" HIGH "," LOW "," MIN ", \"x\":\"1\"}")},
-		{IN_RESOURCES("\"unified\": null "), IN_RESOURCES("\"unified\": {" HIGH "," LOW "," MIN "} ")},
+		{IN_RESOURCES("\"unified\": null "),
+		 IN_RESOURCES("\"unified\": {" HIGH "," LOW "," MIN "} ")},
 		{IN_RESOURCES("\"unified\":{\"memory.low\" : null,\"memory.high\":null}"),
 		 IN_RESOURCES("\"unified\":{" MIN ",\"memory.low\" : \"1048576\"," HIGH "}")},
 		{IN_RESOURCES("\"memory\":{}"),
@@ -330,24 +331,28 @@ static void memory_min_never_ends_up_above_the_limit_or_memory_high(void **state
 	const struct edit_wish more = {.limit_bytes = UINT64_C(256) << 20};
 	(void)state;
 
-	assert_wish(IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.min\":\"" MIB128 "\"}"),
-		    &less,
-		    IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.min\":\"" MIB64 "\"}"));
+	assert_wish(
+		IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.min\":\"" MIB128 "\"}"),
+		&less,
+		IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.min\":\"" MIB64 "\"}"));
 	assert_wish(IN_RESOURCES("\"memory\":{\"limit\":" MIB128
 				 "},\"unified\":{\"memory.min\":\"83886080\",\"memory.high\":\"100663296\"}"),
 		    &less,
 		    IN_RESOURCES("\"memory\":{\"limit\":" MIB64
 				 "},\"unified\":{\"memory.min\":\"50331648\",\"memory.high\":\"50331648\"}"));
-	assert_wish(IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.min\":\"max\"}"), &less,
-		    IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.min\":\"" MIB64 "\"}"));
+	assert_wish(
+		IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.min\":\"max\"}"), &less,
+		IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.min\":\"" MIB64 "\"}"));
 	/* It is an amount, not a share. */
-	assert_wish(IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.min\":\"4096\"}"), &more,
+	assert_wish(IN_RESOURCES("\"memory\":{\"limit\":" MIB128 "},\"unified\":{\"memory.min\":\"4096\"}"),
+		    &more,
 		    IN_RESOURCES("\"memory\":{\"limit\":268435456},\"unified\":{\"memory.min\":\"4096\"}"));
 	/* While the limit stays, it is none of ours. */
-	assert_wish(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.min\":\"" MIB128 "\"}"),
-		    &low_alone,
-		    IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{" LOW ",\"memory.min\":\"" MIB128
-				 "\"}"));
+	assert_wish(
+		IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{\"memory.min\":\"" MIB128 "\"}"),
+		&low_alone,
+		IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{" LOW ",\"memory.min\":\"" MIB128
+			     "\"}"));
 	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5},\"unified\":{\"memory.min\":\"64M\"}"),
 		       "unified memory.min is no size in bytes: \"64M\"");
 }
@@ -365,8 +370,9 @@ static void memory_high_is_not_set_below_a_memory_min(void **state)
 
 static void nothing_that_need_not_move_is_looked_at(void **state)
 {
-	static const char text[] = IN_RESOURCES("\"memory\":{\"limit\":9,\"swap\":5},\"unified\":{\"memory.high\":"
-						"\"x\",\"memory.min\":\"y\"}");
+	static const char text[] =
+		IN_RESOURCES("\"memory\":{\"limit\":9,\"swap\":5},\"unified\":{\"memory.high\":"
+			     "\"x\",\"memory.min\":\"y\"}");
 	(void)state;
 	assert_wish(text, &(struct edit_wish){.limit_bytes = 9}, text);
 }
@@ -384,9 +390,9 @@ static void what_is_ours_is_replaced_or_taken_back(void **state)
 	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
 		wish.unified_bytes[key] *= 2;
 	char *second = edit_wish(first, &wish, &wish.mark);
-	assert_string_equal(second,
-			    IN_RESOURCES("\"unified\":{\"memory.high\":\"" MIB64 "\",\"memory.low\":\"2097152\","
-					 "\"memory.min\":\"4194304\"},\"memory\":{\"limit\":" MIB128 "}"));
+	assert_string_equal(
+		second, IN_RESOURCES("\"unified\":{\"memory.high\":\"" MIB64 "\",\"memory.low\":\"2097152\","
+				     "\"memory.min\":\"4194304\"},\"memory\":{\"limit\":" MIB128 "}"));
 	memset(wish.unified_bytes, 0, sizeof wish.unified_bytes);
 	char *third = edit_wish(second, &wish, &wish.mark);
 	assert_string_equal(third, IN_RESOURCES("\"unified\":{\"memory.high\":\"max\",\"memory.low\":\"0\","
@@ -456,7 +462,8 @@ static void what_is_ours_and_not_in_the_text_is_taken_back_there(void **state)
 
 static void the_largest_insertion_fits(void **state)
 {
-	const struct edit_wish wish = {.limit_bytes = INT64_MAX, .unified_bytes = {INT64_MAX, INT64_MAX, INT64_MAX}};
+	const struct edit_wish wish = {.limit_bytes = INT64_MAX,
+				       .unified_bytes = {INT64_MAX, INT64_MAX, INT64_MAX}};
 	(void)state;
 	assert_wish("{\"linux\":{\"x\":1}}", &wish,
 		    "{\"linux\":{\"resources\":{\"memory\":{\"limit\":9223372036854775807},\"unified\":{"

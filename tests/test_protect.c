@@ -72,10 +72,7 @@ static void memory_high_is_not_set_where_it_would_not_be_above_the_request(void 
 		double ratio;
 	} cases[] = {
 		{GIB, GIB, 0.9}, /* as of a Guaranteed pod */
-		{GIB, 2 * GIB, 0.9},
-		{GIB, GIB - 4096, 0.9},
-		{4095, 0, 0.9},
-		{NONE, GIB, 0.9},
+		{GIB, 2 * GIB, 0.9}, {GIB, GIB - 4096, 0.9}, {4095, 0, 0.9}, {NONE, GIB, 0.9},
 	};
 	(void)state;
 
@@ -94,8 +91,8 @@ static void whatever_the_numbers_are_they_are_in_order(void **state)
 			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
 			number[n] = seed >> (1 + (seed >> 58) % 63);
 		}
-		const struct protection protection =
-			make(1 + (int)(number[2] % 2), (double)(number[2] % 1001) / 1000, number[0], number[1]);
+		const struct protection protection = make(
+			1 + (int)(number[2] % 2), (double)(number[2] % 1001) / 1000, number[0], number[1]);
 		const uint64_t high = protection.bytes[UNIFIED_HIGH];
 		const uint64_t request = protection.bytes[UNIFIED_LOW] + protection.bytes[UNIFIED_MIN];
 		assert_true(request <= number[0] && request <= number[1] && high <= number[0]);

@@ -587,9 +587,11 @@ static void limit_that_cannot_be_taken_out_again_harms_nobody(void **state)
 
 /* ---- Protection ---- */
 
-#define PROTECTED(limit, unified, more)                                                                       \
-	"{\"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\",\"io.kubernetes.pod.name\":\"web-5d4f8c7b9d-x2k4z\"" more \
-	",\"io.kubernetes.container.name\":\"nginx\"},\"linux\":{\"resources\":{" unified "\"memory\":{\"limit\":" limit "}}}}"
+#define PROTECTED(limit, unified, more)                                                                \
+	"{\"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\",\"io.kubernetes.pod.name\":\"web-" \
+	"5d4f8c7b9d-x2k4z\"" more                                                                      \
+	",\"io.kubernetes.container.name\":\"nginx\"},\"linux\":{\"resources\":{" unified              \
+	"\"memory\":{\"limit\":" limit "}}}}"
 #define UNIFIED(members) "\"unified\":{" members "},"
 /* The request, 500Mi; and 500Mi and 90 % of the 300Mi above. */
 #define LOW     "\"memory.low\":\"524288000\""
@@ -609,8 +611,8 @@ static void assert_protected(const struct node *node, uint64_t low, uint64_t min
 }
 
 /* With these settings and this config a creation makes that config. */
-static void assert_creation(const struct node *node, const char *mode, const char *settings, const char *before,
-			    const char *after)
+static void assert_creation(const struct node *node, const char *mode, const char *settings,
+			    const char *before, const char *after)
 {
 	node_configure(node, mode, settings);
 	node_write(node, "bundle/config.json", before);
@@ -626,14 +628,16 @@ static void protection_is_written_where_the_node_asks_for_it(void **state)
 
 	assert_creation(node, "enforce", "", declared, PROTECTED(TUNED, "", ""));
 	assert_protected(node, 0, 0, 0);
-	assert_creation(node, "enforce", "[enforce]\nrequest = low\n", declared, PROTECTED(TUNED, UNIFIED(LOW), ""));
+	assert_creation(node, "enforce", "[enforce]\nrequest = low\n", declared,
+			PROTECTED(TUNED, UNIFIED(LOW), ""));
 	assert_protected(node, 500 * MIB, 0, 0);
-	assert_creation(node, "enforce", "[enforce]\nrequest = min\n", declared, PROTECTED(TUNED, UNIFIED(MIN), ""));
+	assert_creation(node, "enforce", "[enforce]\nrequest = min\n", declared,
+			PROTECTED(TUNED, UNIFIED(MIN), ""));
 	assert_protected(node, 0, 500 * MIB, 0);
 	assert_creation(node, "enforce", PROTECT, declared, PROTECTED(TUNED, UNIFIED(HIGH "," LOW), ""));
 	assert_protected(node, 500 * MIB, 0, 770 * MIB);
-	assert_creation(node, "enforce", "[enforce]\nrequest = min\n[namespace \"sh*\"]\nrequest = none\n", declared,
-			PROTECTED(TUNED, "", ""));
+	assert_creation(node, "enforce", "[enforce]\nrequest = min\n[namespace \"sh*\"]\nrequest = none\n",
+			declared, PROTECTED(TUNED, "", ""));
 }
 
 static void protection_is_never_written_where_nothing_is_enforced(void **state)
@@ -679,7 +683,9 @@ static void protection_holds_where_a_guard_leaves_the_limit_as_declared(void **s
 
 static void request_of_an_override_is_what_is_protected(void **state)
 {
-#define BOTH ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"request\\\":\\\"256Mi\\\",\\\"limit\\\":\\\"900Mi\\\"}}\""
+#define BOTH               \
+	",\"tidemark.dev/" \
+	"overrides\":\"{\\\"nginx\\\":{\\\"request\\\":\\\"256Mi\\\",\\\"limit\\\":\\\"900Mi\\\"}}\""
 #define REQUEST ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"request\\\":\\\"9Gi\\\"}}\""
 	static const char low[] = "[enforce]\nrequest = low\n";
 	const struct node *node = *state;
@@ -701,8 +707,11 @@ static void what_kubelet_has_put_into_unified_stays(void **state)
 
 	/* MemoryQoS, of a request of 400Mi: memory.high moves with the limit, memory.min stays. */
 	assert_creation(node, "enforce", PROTECT,
-			PROTECTED(DECLARED, UNIFIED("\"memory.high\":\"1008306585\",\"memory.min\":\"419430400\""), ""),
-			PROTECTED(TUNED, UNIFIED(LOW ",\"memory.high\":\"787738624\",\"memory.min\":\"419430400\""), ""));
+			PROTECTED(DECLARED,
+				  UNIFIED("\"memory.high\":\"1008306585\",\"memory.min\":\"419430400\""), ""),
+			PROTECTED(TUNED,
+				  UNIFIED(LOW ",\"memory.high\":\"787738624\",\"memory.min\":\"419430400\""),
+				  ""));
 	assert_protected(node, 500 * MIB, 0, 0);
 	/* Of a Guaranteed pod. */
 	assert_creation(node, "enforce", "[enforce]\nrequest = min\nhigh = 0.9\n",
@@ -716,8 +725,9 @@ static void protection_of_ours_is_not_taken_for_the_pods_own(void **state)
 	const struct node *node = *state;
 	char config[512];
 
-	assert_creation(node, "enforce", PROTECT, PROTECTED(DECLARED, UNIFIED("\"memory.min\":\"900000000\""), ""),
-			PROTECTED(TUNED, UNIFIED("\"memory.low\":\"524288000\",\"memory.min\":\"" TUNED "\""), ""));
+	assert_creation(
+		node, "enforce", PROTECT, PROTECTED(DECLARED, UNIFIED("\"memory.min\":\"900000000\""), ""),
+		PROTECTED(TUNED, UNIFIED("\"memory.low\":\"524288000\",\"memory.min\":\"" TUNED "\""), ""));
 	snprintf(config, sizeof config, "%s/config.json", node->bundle);
 	NEED(getxattr(config, "trusted.tidemark.declared", NULL, 0) > 0, "no trusted attributes");
 
@@ -728,16 +738,23 @@ static void protection_of_ours_is_not_taken_for_the_pods_own(void **state)
 	node_publish(node, &limits);
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
-	assert_config(node, PROTECTED("1006632960",
-				      UNIFIED("\"memory.high\":\"932810752\",\"memory.low\":\"268435456\",\"memory.min\":"
-					      "\"900000000\""), ""));
+	assert_config(
+		node,
+		PROTECTED("1006632960",
+			  UNIFIED("\"memory.high\":\"932810752\",\"memory.low\":\"268435456\",\"memory.min\":"
+				  "\"900000000\""),
+			  ""));
 	assert_protected(node, 256 * MIB, 0, 932810752);
 
 	node_configure(node, "observe", PROTECT);
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
-	assert_config(node, PROTECTED(DECLARED,
-				      UNIFIED("\"memory.high\":\"max\",\"memory.low\":\"0\",\"memory.min\":\"900000000\""), ""));
+	assert_config(
+		node,
+		PROTECTED(
+			DECLARED,
+			UNIFIED("\"memory.high\":\"max\",\"memory.low\":\"0\",\"memory.min\":\"900000000\""),
+			""));
 	assert_protected(node, 0, 0, 0);
 }
 
@@ -1105,7 +1122,8 @@ static void resize_moves_what_protects_the_container(void **state)
 	assert_protected(node, 500 * MIB, 0, 590 * MIB);
 
 	/* What is asked for in the same breath is the pod's own. */
-	const struct way with = {.stdin_text = RESIZED(UNIFIED("\"memory.low\":\"5\",\"memory.high\":\"max\""), SMALLER)};
+	const struct way with = {
+		.stdin_text = RESIZED(UNIFIED("\"memory.low\":\"5\",\"memory.high\":\"max\""), SMALLER)};
 	container_bounds("524288000\n", "0\n", "618659840\n");
 	run_both(node, &with, UPDATE(node), &outcome);
 	assert_silent(&outcome);

@@ -341,7 +341,7 @@ const char *explain_protection(const struct record *record, const struct setting
 			       enum unified_key key, char buf[static EXPLAIN_MAX])
 {
 	const struct protection *protect = &record->protect;
-	const uint64_t request = protect->request_bytes, limit = record->limit_bytes, bytes = protect->bytes[key];
+	const uint64_t request = protect->request_bytes, bytes = protect->bytes[key];
 	struct sentence out = {buf, 0};
 	struct protection now;
 
@@ -354,7 +354,7 @@ const char *explain_protection(const struct record *record, const struct setting
 		return buf;
 	}
 	say(&out, "above it the container is slowed down and reclaimed from: ");
-	protect_make(&settings->enforce, limit, request, &now);
+	protect_make(&settings->enforce, record->limit_bytes, request, &now);
 	if (now.bytes[key] != bytes)
 		say(&out, "between the request and the limit, as [enforce] high had it then");
 	else if (request > 0)

@@ -120,11 +120,10 @@ static const struct row rows[] = {
 	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
 	    "Whether a container that declares no limit is given one."),
 	ROW("enforce", "request", KIND_PROTECT, enforce.request,
-	    "Where the tuned request of a container whose limit is tuned is written to: none, low (memory.low) or min "
-	    "(memory.min)."),
+	    "Where the request of a container whose limit is tuned is written to: none, low (memory.low) or "
+	    "min (memory.min)."),
 	ROW_WITHIN(0, 1, "enforce", "high", KIND_RATIO, enforce.high_ratio,
-		   "How far on the way from the request to the limit memory.high is set for such a container; 0: it is "
-		   "not."),
+		   "How far on the way from its request to its limit memory.high is set; 0: it is not."),
 	ROW("annotations", "allow", KIND_ANNOTATIONS, annotations,
 	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,

@@ -72,13 +72,15 @@ static bool is_there(const struct resources *resources, enum unified_key key)
 	return resources->unified_key[key].length > 0;
 }
 
-static void check_same(const char *text, struct json_span span, const char *edited, struct json_span edited_span)
+static void check_same(const char *text, struct json_span span, const char *edited,
+		       struct json_span edited_span)
 {
 	ENSURE(span.length == edited_span.length &&
 	       memcmp(text + span.at, edited + edited_span.at, span.length) == 0);
 }
 
-/* Of memory.low, memory.min and memory.high the text's own stay, and ours are what was asked for, within what holds. */
+/* Of memory.low, memory.min and memory.high the text's own stay, and ours are what was asked for, within what
+ * holds. */
 static void check_unified(const char *text, const struct resources *before, const char *edited,
 			  const struct resources *after, const struct edit_wish *wish,
 			  const struct unified_mark *mark)
