@@ -118,6 +118,13 @@ run -o json explain db
 is_json "OOM kills are in JSON, too" json 'd[0]["numbers"][-1]["name"] == "oom" and d[0]["containers"] == []'
 run -o json explain a-na
 is_json "a workload of which nothing is published is valid JSON" json 'd[0]["containers"][0]["id"] == "a-name-that-somebody-chose"'
+record protected - safe safe '' "$decision"'"protect":{"request":104857600,"low":104857600,"high":161480704},'
+run explain protected
+is "explain tells what protects a container" grep -Eq '^  memory.low +100Mi  reclaimed only when .*the request, 100Mi$' "$root/out"
+is "also what slows it down" grep -Eq '^  memory.high +154Mi  above it ' "$root/out"
+is "and nothing of what does not" test "$(grep -c memory.min "$root/out")" -eq 0
+run -o json explain protected
+is_json "protection is in JSON, too" json '{n["name"]: n.get("bytes") for n in d[0]["containers"][0]["numbers"]}["memory.high"] == 161480704'
 run settings
 is "settings shows what is in force" said 'mode = enforce'
 

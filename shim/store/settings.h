@@ -9,6 +9,7 @@
 
 #include "cgroups/error.h"
 #include "shim/tune/decision.h"
+#include "shim/tune/protect.h"
 #include "shim/tune/tuner.h"
 
 #define SETTINGS_PATH_SIZE 256
@@ -46,6 +47,7 @@ struct settings {
 	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */
 	struct tuner_settings tuner;
 	struct guard_settings guards;
+	struct protect_settings enforce;
 	unsigned annotations; /* set of enum settings_annotation */
 
 	struct {
