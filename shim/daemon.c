@@ -115,8 +115,13 @@ static struct serve *serve(struct daemon *daemon)
 	struct error err;
 
 	if (serve_new(daemon->event, daemon->run_fd, render, daemon, &serve, &err) < 0 ||
-	    serve_tcp(serve, daemon->node.settings.report.http, &err) < 0)
+	    serve_passed(serve, &err) < 0)
 		voice_fault(&daemon->node.journal, LOG_WARNING, "metrics are not served as they should be: %s",
+			    err.text);
+	else if (serve_tcp(serve, daemon->node.settings.report.http, &err) < 0)
+		voice_fault(&daemon->node.journal, LOG_WARNING,
+			    "metrics are not served on loopback: %s (tidemarkd.service has no network; "
+			    "tidemarkd-http.socket listens for it)",
 			    err.text);
 	return serve;
 }

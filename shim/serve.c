@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/serve.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +93,19 @@ int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, str
 		serve_free(serve);
 	else
 		*ret = serve;
+	return r;
+}
+
+int serve_passed(struct serve *serve, struct error *err)
+{
+	int r = 0, n = sd_listen_fds(1);
+
+	for (int fd = SD_LISTEN_FDS_START; r >= 0 && fd < SD_LISTEN_FDS_START + n; fd++) {
+		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+			return error_set(err, EINVAL, "what systemd has passed is no socket that listens");
+		r = fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? error_errno(err, errno, "cannot use a socket")
+						      : add_door(serve, fd, err);
+	}
 	return r;
 }
 

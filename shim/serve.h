@@ -21,6 +21,9 @@ struct serve;
 int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, struct serve **ret,
 	      struct error *err);
 
+/* On the sockets that systemd passes, too: sd_listen_fds(3). */
+int serve_passed(struct serve *serve, struct error *err);
+
 /* On loopback, too, if address is not empty. */
 int serve_tcp(struct serve *serve, const char *address, struct error *err);
 
@@ -32,6 +35,12 @@ static inline int serve_new(sd_event *event, int run_fd, serve_render *render, v
 	(void)event, (void)run_fd, (void)render, (void)data;
 	*ret = NULL;
 	(void)err;
+	return 0;
+}
+
+static inline int serve_passed(struct serve *serve, struct error *err)
+{
+	(void)serve, (void)err;
 	return 0;
 }
 

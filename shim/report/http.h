@@ -39,7 +39,7 @@ int http_new(const struct http_source *source, struct http **ret, struct error *
 void http_free(struct http *http);
 
 /* A door: takes listen_fd over, also on failure. Returns a descriptor to be polled for input, borrowed, or -errno. */
-#define HTTP_DOORS_MAX 2
+#define HTTP_DOORS_MAX 4
 int http_open(struct http *http, int listen_fd, struct error *err);
 
 /* One turn: a bounded piece of work for every client that has something to do. now_usec: CLOCK_MONOTONIC. Returns in how
