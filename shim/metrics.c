@@ -21,6 +21,12 @@ static const char *const level_labels[LEVELS_COUNT] = {
 	[LEVEL_WORKLOAD] = "namespace,owner,container",
 };
 
+/* What has samples of its own. */
+struct series {
+	uint32_t index;      /* in the node's list */
+	uint32_t at, length; /* of its labels, in those of all */
+};
+
 /* What the getters see: the members that their level has. */
 struct view {
 	const struct metrics_source *source;
@@ -31,10 +37,7 @@ struct view {
 	struct node_sums sums;
 	uint64_t left_out[2]; /* containers, workloads */
 	bool left[LEVELS_COUNT];
-	struct series {
-		uint32_t index;      /* in the node's list */
-		uint32_t at, length; /* in labels */
-	} *series[LEVELS_COUNT];
+	struct series *series[LEVELS_COUNT];
 	size_t n_series[LEVELS_COUNT];
 	struct exposition labels; /* of all of them, made once for all metrics */
 };
@@ -55,21 +58,21 @@ struct metric {
 
 /* ---- Where the numbers come from ---- */
 
-#define GETTER(name, value)                                                       \
-	static bool name(const struct view *view, size_t i, uint64_t *ret)        \
-	{                                                                         \
-		(void)view, (void)i;                                              \
-		*ret = (value);                                                   \
-		return true;                                                      \
+#define GETTER(name, value)                                                \
+	static bool name(const struct view *view, size_t i, uint64_t *ret) \
+	{                                                                  \
+		(void)view, (void)i;                                       \
+		*ret = (value);                                            \
+		return true;                                               \
 	}
 
 /* Amounts of which 0 means "not known", and UINT64_MAX "no limit". */
-#define GETTER_KNOWN(name, value)                                                 \
-	static bool name(const struct view *view, size_t i, uint64_t *ret)        \
-	{                                                                         \
-		(void)i;                                                          \
-		*ret = (value);                                                   \
-		return *ret != 0 && *ret != UINT64_MAX;                           \
+#define GETTER_KNOWN(name, value)                                          \
+	static bool name(const struct view *view, size_t i, uint64_t *ret) \
+	{                                                                  \
+		(void)i;                                                   \
+		*ret = (value);                                            \
+		return *ret != 0 && *ret != UINT64_MAX;                    \
 	}
 
 GETTER(one, 1)
@@ -154,22 +157,34 @@ static const char *const versions[] = {TIDEMARK_VERSION, NULL};
 static const char *const levels_left_out[] = {"container", "workload", NULL};
 static const char *event_names[EVENTS_COUNT + 1]; /* of event_kinds[] */
 
-#define GAUGE(name, unit, level, get, help) \
-	{name, EXPOSITION_GAUGE, unit, level, NULL, NULL, get, 0, help}
-#define GAUGES(name, unit, level, label, values, get, help) \
-	{name, EXPOSITION_GAUGE, unit, level, label, values, get, 0, help}
-#define COUNTER(name, unit, level, get, help) \
-	{name, EXPOSITION_COUNTER, unit, level, NULL, NULL, get, 0, help}
-#define COUNTERS(name, level, label, values, get, help) \
-	{name, EXPOSITION_COUNTER, "", level, label, values, get, 0, help}
-#define HISTOGRAM(name, unit, member, help) \
-	{name, EXPOSITION_HISTOGRAM, unit, LEVEL_NODE, "le", NULL, NULL, offsetof(struct tally, member), help}
+#define GAUGE(name, unit, level, get, help)                                   \
+	{                                                                     \
+		name, EXPOSITION_GAUGE, unit, level, NULL, NULL, get, 0, help \
+	}
+#define GAUGES(name, unit, level, label, values, get, help)                      \
+	{                                                                        \
+		name, EXPOSITION_GAUGE, unit, level, label, values, get, 0, help \
+	}
+#define COUNTER(name, unit, level, get, help)                                   \
+	{                                                                       \
+		name, EXPOSITION_COUNTER, unit, level, NULL, NULL, get, 0, help \
+	}
+#define COUNTERS(name, level, label, values, get, help)                          \
+	{                                                                        \
+		name, EXPOSITION_COUNTER, "", level, label, values, get, 0, help \
+	}
+#define HISTOGRAM(name, unit, member, help)                                     \
+	{                                                                       \
+		name, EXPOSITION_HISTOGRAM, unit, LEVEL_NODE, "le", NULL, NULL, \
+			offsetof(struct tally, member), help                    \
+	}
 
 static const struct metric metrics[] = {
 	{"tidemark_build_info", EXPOSITION_INFO, "", LEVEL_NODE, "version", versions, one, 0,
 	 "The daemon's version."},
 
-	GAUGE("tidemark_node_containers", "", LEVEL_NODE, node_containers, "Containers that run and are measured."),
+	GAUGE("tidemark_node_containers", "", LEVEL_NODE, node_containers,
+	      "Containers that run and are measured."),
 	GAUGE("tidemark_node_workloads", "", LEVEL_NODE, node_workloads,
 	      "Workloads that are known, also those without containers."),
 	GAUGE("tidemark_node_memory_declared_bytes", "bytes", LEVEL_NODE, node_declared,
@@ -202,8 +217,10 @@ static const struct metric metrics[] = {
 	      "Resident memory of the daemon."),
 	GAUGE("process_virtual_memory_bytes", "bytes", LEVEL_PROCESS, process_virtual,
 	      "Virtual memory of the daemon."),
-	GAUGE("process_open_fds", "", LEVEL_PROCESS, process_fds, "File descriptors that the daemon has open."),
-	GAUGE("process_max_fds", "", LEVEL_PROCESS, process_max_fds, "File descriptors that it may have open."),
+	GAUGE("process_open_fds", "", LEVEL_PROCESS, process_fds,
+	      "File descriptors that the daemon has open."),
+	GAUGE("process_max_fds", "", LEVEL_PROCESS, process_max_fds,
+	      "File descriptors that it may have open."),
 	GAUGE("process_start_time_seconds", "seconds", LEVEL_PROCESS, process_start,
 	      "When the daemon was started, since 1970."),
 
@@ -217,8 +234,8 @@ static const struct metric metrics[] = {
 	      "Pre-start footprint: charged to it before its own program ran."),
 	GAUGES("tidemark_container_memory_limit_bytes", "bytes", LEVEL_CONTAINER, "kind", limit_kinds,
 	       container_limit,
-	       "Limits: declared by its pod, recommended for its workload, applied at its creation, and effective "
-	       "in its cgroup and those above. One that is missing is none."),
+	       "Limits: declared by its pod, recommended for its workload, applied at its creation, and "
+	       "effective in its cgroup and those above. One that is missing is none."),
 
 	GAUGE("tidemark_workload_containers", "", LEVEL_WORKLOAD, workload_containers,
 	      "Containers of the workload that have not been removed."),
@@ -262,7 +279,8 @@ static void put_id(struct exposition *out, const char *id)
 	exposition_label(out, "id", id);
 }
 
-static void put_labels(struct exposition *out, const struct container *container, const struct workload *workload)
+static void put_labels(struct exposition *out, const struct container *container,
+		       const struct workload *workload)
 {
 	static const struct identity unknown;
 	const struct identity *identity = workload ? &workload->limits.identity : &unknown;
@@ -435,8 +453,9 @@ void metrics_print_list(FILE *out)
 	for (size_t i = 0; i < METRICS_COUNT; i++) {
 		const struct metric *metric = &metrics[i];
 		const char *labels = level_labels[metric->level];
-		(void)fprintf(out, "%s\t%s\t%s\t%s%s%s\t%s\n", metric->name, exposition_type_names[metric->type],
-			      metric->unit, labels, *labels && metric->label ? "," : "",
-			      metric->label ? metric->label : "", metric->help);
+		(void)fprintf(out, "%s\t%s\t%s\t%s%s%s\t%s\n", metric->name,
+			      exposition_type_names[metric->type], metric->unit, labels,
+			      *labels && metric->label ? "," : "", metric->label ? metric->label : "",
+			      metric->help);
 	}
 }

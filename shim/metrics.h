@@ -21,8 +21,9 @@ struct metrics_source {
 /* A workload without containers is left out when it was last seen so long ago. */
 #define METRICS_KEEP_USEC (60 * UINT64_C(60000000))
 
-/* Reads only what lies in memory. Where there are more containers than [report] metrics_containers_max, none has
- * a series of its own, and the same with workloads. Returns 0, with the text owned by the caller, or -ENOMEM. */
+/* Reads only what lies in memory. Where there are more containers than [report] metrics_containers_max, none
+ * has a series of its own, and the same with workloads. Returns 0, with the text owned by the caller, or
+ * -ENOMEM. */
 int metrics_render(const struct metrics_source *source, enum exposition_format format, char **ret_text,
 		   size_t *ret_length);
 

@@ -11,7 +11,8 @@
 
 #include "shim/report/http.h"
 
-/* Between two turns clients wait: however many there are, they get no more than so many pieces of work a second. */
+/* Between two turns clients wait: however many there are, they get no more than so many pieces of work a
+ * second. */
 #define REST_USEC UINT64_C(10000)
 
 /* After all that the loop does for the containers. */
@@ -37,7 +38,8 @@ static void turn(struct serve *serve, bool rested)
 		again_usec = REST_USEC;
 	if (again_usec < UINT64_MAX)
 		(void)sd_event_source_set_time(serve->timer, now + again_usec);
-	(void)sd_event_source_set_enabled(serve->timer, again_usec < UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(serve->timer,
+					  again_usec < UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static int on_input(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -104,7 +106,7 @@ int serve_passed(struct serve *serve, struct error *err)
 		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 			return error_set(err, EINVAL, "what systemd has passed is no socket that listens");
 		r = fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? error_errno(err, errno, "cannot use a socket")
-						      : add_door(serve, fd, err);
+						       : add_door(serve, fd, err);
 	}
 	return r;
 }

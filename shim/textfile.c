@@ -12,7 +12,8 @@
 int textfile_write(const char *path, const struct metrics_source *source, struct error *err)
 {
 	char directory[PATH_MAX];
-	const struct metrics_source without_process = {source->node, NULL, source->started_usec, source->now_usec};
+	const struct metrics_source without_process = {source->node, NULL, source->started_usec,
+						       source->now_usec};
 	const char *name = strrchr(path, '/') + 1;
 	size_t length = (size_t)(name - path), text_length;
 

@@ -147,8 +147,8 @@ static void metrics_are_served_as_text(void **state)
 
 static void openmetrics_is_served_to_those_who_accept_it(void **state)
 {
-	const char *text =
-		ask(*state, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n");
+	const char *text = ask(
+		*state, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n");
 	assert_has(text, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n");
 	assert_has(text, "\r\n\r\nformat 1, 1");
 }

@@ -155,8 +155,9 @@ static void a_container_of_no_known_workload_has_empty_labels(void **state)
 {
 	struct node *node = *state;
 	(void)add_container(node, "chosen-by-a-person", NULL);
-	assert_line(node, "tidemark_container_memory_working_set_bytes{namespace=\"\",pod=\"web-5d4f8c7b6d-x2x4z\","
-			  "container=\"\",id=\"chosen-by-a-person\"} 104857600");
+	assert_line(node,
+		    "tidemark_container_memory_working_set_bytes{namespace=\"\",pod=\"web-5d4f8c7b6d-x2x4z\","
+		    "container=\"\",id=\"chosen-by-a-person\"} 104857600");
 }
 
 static void containers_that_have_ended_and_sandboxes_have_no_series(void **state)
@@ -383,14 +384,17 @@ static void the_format_is_the_one_that_is_asked_for(void **state)
 		{"text/plain;version=0.0.4;q=0.1,*/*,application/openmetrics-text;q=0.2",
 		 EXPOSITION_OPENMETRICS},
 		/* Prometheus 2.42 and 2.53 */
-		{"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+		{"application/openmetrics-text;version=1.0.0,application/"
+		 "openmetrics-text;version=0.0.1;q=0.75,"
 		 "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
 		 EXPOSITION_OPENMETRICS},
-		{"application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
+		{"application/openmetrics-text;version=1.0.0;q=0.5,application/"
+		 "openmetrics-text;version=0.0.1;q=0.4,"
 		 "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
 		 EXPOSITION_OPENMETRICS},
 		/* Prometheus 3 that was told to use the old format */
-		{"text/plain;version=0.0.4;escaping=allow-utf-8;q=0.6,text/plain;version=1.0.0;q=0.5,*/*;q=0.2",
+		{"text/plain;version=0.0.4;escaping=allow-utf-8;q=0.6,text/plain;version=1.0.0;q=0.5,*/"
+		 "*;q=0.2",
 		 EXPOSITION_PROMETHEUS},
 	};
 	(void)state;

@@ -16,8 +16,8 @@ enum exposition_format {
 };
 extern const char *const exposition_content_types[EXPOSITION_FORMATS_COUNT];
 
-/* Which one an Accept header (RFC 9110, 12.5.1) asks for; NULL: there is none. OpenMetrics must be named. Where
- * neither is acceptable it is Prometheus' own, all the same. */
+/* Which one an Accept header (RFC 9110, 12.5.1) asks for; NULL: there is none. OpenMetrics must be named.
+ * Where neither is acceptable it is Prometheus' own, all the same. */
 enum exposition_format exposition_negotiate(const char *accept);
 
 enum exposition_type {

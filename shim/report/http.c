@@ -91,7 +91,8 @@ int http_listen_unix(int dir_fd, const char *name, struct error *err)
 int http_listen_tcp(const char *text, struct error *err)
 {
 	const struct sockaddr_in in4 = {.sin_family = AF_INET,
-					.sin_port = htons((uint16_t)strtoul(strrchr(text, ':') + 1, NULL, 10)),
+					.sin_port =
+						htons((uint16_t)strtoul(strrchr(text, ':') + 1, NULL, 10)),
 					.sin_addr = {htonl(INADDR_LOOPBACK)}};
 	const struct sockaddr_in6 in6 = {
 		.sin6_family = AF_INET6, .sin6_port = in4.sin_port, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -173,7 +174,8 @@ static struct MHD_Response *page_get(struct http *http, enum exposition_format f
 
 /* ---- Requests ---- */
 
-static enum MHD_Result refuse(const struct http *http, struct MHD_Connection *connection, enum refusal refusal)
+static enum MHD_Result refuse(const struct http *http, struct MHD_Connection *connection,
+			      enum refusal refusal)
 {
 	return MHD_queue_response(connection, refusals[refusal].status, http->refusals[refusal]);
 }
@@ -190,8 +192,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		return refuse(http, connection, REFUSAL_METHOD);
 	if (strcmp(url, "/metrics") != 0)
 		return refuse(http, connection, REFUSAL_NOT_FOUND);
-	const char *accept =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	struct MHD_Response *response = page_get(http, exposition_negotiate(accept));
 	if (!response)
 		return refuse(http, connection, REFUSAL_FAILED);
@@ -232,7 +233,8 @@ int http_new(const struct http_source *source, struct http **ret, struct error *
 	http->source = *source;
 	for (size_t i = 0; i < REFUSALS_COUNT; i++) {
 		struct MHD_Response *response = MHD_create_response_from_buffer(
-			strlen(refusals[i].text), (void *)(uintptr_t)refusals[i].text, MHD_RESPMEM_PERSISTENT);
+			strlen(refusals[i].text), (void *)(uintptr_t)refusals[i].text,
+			MHD_RESPMEM_PERSISTENT);
 		if (!response) {
 			http_free(http);
 			return error_errno(err, ENOMEM, "cannot serve HTTP");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A small HTTP/1.1 server in the caller's own event loop: GET and HEAD of /metrics, and nothing else. http.c is the
- * only file that knows libmicrohttpd.
+/* A small HTTP/1.1 server in the caller's own event loop: GET and HEAD of /metrics, and nothing else. http.c
+ * is the only file that knows libmicrohttpd.
  *
- * Clients are not trusted to be quick, or to mean well. A door takes HTTP_CLIENTS_MAX of them at a time, for a request
- * each, in HTTP_MEMORY_BYTES each, for HTTP_CLIENT_USEC at most; those who wait, wait in the kernel. A text is made at
- * most once a second, and shared by all who ask for it. */
+ * Clients are not trusted to be quick, or to mean well. A door takes HTTP_CLIENTS_MAX of them at a time, for
+ * a request each, in HTTP_MEMORY_BYTES each, for HTTP_CLIENT_USEC at most; those who wait, wait in the
+ * kernel. A text is made at most once a second, and shared by all who ask for it. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +18,8 @@
 #define HTTP_MEMORY_BYTES 8192
 #define HTTP_CLIENT_USEC  UINT64_C(10000000)
 
-/* Texts that are kept, and that clients who read slowly still hold. When there are so many, the newest is given out
- * also when it is older than a second. */
+/* Texts that are kept, and that clients who read slowly still hold. When there are so many, the newest is
+ * given out also when it is older than a second. */
 #define HTTP_TEXTS_MAX 4
 
 struct http_source {
@@ -30,18 +30,19 @@ struct http_source {
 
 struct http;
 
-/* Sockets that listen and do not block. The directory is an open one, the file in it is made anew, with mode 0600; the
- * address is that of [report] http. Return a descriptor, or -errno. */
+/* Sockets that listen and do not block. The directory is an open one, the file in it is made anew, with mode
+ * 0600; the address is that of [report] http. Return a descriptor, or -errno. */
 int http_listen_unix(int dir_fd, const char *name, struct error *err);
 int http_listen_tcp(const char *address, struct error *err);
 
 int http_new(const struct http_source *source, struct http **ret, struct error *err);
 void http_free(struct http *http);
 
-/* A door: takes listen_fd over, also on failure. Returns a descriptor to be polled for input, borrowed, or -errno. */
+/* A door: takes listen_fd over, also on failure. Returns a descriptor to be polled for input, borrowed, or
+ * -errno. */
 #define HTTP_DOORS_MAX 4
 int http_open(struct http *http, int listen_fd, struct error *err);
 
-/* One turn: a bounded piece of work for every client that has something to do. now_usec: CLOCK_MONOTONIC. Returns in how
- * many microseconds it has to be called again though there is no input; UINT64_MAX: never. */
+/* One turn: a bounded piece of work for every client that has something to do. now_usec: CLOCK_MONOTONIC.
+ * Returns in how many microseconds it has to be called again though there is no input; UINT64_MAX: never. */
 uint64_t http_run(struct http *http, uint64_t now_usec);
