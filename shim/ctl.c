@@ -81,7 +81,7 @@ static void ctl_open_settings(struct ctl *ctl)
 	}
 }
 
-static int ctl_open(struct ctl *ctl, struct error *err)
+int ctl_open(struct ctl *ctl, struct error *err)
 {
 	struct timespec now;
 
@@ -139,6 +139,7 @@ static const struct verb {
 	{"status", "", "the node in a screen: what is declared, used and recommended", ctl_status},
 	{"explain", "CONTAINER|POD|WORKLOAD", "where each number came from, and which guard moved it",
 	 ctl_explain},
+	{"top", "[OPTION...]", "the same as it moves; `tidemarkctl top --help`", ctl_top, true},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
 	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay, true},
 };
