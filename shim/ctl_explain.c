@@ -136,12 +136,14 @@ static void explain_workload(const struct ctl *ctl, const struct survey_workload
 	print_lines(ctl, lines, rec->oom_kills > 0 ? 5 : 4);
 }
 
-static void explain_one(const struct ctl *ctl, const struct survey_workload *workload, const char *argument,
+static void explain_one(const struct ctl *node, const struct survey_workload *workload, const char *argument,
 			bool first)
 {
+	struct ctl own = *node, *const ctl = &own; /* with the settings of its namespace */
 	char name[IDENTITY_TEXT_MAX];
 	const bool whole = workload_matches(workload, argument), is_json = ctl->output == OUTPUT_JSON;
 
+	settings_for_namespace(&own.settings, workload->identity.namespace);
 	(void)identity_text(&workload->identity, name);
 	if (is_json) {
 		(void)fputs(first ? "[{\"workload\":" : ",{\"workload\":", stdout);

@@ -122,10 +122,13 @@ static int decide_resize(struct wrapper *wrapper, struct record *record, struct 
 {
 	uint64_t in_use_bytes = 0;
 
-	settings_for_namespace(&wrapper->settings, record->identity.namespace);
+	const char *namespace = record->identity.namespace;
+	settings_for_namespace(&wrapper->settings, namespace[0] ? namespace : "-");
 	/* What the node has stopped doing since the creation is not done here either. */
 	if (record->mode > wrapper->settings.mode)
 		record->mode = wrapper->settings.mode;
+	if (!(wrapper->settings.annotations & SETTINGS_ALLOW_OVERRIDES))
+		record->override_bytes = 0;
 	if (record->mode == MODE_ENFORCE) {
 		if (!record->cgroup[0])
 			return error_set(err, ESRCH, "its cgroup is not known");
