@@ -144,6 +144,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 
 	struct annotations annotations;
 	settings_for_namespace(&wrapper->settings, identity_is_of_pod(config) ? config->pod_namespace : "-");
+	if (wrapper->settings.mode == MODE_OFF)
+		return 0;
 	drop_annotations(config, wrapper->settings.annotations);
 	annotations_read(text, config, &annotations, on_annotation_fault, wrapper);
 	record->mode = mode_of(wrapper->settings.mode, annotations.mode, wrapper->command.id);

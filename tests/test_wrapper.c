@@ -447,6 +447,20 @@ static void outside_of_kubernetes_the_namespace_is_a_dash(void **state)
 	assert_int_equal(record.mode, MODE_OBSERVE);
 }
 
+static void nothing_is_said_where_the_namespace_is_off(void **state)
+{
+	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"of\"" OVERRIDES("lots"));
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "enforce", "[namespace \"shop\"]\nmode = off\n");
+	node_write(node, "bundle/config.json", config);
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, config);
+	assert_int_equal(node_record(node, ID, &record), -ENOENT);
+}
+
 static void profile_of_another_image_is_not_applied(void **state)
 {
 	const struct node *node = *state;
@@ -1268,6 +1282,7 @@ int main(void)
 		NODE_TEST(author_can_name_the_workload_within_the_namespace),
 		NODE_TEST(namespace_has_its_own_mode),
 		NODE_TEST(outside_of_kubernetes_the_namespace_is_a_dash),
+		NODE_TEST(nothing_is_said_where_the_namespace_is_off),
 		NODE_TEST(profile_of_another_image_is_not_applied),
 		NODE_TEST(pod_that_declares_more_than_before_is_given_it),
 		NODE_TEST(unlimited_container_is_given_no_limit),

@@ -58,7 +58,8 @@ extern const char *const decision_source_names[];
 	ROW(GUARD_OOM, range_oom, "oom", "never back to a limit that a container was OOM-killed at")    \
 	ROW(GUARD_MAX_CHANGE, range_max_change, "max-change",                                           \
 	    "at most {change} away from {before}, unless a floor asks for more")                        \
-	ROW(GUARD_NODE_RANGE, range_node, "node-range", "between {min} and {max} on this node")         \
+	ROW(GUARD_NODE_RANGE, range_node, "node-range",                                                 \
+	    "between {min} and {max} on this node, or as declared if a floor is above that")            \
 	ROW(GUARD_IN_USE, range_in_use, "in-use", "never below what the running container was using")   \
 	ROW(GUARD_DECLARED, range_declared, "declared", "never above what the pod declares")            \
 	ROW(GUARD_UNLIMITED, range_unlimited, "unlimited", "a container that declares no limit is given none")
