@@ -16,6 +16,7 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>io.kubernetes.pod.uid", JSON_STRING, pod_uid),
 	ROW("annotations>io.kubernetes.container.name", JSON_STRING, container_name),
 	ROW("annotations>io.kubernetes.cri-o.ContainerType", JSON_STRING, container_type),
+	ROW("annotations>io.kubernetes.cri-o.KubeName", JSON_VALUE, kube_name),
 	ROW("annotations>io.kubernetes.cri-o.SandboxID", JSON_STRING, sandbox_id),
 	ROW("annotations>io.kubernetes.cri-o.ImageName", JSON_STRING, image_name),
 	ROW("annotations>io.kubernetes.cri-o.ImageRef", JSON_STRING, image_ref),
@@ -138,7 +139,7 @@ int resources_read(const char *text, size_t length, struct resources *ret, struc
 
 bool config_is_sandbox(const struct config *config)
 {
-	return strcmp(config->container_type, "sandbox") == 0;
+	return strcmp(config->container_type, "sandbox") == 0 || config->kube_name.length > 0;
 }
 
 static const struct {

@@ -20,6 +20,7 @@
 #include "oci/json.h"
 #include "shim/replay_command.h"
 #include "shim/report/explain.h"
+#include "shim/report/fault.h"
 #include "shim/store/presence.h"
 #include "shim/store/settings.h"
 #include "shim/survey.h"
@@ -34,12 +35,7 @@ static int open_below(const char *root, const char *path, int flags)
 
 char *ctl_tame(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++)
-		if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-		else if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	return text;
+	return fault_tame(text);
 }
 
 void ctl_print_line(FILE *stream, const char *format, ...)

@@ -335,6 +335,52 @@ static void what_is_warm_is_enforced(void **state)
 	assert_int_equal(published(world).enforced_limit_bytes, 0);
 }
 
+static void change_the_image(struct world *world, int policy)
+{
+	world->settings.tuner.policy = policy;
+	world->settings.tuner.warmup_samples = 10;
+	world->settings.tuner.warmup_usec = USEC_PER_MIN;
+	world->settings.tuner.cooldown_usec = 0;
+	start_node(world);
+	run_container(world, "c1");
+	use(world, "c1", 300);
+	pass(world, 120);
+	node_tune(&world->node, world->now_usec);
+	const struct limits old = published(world);
+	assert_true(old.enforced_limit_bytes > 300 * MIB);
+	remove_cgroup(world, "c1");
+	pass(world, 1);
+
+	struct record record = make_record(world, "c2");
+	strcpy(record.image_ref, "sha256:bb");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	make_cgroup(world, "c2", 512);
+	start_record(world, &record);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	for (int i = 0; i < 5; i++) {
+		pass(world, 10);
+		node_tune(&world->node, world->now_usec);
+		assert_int_equal(published(world).enforced_limit_bytes, 0);
+		assert_true(published(world).recommendation.limit_bytes >= old.recommendation.limit_bytes);
+		assert_true(published(world).recommendation.request_bytes >= old.recommendation.request_bytes);
+	}
+	pass(world, 15);
+	node_tune(&world->node, world->now_usec);
+	assert_true(published(world).enforced_limit_bytes > 0);
+}
+
+static void old_profile_is_a_floor_while_a_new_image_warms_up(void **state)
+{
+	change_the_image(*state, POLICY_PERCENTILE);
+}
+
+static void so_it_is_under_the_policy_adaptive(void **state)
+{
+	change_the_image(*state, POLICY_ADAPTIVE);
+}
+
 /* It would be killed by it. */
 static void cap_below_what_is_used_is_recommended_but_not_enforced(void **state)
 {
@@ -365,6 +411,22 @@ static void cap_below_what_is_used_is_recommended_but_not_enforced(void **state)
 	limits = published(world);
 	assert_true(limits.enforced_limit_bytes > 300 * MIB);
 	assert_int_equal(limits.enforced_limit_bytes, limits.recommendation.limit_bytes);
+}
+
+/* Its profile could never be written, which would be tried, and be told of, for good. */
+static void name_that_is_too_long_for_a_file_has_no_workload(void **state)
+{
+	struct world *world = *state;
+
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	memset(record.identity.owner, 'o', 253);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 1);
+	assert_int_equal(world->node.n_workloads, 0);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	assert_int_equal(world->n_said[EVENT_DECISION], 1);
 }
 
 static void sandbox_is_followed_without_a_workload(void **state)
@@ -1386,7 +1448,10 @@ int main(void)
 		NODE_TEST(creation_is_said_and_published_at_once),
 		NODE_TEST(started_container_is_sampled_and_tuned),
 		NODE_TEST(what_is_warm_is_enforced),
+		NODE_TEST(old_profile_is_a_floor_while_a_new_image_warms_up),
+		NODE_TEST(so_it_is_under_the_policy_adaptive),
 		NODE_TEST(cap_below_what_is_used_is_recommended_but_not_enforced),
+		NODE_TEST(name_that_is_too_long_for_a_file_has_no_workload),
 		NODE_TEST(sandbox_is_followed_without_a_workload),
 		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
 		NODE_TEST(pid_that_is_used_again_is_not_followed),
