@@ -6,6 +6,8 @@
 
 #include "cgroups/quantity.h"
 
+const char *const unified_names[UNIFIED_KEYS] = {"memory.low", "memory.min", "memory.high"};
+
 #define ROW(path, kind, member) JSON_FIELD(path, kind, struct config, member)
 
 static const struct json_field config_fields[] = {
@@ -14,6 +16,7 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>io.kubernetes.pod.uid", JSON_STRING, pod_uid),
 	ROW("annotations>io.kubernetes.container.name", JSON_STRING, container_name),
 	ROW("annotations>io.kubernetes.cri-o.ContainerType", JSON_STRING, container_type),
+	ROW("annotations>io.kubernetes.cri-o.KubeName", JSON_VALUE, kube_name),
 	ROW("annotations>io.kubernetes.cri-o.SandboxID", JSON_STRING, sandbox_id),
 	ROW("annotations>io.kubernetes.cri-o.ImageName", JSON_STRING, image_name),
 	ROW("annotations>io.kubernetes.cri-o.ImageRef", JSON_STRING, image_ref),
@@ -26,9 +29,12 @@ static const struct json_field config_fields[] = {
 	ROW("linux>resources>memory", JSON_BRACES, resources.memory),
 	ROW("linux>resources>memory>limit", JSON_VALUE, resources.limit),
 	ROW("linux>resources>memory>swap", JSON_VALUE, resources.swap),
+	ROW("linux>resources>memory>reservation", JSON_VALUE, resources.reservation),
 	ROW("linux>resources>unified", JSON_BRACES, resources.unified),
 	ROW("linux>resources>unified>memory.max", JSON_VALUE, resources.unified_max),
-	ROW("linux>resources>unified>memory.high", JSON_VALUE, resources.unified_high),
+	ROW("linux>resources>unified>memory.low", JSON_VALUE, resources.unified_key[UNIFIED_LOW]),
+	ROW("linux>resources>unified>memory.min", JSON_VALUE, resources.unified_key[UNIFIED_MIN]),
+	ROW("linux>resources>unified>memory.high", JSON_VALUE, resources.unified_key[UNIFIED_HIGH]),
 };
 
 #undef ROW
@@ -39,9 +45,12 @@ static const struct json_field resources_fields[] = {
 	ROW("memory", JSON_BRACES, memory),
 	ROW("memory>limit", JSON_VALUE, limit),
 	ROW("memory>swap", JSON_VALUE, swap),
+	ROW("memory>reservation", JSON_VALUE, reservation),
 	ROW("unified", JSON_BRACES, unified),
 	ROW("unified>memory.max", JSON_VALUE, unified_max),
-	ROW("unified>memory.high", JSON_VALUE, unified_high),
+	ROW("unified>memory.low", JSON_VALUE, unified_key[UNIFIED_LOW]),
+	ROW("unified>memory.min", JSON_VALUE, unified_key[UNIFIED_MIN]),
+	ROW("unified>memory.high", JSON_VALUE, unified_key[UNIFIED_HIGH]),
 };
 
 #undef ROW
@@ -130,7 +139,7 @@ int resources_read(const char *text, size_t length, struct resources *ret, struc
 
 bool config_is_sandbox(const struct config *config)
 {
-	return strcmp(config->container_type, "sandbox") == 0;
+	return strcmp(config->container_type, "sandbox") == 0 || config->kube_name.length > 0;
 }
 
 static const struct {

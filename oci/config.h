@@ -16,10 +16,28 @@
 /* No limit: the field is absent, -1, 0 or "max". */
 #define RESOURCES_UNLIMITED UINT64_MAX
 
+/* The members of unified that act below the limit: they keep memory from reclaim, or slow a container down. */
+enum unified_key {
+	UNIFIED_LOW,
+	UNIFIED_MIN,
+	UNIFIED_HIGH,
+	UNIFIED_KEYS,
+};
+extern const char *const unified_names[UNIFIED_KEYS]; /* "memory.low", … */
+
+/* What unified holds by our hand, where a text may be edited again. */
+struct unified_mark {
+	uint64_t keys;                /* a set: 1 << enum unified_key */
+	uint64_t bytes[UNIFIED_KEYS]; /* what we wrote; RESOURCES_UNLIMITED: "max" */
+	/* What a memory.min was that is not ours and that we lowered to bytes[UNIFIED_MIN]; 0: there is none. */
+	uint64_t min_before_bytes;
+};
+
 /* The memory part of linux.resources. */
 struct resources {
 	/* In the text. Objects "{" to "}"; absent ones have length 0. */
-	struct json_span linux_braces, braces, memory, limit, swap, unified, unified_max, unified_high;
+	struct json_span linux_braces, braces, memory, limit, swap, reservation, unified, unified_max;
+	struct json_span unified_key[UNIFIED_KEYS];
 
 	/* The limit that the container would get from this: runtimes let unified's memory.max win over
 	 * memory.limit. Bytes, or RESOURCES_UNLIMITED. */
@@ -34,6 +52,7 @@ struct config {
 	char pod_namespace[CONFIG_NAME_SIZE], pod_name[CONFIG_NAME_SIZE], pod_uid[64];
 	char container_name[CONFIG_NAME_SIZE];
 	char container_type[16]; /* "container" or "sandbox" */
+	struct json_span kube_name; /* a pod's name, which CRI-O gives to sandboxes only */
 	char sandbox_id[80];
 	char image_name[512], image_ref[512];
 
@@ -66,4 +85,7 @@ struct pod_labels {
  * whole parse would cost more than all else that the wrapper does. */
 void pod_labels_find(const char *text, size_t length, struct pod_labels *ret);
 
+/* In a sandbox's config.json CRI-O writes the pod author's annotations last: any value of its own may be forged, and
+ * the container type with it. A key that only sandboxes have cannot be taken away; a container that is given it by
+ * its author is the poorer. */
 bool config_is_sandbox(const struct config *config);

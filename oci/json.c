@@ -440,9 +440,10 @@ void json_out_raw(struct json_out *out, const char *text)
 	json_out_bytes(out, text, strlen(text));
 }
 
-/* The length of the UTF-8 sequence that begins here, or 0 if there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
+size_t json_utf8_length(const char *text)
 {
+	const unsigned char *s = (const unsigned char *)text;
+
 	if (s[0] < 0x80)
 		return 1;
 	if (s[0] >= 0xC2 && s[0] <= 0xDF && (s[1] & 0xC0) == 0x80)
@@ -460,7 +461,7 @@ void json_out_string(struct json_out *out, const char *text)
 {
 	json_out_raw(out, "\"");
 	for (const unsigned char *s = (const unsigned char *)text; *s;) {
-		size_t length = utf8_length(s);
+		size_t length = json_utf8_length((const char *)s);
 		char escape[8];
 		if (length == 0) {
 			json_out_raw(out, "\\ufffd");

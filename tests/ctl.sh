@@ -61,6 +61,9 @@ run -o json status
 is_json "an empty node is valid JSON" json 'd["v"] == 1 and d["workloads"] == [] and d["daemon"] is False'
 run explain web
 is "what is not known is told on stderr" bad 'no container, pod or workload web is known'
+run history web
+is "nothing is told of a history that is not there" test "$status" -eq 1 -a ! -s "$root/out"
+is "and it is said why" grep -Eq '^tidemarkctl history: (there is no history yet|this tidemarkctl was built without)' "$root/err"
 
 # ---- A node at work ----
 
@@ -91,6 +94,12 @@ is "explain tells where the limit came from" said "the request, 128Mi, × 1.5, u
 is "explain tells where the request came from" said "the 95th percentile, 102Mi, × 1.2, up to the next 16Mi"
 is "explain tells which guard moved a container's limit" said "at most 30 % away from the limit applied before"
 is "explain shows all containers of a workload" test "$(grep -c '^  container ' "$root/out")" -eq 2
+printf '[namespace "shop"]\nmode = observe\nmax_change = 50 %%\n' >>"$root/etc/tidemark/tidemark.conf"
+run explain shop/web/nginx
+is "explain goes by the settings of the namespace" said "at most 50 % away from the limit applied before"
+run status
+is "and so does status" grep -q '^shop/web/nginx .* recommended$' "$root/out"
+printf '[node]\nmode = enforce\n' >"$root/etc/tidemark/tidemark.conf"
 run explain db
 is "a workload is found by its owner" said shop/db/postgres
 is "explain tells of OOM kills" said "OOM kills so far: 2; the last at this limit"
@@ -115,6 +124,13 @@ run -o json explain db
 is_json "OOM kills are in JSON, too" json 'd[0]["numbers"][-1]["name"] == "oom" and d[0]["containers"] == []'
 run -o json explain a-na
 is_json "a workload of which nothing is published is valid JSON" json 'd[0]["containers"][0]["id"] == "a-name-that-somebody-chose"'
+record protected - safe safe '' "$decision"'"protect":{"request":104857600,"low":104857600,"high":161480704},'
+run explain protected
+is "explain tells what protects a container" grep -Eq '^  memory.low +100Mi  reclaimed only when .*the request, 100Mi$' "$root/out"
+is "also what slows it down" grep -Eq '^  memory.high +154Mi  above it ' "$root/out"
+is "and nothing of what does not" test "$(grep -c memory.min "$root/out")" -eq 0
+run -o json explain protected
+is_json "protection is in JSON, too" json '{n["name"]: n.get("bytes") for n in d[0]["containers"][0]["numbers"]}["memory.high"] == 161480704'
 run settings
 is "settings shows what is in force" said 'mode = enforce'
 

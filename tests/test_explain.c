@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "oci/json.h"
+#include "tests/random.h"
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
 
@@ -468,7 +470,7 @@ static void decision_tells_each_guard(void **state)
 		[GUARD_OOM] = "never back to a limit that a container was OOM-killed at",
 		[GUARD_MAX_CHANGE] =
 			"at most 30 % away from the limit applied before, unless a floor asks for more",
-		[GUARD_NODE_RANGE] = "between 32Mi and 64Gi on this node",
+		[GUARD_NODE_RANGE] = "between 32Mi and 64Gi on this node, or as declared if a floor is above that",
 		[GUARD_IN_USE] = "never below what the running container was using",
 		[GUARD_DECLARED] = "never above what the pod declares",
 		[GUARD_UNLIMITED] = "a container that declares no limit is given none",
@@ -502,6 +504,64 @@ static void guards_are_told_apart_and_joined(void **state)
 	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied");
 }
 
+static void decision_tells_what_each_guard_made_of_it(void **state)
+{
+	struct record record = make_record(SOURCE_ENFORCED, "enforced+p95+max-change");
+	(void)state;
+
+	record.step_bytes[GUARD_P95] = 300 * MIB;
+	record.step_bytes[GUARD_MAX_CHANGE] = record.limit_bytes = 358 * MIB;
+	record.before_bytes = 511 * MIB;
+	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied: never below the observed 95th "
+				 "percentile: 300Mi; at most 30 % away from the 511Mi applied before, unless a "
+				 "floor asks for more: 358Mi");
+	/* The first creation goes by what is declared. */
+	record.before_bytes = record.step_bytes[GUARD_P95] = 0;
+	strcpy(record.reason, "enforced+max-change");
+	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied: at most 30 % away from the "
+				 "512Mi declared, unless a floor asks for more: 358Mi");
+}
+
+/* What is said of any decision: one sentence, whole, that names each guard which moved it, and no other. */
+static void any_decision_is_told_in_a_sentence(void **state)
+{
+	uint64_t seed = 0x7E11A11;
+	(void)state;
+
+	for (int i = 0; i < 200000; i++) {
+		struct decision_input input;
+		struct decision decision;
+		struct settings settings = make_settings();
+		struct record record = {.version = RECORD_VERSION};
+		char buf[EXPLAIN_MAX];
+
+		draw_decision(&seed, &input, &settings.guards);
+		decision_make(&input, &settings.guards, &decision);
+		record.mode = input.mode;
+		record.declared_bytes = input.declared_bytes;
+		record.override_bytes = input.override_bytes;
+		record_set_decision(&record, &input, &decision);
+		size_t length = strlen(explain_decision(&record, &settings, buf));
+		assert_true(length > 0 && length < EXPLAIN_MAX - 1);
+		assert_null(strpbrk(buf, "\n{}"));
+		for (const char *at = buf; *at; at += json_utf8_length(at))
+			assert_true(json_utf8_length(at) > 0);
+
+		size_t told = 0;
+		for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
+			char begin[64]; /* of its sentence, up to what is filled in */
+			snprintf(begin, sizeof begin, "%.*s", (int)strcspn(guard_sentences[guard], "{"),
+				 guard_sentences[guard]);
+			bool acted = false;
+			for (size_t step = 0; step < decision.n_steps; step++)
+				acted = acted || decision.step[step].guard == guard;
+			assert_true(acted == (strstr(buf, begin) != NULL));
+			told += acted;
+		}
+		assert_int_equal(told, decision.n_steps);
+	}
+}
+
 static void no_limit_is_told_in_words(void **state)
 {
 	(void)state;
@@ -511,6 +571,45 @@ static void no_limit_is_told_in_words(void **state)
 		&record,
 		"no limit declared, 192Mi recommended, no limit applied: a container that declares no "
 		"limit is given none");
+}
+
+static void assert_protection(const struct record *record, const struct settings *settings,
+			      enum unified_key key, const char *expected)
+{
+	char buf[EXPLAIN_MAX];
+	assert_string_equal(explain_protection(record, settings, key, buf), expected);
+}
+
+static void protection_tells_what_it_does_and_where_it_is_from(void **state)
+{
+	(void)state;
+	struct settings settings = make_settings();
+	struct record record = make_record(SOURCE_ENFORCED, "enforced");
+
+	settings.enforce = (struct protect_settings){.request = PROTECT_LOW, .high_ratio = 0.9};
+	record.limit_bytes = 384 * MIB;
+	protect_make(&settings.enforce, record.limit_bytes, 128 * MIB, &record.protect);
+	record.protect.bytes[UNIFIED_MIN] = 96 * MIB;
+	assert_protection(&record, &settings, UNIFIED_LOW,
+			  "reclaimed only when nothing else is left, as far as the cgroups above it are "
+			  "protected, too: "
+			  "the request, 128Mi");
+	assert_protection(
+		&record, &settings, UNIFIED_MIN,
+		"never reclaimed, as far as the cgroups above it are protected, too: the request, 128Mi, but "
+		"not above the limit or memory.high");
+	assert_protection(
+		&record, &settings, UNIFIED_HIGH,
+		"above it the container is slowed down and reclaimed from: the request, 128Mi, and 90 % of "
+		"what is left to the limit");
+	settings.enforce.high_ratio = 0.8;
+	assert_protection(
+		&record, &settings, UNIFIED_HIGH,
+		"above it the container is slowed down and reclaimed from: between the request and the "
+		"limit, as [enforce] high had it then");
+	protect_make(&settings.enforce, record.limit_bytes, 0, &record.protect);
+	assert_protection(&record, &settings, UNIFIED_HIGH,
+			  "above it the container is slowed down and reclaimed from: 80 % of the limit");
 }
 
 /* ---- Bounds ---- */
@@ -529,9 +628,11 @@ static void longest_sentence_fits(void **state)
 	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
 		strcat(record.reason, "+");
 		strcat(record.reason, guard_names[guard]);
+		record.step_bytes[guard] = record.limit_bytes;
 	}
+	record.before_bytes = record.limit_bytes;
 	assert_true(strlen(explain_decision(&record, &settings, buf)) < EXPLAIN_MAX);
-	assert_non_null(strstr(buf, "is given none")); /* nothing was cut off */
+	assert_non_null(strstr(buf, "is given none: 1023Gi")); /* nothing was cut off */
 
 	record.source = SOURCE_DECLARED;
 	memset(record.fault, 'f', sizeof record.fault - 1);
@@ -581,7 +682,10 @@ int main(void)
 		cmocka_unit_test(decision_tells_its_source),
 		cmocka_unit_test(decision_tells_each_guard),
 		cmocka_unit_test(guards_are_told_apart_and_joined),
+		cmocka_unit_test(decision_tells_what_each_guard_made_of_it),
+		cmocka_unit_test(any_decision_is_told_in_a_sentence),
 		cmocka_unit_test(no_limit_is_told_in_words),
+		cmocka_unit_test(protection_tells_what_it_does_and_where_it_is_from),
 		cmocka_unit_test(longest_sentence_fits),
 		cmocka_unit_test(every_value_has_a_sentence),
 	};

@@ -323,39 +323,38 @@ static bool reason_has(const char *reason, const char *guard)
 	return false;
 }
 
-static void say_guard(struct sentence *out, enum guard guard, const struct settings *settings)
+/* One of the words in braces of DECISION_GUARDS. */
+static void say_word(struct sentence *out, const char *word, size_t length, const struct record *record,
+		     const struct guard_settings *guards)
 {
-	switch (guard) {
-	case GUARD_P95:
-		say(out, "never below the observed 95th percentile");
-		break;
-	case GUARD_PRESTART:
-		say(out, "never less than %s above what the runtime needs before the program starts",
-		    AMOUNT(settings->guards.min_bytes));
-		break;
-	case GUARD_OOM:
-		say(out, "never back to a limit that a container was OOM-killed at");
-		break;
-	case GUARD_MAX_CHANGE:
-		say(out, "at most %.3g %% away from the limit applied before, unless a floor asks for more",
-		    settings->guards.max_change_ratio * 100);
-		break;
-	case GUARD_NODE_RANGE:
-		say(out, "between %s and %s on this node", AMOUNT(settings->guards.min_bytes),
-		    AMOUNT(settings->guards.max_bytes));
-		break;
-	case GUARD_IN_USE:
-		say(out, "never below what the running container was using");
-		break;
-	case GUARD_DECLARED:
-		say(out, "never above what the pod declares");
-		break;
-	case GUARD_UNLIMITED:
-		say(out, "a container that declares no limit is given none");
-		break;
-	case GUARDS_COUNT:
-		break;
+	if (strncmp(word, "{min}", length) == 0)
+		say(out, "%s", AMOUNT(guards->min_bytes));
+	else if (strncmp(word, "{max}", length) == 0)
+		say(out, "%s", AMOUNT(guards->max_bytes));
+	else if (strncmp(word, "{change}", length) == 0)
+		say(out, "%.3g %%", guards->max_change_ratio * 100);
+	else if (record->before_bytes > 0)
+		say(out, "the %s applied before", AMOUNT(record->before_bytes));
+	else if (record->step_bytes[GUARD_MAX_CHANGE] > 0)
+		say(out, "the %s declared", LIMIT(record->declared_bytes));
+	else
+		say(out, "the limit applied before"); /* a record of a time when it was not kept */
+}
+
+static void say_guard(struct sentence *out, enum guard guard, const struct record *record,
+		      const struct guard_settings *guards)
+{
+	for (const char *at = guard_sentences[guard]; *at;) {
+		size_t length = strcspn(at, "{");
+		say(out, "%.*s", (int)length, at);
+		at += length;
+		length = strcspn(at, "}") + (*at != '\0');
+		if (length > 0)
+			say_word(out, at, length, record, guards);
+		at += length;
 	}
+	if (record->step_bytes[guard] > 0)
+		say(out, ": %s", AMOUNT(record->step_bytes[guard]));
 }
 
 const char *explain_decision(const struct record *record, const struct settings *settings,
@@ -391,8 +390,36 @@ const char *explain_decision(const struct record *record, const struct settings 
 		if (!reason_has(record->reason, guard_names[guard]))
 			continue;
 		say(&out, guarded ? "; " : ": ");
-		say_guard(&out, guard, settings);
+		say_guard(&out, guard, record, &settings->guards);
 		guarded = true;
 	}
+	return buf;
+}
+
+const char *explain_protection(const struct record *record, const struct settings *settings,
+			       enum unified_key key, char buf[static EXPLAIN_MAX])
+{
+	const struct protection *protect = &record->protect;
+	const uint64_t request = protect->request_bytes, bytes = protect->bytes[key];
+	struct sentence out = {buf, 0};
+	struct protection now;
+
+	if (key != UNIFIED_HIGH) {
+		say(&out, "%s, as far as the cgroups above it are protected, too: the request, %s",
+		    key == UNIFIED_MIN ? "never reclaimed" : "reclaimed only when nothing else is left",
+		    AMOUNT(request));
+		if (bytes + 4096 <= request)
+			say(&out, ", but not above the limit or memory.high");
+		return buf;
+	}
+	say(&out, "above it the container is slowed down and reclaimed from: ");
+	protect_make(&settings->enforce, record->limit_bytes, request, &now);
+	if (now.bytes[key] != bytes)
+		say(&out, "between the request and the limit, as [enforce] high had it then");
+	else if (request > 0)
+		say(&out, "the request, %s, and %.3g %% of what is left to the limit", AMOUNT(request),
+		    settings->enforce.high_ratio * 100);
+	else
+		say(&out, "%.3g %% of the limit", settings->enforce.high_ratio * 100);
 	return buf;
 }
