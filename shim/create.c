@@ -17,6 +17,7 @@
 #include "oci/config.h"
 #include "oci/edit.h"
 #include "oci/identity.h"
+#include "oci/sizing.h"
 #include "shim/report/fault.h"
 #include "shim/wrapper.h"
 
@@ -162,6 +163,9 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	wrapper_copy_text(record->image_ref, sizeof record->image_ref, config->image_ref);
 	record->is_sandbox = config_is_sandbox(config);
 	record->oom_score_adj = config->oom_score_adj;
+	enum sizing sizing = sizing_of_config(text, config->args, config->env);
+	if (sizing != SIZING_UNKNOWN)
+		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
 	record->declared_bytes = bundle_recall_declared(bundle_fd, config->resources.limit_bytes);
 	find_identity(config, bundle_fd, record->id, &record->identity);
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
