@@ -135,7 +135,7 @@ static bool columns_read(sqlite3_stmt *row, const struct column columns[], size_
 			*(bool *)member = sqlite3_column_int(row, i) != 0;
 			break;
 		case COLUMN_TERM:
-			if (uint_read(row, i) > TERM_MAX)
+			if (uint_read(row, i) > TERM_RATCHET)
 				return false;
 			*(int *)member = sqlite3_column_int(row, i);
 			break;
