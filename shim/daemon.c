@@ -24,6 +24,7 @@
 #include "cgroups/oom.h"
 #include "cgroups/quantity.h"
 #include "shim/node.h"
+#include "shim/shed.h"
 #include "shim/store/history.h"
 #include "shim/store/presence.h"
 #include "shim/voice.h"
@@ -326,6 +327,19 @@ static void check_cgroup(int cgroup_fd, const char *path, const struct journal *
 			    "%s is no cgroup v2 with a memory controller: nothing can be measured", path);
 }
 
+/* Now that all is open. What cannot be given up is no reason not to measure. */
+static void shed(const struct journal *journal)
+{
+	/* pid files in directories that are not root's; CAP_SYSLOG was for opening the kernel log. */
+	static const char *const keep[] = {"cap_dac_read_search", NULL};
+	struct error err;
+
+	if (shed_capabilities(keep, &err) < 0)
+		voice_fault(journal, LOG_NOTICE, "all capabilities are kept: %s", err.text);
+	if (shed_system_calls(&err) < 0)
+		voice_fault(journal, LOG_NOTICE, "no system call is given up: %s", err.text);
+}
+
 static int loop(struct daemon *daemon, struct error *err)
 {
 	__attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
@@ -342,6 +356,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "cannot set up the event loop");
 	(void)sd_event_set_watchdog(event, true);
+	shed(&daemon->node.journal);
 	(void)sd_notifyf(false, "READY=1\nSTATUS=Following %zu containers", daemon->node.n_containers);
 
 	r = sd_event_loop(event);

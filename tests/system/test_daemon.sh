@@ -29,8 +29,12 @@ like "$(/usr/sbin/tidemarkd 2>&1)" 'another tidemarkd is running' "a second one 
 
 comment "$(systemd-analyze security --no-pager tidemarkd.service 2>/dev/null | tail -1)"
 check "systemd-analyze security finds it well confined" systemd-analyze security --no-pager --threshold 30 tidemarkd.service
-is "$(awk '/^CapEff/ { print $2 }' "/proc/$pid/status")" 0000000400000004 \
-	"it has no capabilities but CAP_DAC_READ_SEARCH and CAP_SYSLOG"
+status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$pid/status"; }
+is "$(status_of CapEff) $(status_of CapPrm) $(status_of NoNewPrivs)" "0000000000000004 0000000000000004 1" \
+	"of root's power it keeps CAP_DAC_READ_SEARCH alone"
+# systemd's filters, and one of its own behind them.
+between 2 "$(status_of Seccomp_filters)" 100 "and has given up the system calls that it does not need"
+is "$(journalctl --quiet --output cat TIDEMARK_EVENT=fault)" '' "without a word"
 like "$(awk '/^(NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$pid/status" | xargs)" '^1 2$' "nor can it get others"
 comment "$(grep -E '^(VmRSS|RssAnon)' "/proc/$pid/status" | xargs)"
 
