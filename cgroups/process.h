@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* The first processes that cgroup.procs has, at most max and some tens; those of cgroups below are not among them.
- * dir_fd: the cgroup's directory. Returns how many, 0 also where it cannot be read. */
+/* The first processes in cgroup.procs, at most max, and of no more than half a KiB of it; those of cgroups below are not
+ * among them. dir_fd: the cgroup's directory. Returns how many, 0 also where it cannot be read. */
 size_t process_list(int dir_fd, pid_t pids[], size_t max);
 
 /* /proc/PID/cmdline, each argument with a NUL behind it, as far as it fits. Returns the length, 0 where there

@@ -242,11 +242,11 @@ bool container_sight(const struct container *container, const struct tuner_setti
 {
 	struct observed seen;
 
-	if (container->max_bytes != container->start_max_bytes || container->samples < RATCHET_SAMPLES_LEAST)
+	if (container->max_bytes != container->start_max_bytes ||
+	    container->samples < (ended ? RATCHET_SAMPLES_LEAST : settings->warmup_samples))
 		return false;
 	window_observe(&container->window, 0, UINT64_MAX, &seen);
-	if (!ended && (seen.samples < settings->warmup_samples ||
-		       seen.until_usec - seen.since_usec < settings->warmup_usec))
+	if (!ended && seen.until_usec - seen.since_usec < settings->warmup_usec)
 		return false;
 	*ret = (struct ratchet_sight){container->max_bytes, seen.p95_bytes, seen.samples, container->created_usec};
 	return true;

@@ -296,6 +296,7 @@ static void a_clock_that_is_set_back_delays_nothing(void **state)
 	assert_floor(&ratchet, 512);
 	see(&ratchet, 3, 512, 300);
 	assert_int_equal(ratchet.since_usec, NOW + 4 * USEC_PER_DAY);
+	assert_int_equal(ratchet.from.limit_bytes, 512 * MIB);
 	see(&ratchet, 18, 512, 300);
 	assert_floor(&ratchet, 0);
 }

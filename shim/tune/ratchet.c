@@ -159,6 +159,8 @@ bool ratchet_observe(struct ratchet *ratchet, const struct tuner_settings *setti
 	uint64_t samples = sight->samples < settings->warmup_samples ? sight->samples : settings->warmup_samples;
 	bool other = false;
 
+	if (ratchet->newest_usec > now_usec)
+		ratchet->newest_usec = 0; /* the clock was set back */
 	if (!is_level(level.limit_bytes) || level.use_bytes == 0 || samples < ratchet->samples / 2)
 		return false;
 	if (is_at(&ratchet->from, level.limit_bytes)) {
