@@ -137,6 +137,11 @@ int memory_read_max(int dir_fd, uint64_t *ret_bytes, struct error *err)
 	return memory_read_number(dir_fd, "memory.max", ret_bytes, err);
 }
 
+int memory_read_bound(int dir_fd, const char *name, uint64_t *ret_bytes, struct error *err)
+{
+	return memory_read_number(dir_fd, name, ret_bytes, err);
+}
+
 int memory_read(int dir_fd, struct memory *ret, struct error *err)
 {
 	struct memory memory = {0};

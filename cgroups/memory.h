@@ -43,6 +43,8 @@ int memory_read(int dir_fd, struct memory *ret, struct error *err);
 int memory_read_peak(int dir_fd, uint64_t *ret_bytes, struct error *err);
 /* memory.max alone: MEMORY_UNLIMITED for "max". */
 int memory_read_max(int dir_fd, uint64_t *ret_bytes, struct error *err);
+/* memory.low, memory.min or memory.high alone, by that name. */
+int memory_read_bound(int dir_fd, const char *name, uint64_t *ret_bytes, struct error *err);
 
 /* Counts of the cgroup and all below it, or of the cgroup alone (since Linux 5.2). */
 int memory_read_events(int dir_fd, struct memory_events *ret, struct error *err);

@@ -11,7 +11,6 @@
 
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
-#include "oci/config.h"
 
 #define CONFIG_NAME "config.json"
 
@@ -113,13 +112,18 @@ int bundle_replace_config(int bundle_fd, const char *text, size_t length, const 
 	return r;
 }
 
-uint64_t bundle_recall_declared(int bundle_fd, uint64_t limit_bytes)
+struct bundle_mark bundle_recall(int bundle_fd, uint64_t limit_bytes)
 {
-	struct bundle_mark value;
+	const struct bundle_mark none = {.declared_bytes = limit_bytes, .limit_bytes = limit_bytes};
+	struct bundle_mark mark = none;
 
 	cleanup_close int fd = openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fgetxattr(fd, DECLARED_ATTRIBUTE, &value, sizeof value) != sizeof value ||
-	    value.limit_bytes != limit_bytes)
-		return limit_bytes;
-	return value.declared_bytes;
+	if (fd < 0)
+		return none;
+	/* A mark of before unified was edited ends sooner. */
+	ssize_t n = fgetxattr(fd, DECLARED_ATTRIBUTE, &mark, sizeof mark);
+	if ((n != (ssize_t)sizeof mark && n != offsetof(struct bundle_mark, unified)) ||
+	    mark.limit_bytes != limit_bytes)
+		return none;
+	return mark;
 }

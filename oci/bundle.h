@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cgroups/error.h"
+#include "oci/config.h"
 
 /* Opens the directory (a symbolic link to it will do). Returns a file descriptor or -errno. */
 int bundle_open(const char *path, struct error *err);
@@ -19,10 +20,12 @@ int bundle_load_config(int bundle_fd, char **ret_text, size_t *ret_length, struc
 int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret_text,
 			       size_t *ret_length, struct error *err);
 
-/* A bundle may be created from twice. So that a limit that we wrote is not taken for one that was declared, the
- * file that we write is marked with both, in an extended attribute, which goes when the file is replaced. */
+/* A bundle may be created from twice. So that a limit that we wrote is not taken for one that was declared,
+ * nor what we put into unified for the pod's own, the file that we write is marked with both, in an extended
+ * attribute, which goes when the file is replaced. */
 struct bundle_mark {
 	uint64_t declared_bytes, limit_bytes;
+	struct unified_mark unified;
 };
 
 /* Replaces config.json by rename, with the owner, the mode and the SELinux label of the one before, and with this
@@ -30,5 +33,6 @@ struct bundle_mark {
 int bundle_replace_config(int bundle_fd, const char *text, size_t length, const struct bundle_mark *mark,
 			  struct error *err);
 
-/* What was declared in a config.json that now declares limit_bytes: another amount if that limit is by our hand. */
-uint64_t bundle_recall_declared(int bundle_fd, uint64_t limit_bytes);
+/* The mark of a config.json that now declares limit_bytes. Where it has none, or one of another limit, that
+ * is what was declared, and nothing is ours. */
+struct bundle_mark bundle_recall(int bundle_fd, uint64_t limit_bytes);

@@ -6,6 +6,8 @@
 
 #include "cgroups/quantity.h"
 
+const char *const unified_names[UNIFIED_KEYS] = {"memory.low", "memory.min", "memory.high"};
+
 #define ROW(path, kind, member) JSON_FIELD(path, kind, struct config, member)
 
 static const struct json_field config_fields[] = {
@@ -28,9 +30,12 @@ static const struct json_field config_fields[] = {
 	ROW("linux>resources>memory", JSON_BRACES, resources.memory),
 	ROW("linux>resources>memory>limit", JSON_VALUE, resources.limit),
 	ROW("linux>resources>memory>swap", JSON_VALUE, resources.swap),
+	ROW("linux>resources>memory>reservation", JSON_VALUE, resources.reservation),
 	ROW("linux>resources>unified", JSON_BRACES, resources.unified),
 	ROW("linux>resources>unified>memory.max", JSON_VALUE, resources.unified_max),
-	ROW("linux>resources>unified>memory.high", JSON_VALUE, resources.unified_high),
+	ROW("linux>resources>unified>memory.low", JSON_VALUE, resources.unified_key[UNIFIED_LOW]),
+	ROW("linux>resources>unified>memory.min", JSON_VALUE, resources.unified_key[UNIFIED_MIN]),
+	ROW("linux>resources>unified>memory.high", JSON_VALUE, resources.unified_key[UNIFIED_HIGH]),
 };
 
 #undef ROW
@@ -41,9 +46,12 @@ static const struct json_field resources_fields[] = {
 	ROW("memory", JSON_BRACES, memory),
 	ROW("memory>limit", JSON_VALUE, limit),
 	ROW("memory>swap", JSON_VALUE, swap),
+	ROW("memory>reservation", JSON_VALUE, reservation),
 	ROW("unified", JSON_BRACES, unified),
 	ROW("unified>memory.max", JSON_VALUE, unified_max),
-	ROW("unified>memory.high", JSON_VALUE, unified_high),
+	ROW("unified>memory.low", JSON_VALUE, unified_key[UNIFIED_LOW]),
+	ROW("unified>memory.min", JSON_VALUE, unified_key[UNIFIED_MIN]),
+	ROW("unified>memory.high", JSON_VALUE, unified_key[UNIFIED_HIGH]),
 };
 
 #undef ROW

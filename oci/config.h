@@ -16,10 +16,28 @@
 /* No limit: the field is absent, -1, 0 or "max". */
 #define RESOURCES_UNLIMITED UINT64_MAX
 
+/* The members of unified that act below the limit: they keep memory from reclaim, or slow a container down. */
+enum unified_key {
+	UNIFIED_LOW,
+	UNIFIED_MIN,
+	UNIFIED_HIGH,
+	UNIFIED_KEYS,
+};
+extern const char *const unified_names[UNIFIED_KEYS]; /* "memory.low", … */
+
+/* What unified holds by our hand, where a text may be edited again. */
+struct unified_mark {
+	uint64_t keys;                /* a set: 1 << enum unified_key */
+	uint64_t bytes[UNIFIED_KEYS]; /* what we wrote; RESOURCES_UNLIMITED: "max" */
+	/* What a memory.min was that is not ours and that we lowered to bytes[UNIFIED_MIN]; 0: there is none. */
+	uint64_t min_before_bytes;
+};
+
 /* The memory part of linux.resources. */
 struct resources {
 	/* In the text. Objects "{" to "}"; absent ones have length 0. */
-	struct json_span linux_braces, braces, memory, limit, swap, unified, unified_max, unified_high;
+	struct json_span linux_braces, braces, memory, limit, swap, reservation, unified, unified_max;
+	struct json_span unified_key[UNIFIED_KEYS];
 
 	/* The limit that the container would get from this: runtimes let unified's memory.max win over
 	 * memory.limit. Bytes, or RESOURCES_UNLIMITED. */

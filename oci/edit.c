@@ -31,10 +31,18 @@ static void edit_add(struct edit *edit, struct json_span span, const char *text)
 	(void)snprintf(edit->change[i].text, sizeof edit->change[i].text, "%s", text);
 }
 
+static void number_text(uint64_t number, bool quoted, char *buf, size_t size)
+{
+	if (number == RESOURCES_UNLIMITED)
+		(void)snprintf(buf, size, "\"max\"");
+	else
+		(void)snprintf(buf, size, quoted ? "\"%" PRIu64 "\"" : "%" PRIu64, number);
+}
+
 static void edit_set_number(struct edit *edit, struct json_span span, uint64_t number, bool quoted)
 {
 	char text[32];
-	(void)snprintf(text, sizeof text, quoted ? "\"%" PRIu64 "\"" : "%" PRIu64, number);
+	number_text(number, quoted, text, sizeof text);
 	edit_add(edit, span, text);
 }
 
@@ -49,43 +57,40 @@ static struct json_span span_of_null(struct json_span span)
 	return (struct json_span){span.at, sizeof "null" - 1};
 }
 
-/* Puts a limit in where there is none: into the innermost object that is there, or in place of a null. A key
- * must not come twice. */
-static int edit_insert_limit(const char *text, const struct resources *resources, uint64_t limit_bytes,
-			     struct edit *edit, struct error *err)
+/* Members that an object of the text is to get: "\"limit\":5,\"swap\":7". */
+struct members {
+	char text[192];
+};
+
+static void members_add(struct members *members, const char *key, const char *before, const char *value,
+			const char *after)
 {
-	const struct {
-		struct json_span braces;
-		const char *before, *after;
-	} places[] = {
-		{resources->memory, "\"limit\":", ""},
-		{resources->braces, "\"memory\":{\"limit\":", "}"},
-		{resources->linux_braces, "\"resources\":{\"memory\":{\"limit\":", "}}"},
-	};
+	size_t used = strlen(members->text);
+	(void)snprintf(members->text + used, sizeof members->text - used, "%s\"%s\":%s%s%s",
+		       used > 0 ? "," : "", key, before, value, after);
+}
 
-	if (span_is_null(resources->limit)) {
-		edit_set_number(edit, span_of_null(resources->limit), limit_bytes, false);
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		const struct json_span braces = places[i].braces;
-		const bool is_null = span_is_null(braces);
-		if (braces.length == 0 && !is_null)
-			continue;
+/* Puts the members into the object, or in place of a null. Of an object that is not there they become one,
+ * among the members of the object around it: a key must not come twice. */
+static void edit_insert(const char *text, struct json_span braces, const char *key,
+			const struct members *members, struct members *around, struct edit *edit)
+{
+	char insertion[sizeof edit->change[0].text];
 
-		size_t at = braces.at + 1;
+	if (!members->text[0])
+		return;
+	if (span_is_null(braces)) {
+		(void)snprintf(insertion, sizeof insertion, "{%s}", members->text);
+		edit_add(edit, span_of_null(braces), insertion);
+	} else if (braces.length > 0) {
+		const size_t at = braces.at + 1;
 		/* The white space is the parser's, which knows two more than JSON. */
 		const char *next = text + at + strspn(text + at, " \t\r\n\v\f");
-		const char *end = is_null ? "}" : ",";
-		if (!is_null && *next == '}')
-			end = "";
-		char insertion[64];
-		(void)snprintf(insertion, sizeof insertion, "%s%s%" PRIu64 "%s%s", is_null ? "{" : "",
-			       places[i].before, limit_bytes, places[i].after, end);
-		edit_add(edit, is_null ? span_of_null(braces) : (struct json_span){at, 0}, insertion);
-		return 0;
+		(void)snprintf(insertion, sizeof insertion, "%s%s", members->text, *next == '}' ? "" : ",");
+		edit_add(edit, (struct json_span){at, 0}, insertion);
+	} else {
+		members_add(around, key, "{", members->text, "}");
 	}
-	return error_set(err, EBADMSG, "there is no linux object to put a memory limit into");
 }
 
 static int edit_swap(const char *text, const struct resources *resources, uint64_t old_limit,
@@ -110,41 +115,174 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 	return 0;
 }
 
-int edit_limit(const char *text, const struct resources *resources, uint64_t limit_bytes, struct edit *ret,
-	       struct error *err)
+/* The limit that is declared; where there is none yet it goes to the members of memory. */
+static int edit_limit(const char *text, const struct resources *resources, uint64_t limit_bytes,
+		      struct members *memory, struct edit *edit, struct error *err)
 {
-	struct edit edit = {0};
-	uint64_t old_limit, high;
+	const uint64_t declared = resources->limit_bytes;
+	uint64_t old_limit;
+	char number[32];
 
 	int r = resources_parse_number(text, resources->limit, "memory limit", &old_limit, err);
 	if (r < 0)
 		return r;
 
-	const uint64_t declared = resources->limit_bytes;
 	uint64_t new_limit = limit_bytes;
 	if (old_limit != declared && old_limit != RESOURCES_UNLIMITED && declared != RESOURCES_UNLIMITED)
 		new_limit = scale(old_limit, limit_bytes, declared);
 
-	if (resources->limit.length > 0)
-		edit_set_number(&edit, resources->limit, new_limit, false);
-	else if (resources->unified_max.length == 0)
-		r = edit_insert_limit(text, resources, limit_bytes, &edit, err);
-	if (r < 0)
-		return r;
-
-	r = edit_swap(text, resources, old_limit, new_limit, &edit, err);
-	if (r < 0)
-		return r;
-
+	if (resources->limit.length > 0) {
+		edit_set_number(edit, resources->limit, new_limit, false);
+	} else if (resources->unified_max.length == 0) {
+		if (span_is_null(resources->limit)) {
+			edit_set_number(edit, span_of_null(resources->limit), limit_bytes, false);
+		} else {
+			number_text(limit_bytes, false, number, sizeof number);
+			members_add(memory, "limit", "", number, "");
+		}
+	}
 	if (resources->unified_max.length > 0)
-		edit_set_number(&edit, resources->unified_max, limit_bytes, true);
+		edit_set_number(edit, resources->unified_max, limit_bytes, true);
+	return edit_swap(text, resources, old_limit, new_limit, edit, err);
+}
 
-	r = resources_parse_number(text, resources->unified_high, "unified memory.high", &high, err);
+/* One key of unified, on its way from what the text has to what it is to have. */
+struct unified_value {
+	bool is_there;  /* in the text */
+	bool is_ours;   /* by our hand from before, whether it is there or not */
+	uint64_t bytes; /* RESOURCES_UNLIMITED: "max", or not there */
+};
+
+static int unified_read(const char *text, const struct resources *resources, const struct unified_mark *mark,
+			struct unified_value values[static UNIFIED_KEYS], struct error *err)
+{
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++) {
+		const struct json_span span = resources->unified_key[key];
+		struct unified_value *value = &values[key];
+		char name[32];
+
+		(void)snprintf(name, sizeof name, "unified %s", unified_names[key]);
+		/* memory.low need not be understood: where it is not ours it does not move. */
+		int r = resources_parse_number(text, span, name, &value->bytes, err);
+		if (r < 0 && key != UNIFIED_LOW)
+			return r;
+		value->is_there = span.length > 0;
+		value->is_ours = (mark->keys & (UINT64_C(1) << key)) &&
+				 (!value->is_there || (r == 0 && value->bytes == mark->bytes[key]));
+	}
+	return 0;
+}
+
+static void unified_write(const struct resources *resources, enum unified_key key,
+			  const struct unified_value *old, uint64_t bytes, struct members *members,
+			  struct edit *edit)
+{
+	const struct json_span span = resources->unified_key[key];
+	char number[32];
+
+	edit->mark.bytes[key] = bytes;
+	number_text(bytes, true, number, sizeof number);
+	if (span_is_null(span))
+		edit_add(edit, span_of_null(span), number);
+	else if (!old->is_there)
+		members_add(members, unified_names[key], "", number, "");
+	else if (bytes != old->bytes)
+		edit_add(edit, span, number);
+}
+
+/* Ours, in place of what was ours or of nothing. */
+static void unified_write_ours(const struct resources *resources, enum unified_key key,
+			       const struct unified_value *old, uint64_t bytes, struct members *members,
+			       struct edit *edit)
+{
+	edit->mark.keys |= UINT64_C(1) << key;
+	unified_write(resources, key, old, bytes, members, edit);
+}
+
+static uint64_t min_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* memory.reservation is what runtimes write to memory.low. */
+static bool has_reservation(const char *text, const struct resources *resources)
+{
+	uint64_t bytes;
+	return resources_parse_number(text, resources->reservation, "memory reservation", &bytes, NULL) < 0 ||
+	       bytes != RESOURCES_UNLIMITED;
+}
+
+static int edit_unified(const char *text, const struct resources *resources, const struct edit_wish *wish,
+			struct members *members, struct edit *edit, struct error *err)
+{
+	const uint64_t declared = resources->limit_bytes, limit = wish->limit_bytes;
+	struct unified_value old[UNIFIED_KEYS] = {0};
+
+	int r = unified_read(text, resources, &wish->mark, old, err);
 	if (r < 0)
 		return r;
-	if (high != RESOURCES_UNLIMITED && declared != RESOURCES_UNLIMITED)
-		edit_set_number(&edit, resources->unified_high, scale(high, limit_bytes, declared), true);
 
+	/* The pod's own that stand: memory.high moves, and memory.min comes under it. */
+	const struct unified_value *high = &old[UNIFIED_HIGH], *min = &old[UNIFIED_MIN];
+	const bool own_high = high->is_there && !high->is_ours, own_min = min->is_there && !min->is_ours;
+	uint64_t high_bytes = RESOURCES_UNLIMITED, min_bytes = 0;
+	if (own_high) {
+		high_bytes = high->bytes;
+		if (high_bytes != RESOURCES_UNLIMITED && declared != RESOURCES_UNLIMITED && limit != declared)
+			high_bytes = scale(high_bytes, limit, declared);
+		unified_write(resources, UNIFIED_HIGH, high, high_bytes, members, edit);
+	}
+	if (own_min) {
+		const bool lowered =
+			wish->mark.min_before_bytes > 0 && min->bytes == wish->mark.bytes[UNIFIED_MIN];
+		const uint64_t before = lowered ? wish->mark.min_before_bytes : min->bytes;
+		min_bytes = before;
+		if (lowered || limit != declared)
+			min_bytes = min_of(before, min_of(limit, high_bytes));
+		unified_write(resources, UNIFIED_MIN, min, min_bytes, members, edit);
+		edit->mark.min_before_bytes = min_bytes < before ? before : 0;
+	}
+
+	/* Ours. A memory.high below a memory.min could hold nobody back. */
+	if (!own_high) {
+		const uint64_t wanted = wish->unified_bytes[UNIFIED_HIGH];
+		if (wanted > min_bytes)
+			high_bytes = wanted;
+		if (high_bytes != RESOURCES_UNLIMITED || high->is_ours)
+			unified_write_ours(resources, UNIFIED_HIGH, high, high_bytes, members, edit);
+	}
+	for (enum unified_key key = UNIFIED_LOW; key <= UNIFIED_MIN; key++) {
+		uint64_t wanted = min_of(wish->unified_bytes[key], min_of(limit, high_bytes));
+		if (key == UNIFIED_LOW && has_reservation(text, resources))
+			wanted = 0;
+		if ((!old[key].is_there || old[key].is_ours) && (wanted > 0 || old[key].is_ours))
+			unified_write_ours(resources, key, &old[key], wanted, members, edit);
+	}
+	return 0;
+}
+
+int edit_memory(const char *text, const struct resources *resources, const struct edit_wish *wish,
+		struct edit *ret, struct error *err)
+{
+	struct edit edit = {0};
+	struct members memory = {""}, unified = {""}, inner = {""}, outer = {""}, homeless = {""};
+	const bool moves = wish->limit_bytes != resources->limit_bytes;
+	bool protects = wish->mark.keys != 0 || wish->mark.min_before_bytes > 0;
+
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
+		protects = protects || wish->unified_bytes[key] > 0;
+	int r = moves ? edit_limit(text, resources, wish->limit_bytes, &memory, &edit, err) : 0;
+	if (r == 0 && (moves || protects))
+		r = edit_unified(text, resources, wish, &unified, &edit, err);
+	if (r < 0)
+		return r;
+
+	edit_insert(text, resources->memory, "memory", &memory, &inner, &edit);
+	edit_insert(text, resources->unified, "unified", &unified, &inner, &edit);
+	edit_insert(text, resources->braces, "resources", &inner, &outer, &edit);
+	edit_insert(text, resources->linux_braces, "linux", &outer, &homeless, &edit);
+	if (homeless.text[0])
+		return error_set(err, EBADMSG, "there is no linux object to put a memory limit into");
 	*ret = edit;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "cgroups/quantity.h"
 #include "shim/node.h"
 #include "shim/registry.h"
+#include "shim/report/explain.h"
 #include "shim/voice.h"
 
 /* What cannot be kept is said once. That something worked is no proof that it can be again, since on a full
@@ -87,7 +88,7 @@ void archive_slots(struct node *node, uint64_t now_usec)
 	node->told_history = false;
 }
 
-void archive_run(struct node *node, const struct container *container)
+void archive_run(struct node *node, const struct container *container, const char *reason)
 {
 	const struct workload *workload = container->workload;
 	struct error err;
@@ -102,6 +103,7 @@ void archive_run(struct node *node, const struct container *container)
 		.started_usec = container->started_usec,
 		.declared_bytes = container->declared_bytes,
 		.limit_bytes = container->limit_bytes,
+		.reason = reason,
 		.prestart_bytes = container->prestart_bytes,
 	};
 	archive_told(node, history_run_started(node->history, &run, &err), &err);
@@ -109,45 +111,101 @@ void archive_run(struct node *node, const struct container *container)
 
 void archive_end(struct node *node, const struct container *container, uint64_t now_usec)
 {
+	struct observed observed;
 	struct error err;
 
 	if (!node->history || !container->workload)
 		return;
-	int r = history_run_ended(node->history, container->id, now_usec, container->peak_bytes,
-				  container_oom_kills(container), &err);
+	window_observe(&container->window, 0, UINT64_MAX, &observed);
+	const struct history_run run = {
+		.container_id = container->id,
+		.created_usec = container->created_usec,
+		.ended_usec = now_usec,
+		.samples = container->samples,
+		.avg_bytes = observed.avg_bytes,
+		.p95_bytes = observed.p95_bytes,
+		.max_bytes = container->working_set_max_bytes,
+		.peak_bytes = container->peak_bytes,
+		.oom_kills = container_oom_kills(container),
+	};
+	int r = history_run_ended(node->history, &run, &err);
 	if (r != -ENOENT)
 		archive_told(node, r, &err);
 }
 
-/* The audit: a container's decision, or (container_id NULL) a recommendation. */
-void archive_decision(struct node *node, const struct workload *workload, const char *container_id,
-		      uint64_t limit_bytes, const char *reason, uint64_t now_usec)
+/* What a decision and a recommendation have in common: the numbers that stood at that moment. */
+static void archive_decision(struct node *node, const struct workload *workload,
+			     struct history_decision *decision)
 {
 	const struct limits *limits = &workload->limits;
-	char inputs[384];
 	struct error err;
+
+	decision->workload_id = workload->history_id;
+	decision->declared_bytes = limits->declared_bytes;
+	decision->recommended_bytes = limits->recommendation.limit_bytes;
+	decision->oom_floor_bytes = limits->recommendation.oom_floor_bytes;
+	decision->samples = limits->observed.samples;
+	decision->avg_bytes = limits->observed.avg_bytes;
+	decision->p95_bytes = limits->observed.p95_bytes;
+	decision->max_bytes = limits->observed.max_bytes;
+	archive_told(node, history_add_decision(node->history, decision, &err), &err);
+}
+
+void archive_creation(struct node *node, const struct workload *workload, const struct record *record)
+{
+	char why[EXPLAIN_MAX];
 
 	if (!node->history || workload->history_id == 0)
 		return;
-	(void)snprintf(inputs, sizeof inputs,
-		       "samples %" PRIu64 ", avg %" PRIu64 ", p95 %" PRIu64 ", max %" PRIu64
-		       ", highest %" PRIu64 ", history %" PRIu64 " s, records %" PRIu64 ", recommended %" PRIu64
-		       ", oom floor %" PRIu64,
-		       limits->observed.samples, limits->observed.avg_bytes, limits->observed.p95_bytes,
-		       limits->observed.max_bytes, limits->observed.highest_bytes,
-		       limits->observed.history_usec / USEC_PER_SEC, limits->observed.records,
-		       limits->recommendation.limit_bytes,
-		       limits->recommendation.oom_floor_bytes);
-	const struct history_decision decision = {
+	struct history_decision decision = {
+		.at_usec = record->updated_usec ? record->updated_usec : record->created_usec,
+		.event = record->updated_usec ? HISTORY_RESIZE : HISTORY_CREATION,
+		.container_id = record->id,
+		.limit_bytes = record->limit_bytes,
+		.reason = record->reason,
+		.why = explain_decision(record, &node->settings, why),
+	};
+	archive_decision(node, workload, &decision);
+}
+
+void archive_recommendation(struct node *node, const struct workload *workload, uint64_t now_usec)
+{
+	const struct recommendation *recommendation = &workload->limits.recommendation;
+	char why[EXPLAIN_MAX];
+
+	if (!node->history || workload->history_id == 0)
+		return;
+	struct history_decision decision = {
+		.at_usec = now_usec,
+		.event = HISTORY_RECOMMENDATION,
+		.request_bytes = recommendation->request_bytes,
+		.limit_bytes = recommendation->limit_bytes,
+		.reason = tuner_term_names[recommendation->limit_term],
+		.why = explain_limit(&workload->limits, &node->settings, why),
+	};
+	archive_decision(node, workload, &decision);
+}
+
+void archive_kill(struct node *node, const struct container *container, enum oom_cause cause,
+		  uint64_t learned_bytes, uint64_t now_usec)
+{
+	struct workload *workload = container->workload;
+	struct error err;
+
+	if (workload && workload->history_id == 0)
+		archive_workload(node, workload, now_usec);
+	if (!node->history || !workload || workload->history_id == 0)
+		return;
+	const struct history_kill kill = {
 		.at_usec = now_usec,
 		.workload_id = workload->history_id,
-		.container_id = container_id,
-		.request_bytes = container_id ? 0 : limits->recommendation.request_bytes,
-		.limit_bytes = limit_bytes,
-		.reason = reason,
-		.inputs = inputs,
+		.container_id = container->id,
+		.cause = oom_cause_names[cause],
+		.limit_bytes = cause == OOM_CAUSE_OWN ? container->max_bytes : 0,
+		.peak_bytes = container->peak_bytes,
+		.learned_bytes = learned_bytes,
 	};
-	archive_told(node, history_add_decision(node->history, &decision, &err), &err);
+	archive_told(node, history_add_kill(node->history, &kill, &err), &err);
 }
 
 static int load_limits(const struct limits *limits, void *data)
@@ -243,10 +301,20 @@ void archive_commit(struct node *node)
 		archive_lost_batch(node);
 }
 
-void archive_prune(struct node *node, uint64_t older_than_usec)
+bool archive_prune(struct node *node, uint64_t now_usec)
 {
+	const struct history_settings *settings = &node->settings.history;
+	uint64_t window_usec = node->settings.sampling.long_window_usec;
+	const struct history_bounds bounds = {
+		.older_than_usec = now_usec > settings->keep_usec ? now_usec - settings->keep_usec : 0,
+		.size_max_bytes = settings->size_max_bytes,
+		.slots_from_usec = now_usec > window_usec ? now_usec - window_usec : 0,
+	};
 	struct error err;
 
-	if (node->history)
-		archive_told(node, history_prune(node->history, older_than_usec, &err), &err);
+	if (!node->history)
+		return false;
+	int r = history_prune(node->history, &bounds, &err);
+	archive_told(node, r, &err);
+	return r > 0;
 }

@@ -22,17 +22,20 @@ void archive_slot(struct node *node, struct workload *workload);
  * again in the next one, for each workload the WINDOW_FINE_SLOTS that were closed last. */
 void archive_slots(struct node *node, uint64_t now_usec);
 
-/* A run as it is known by now, and its end. */
-void archive_run(struct node *node, const struct container *container);
+/* A run as it is known by now, under a limit for this reason, and its end. */
+void archive_run(struct node *node, const struct container *container, const char *reason);
 void archive_end(struct node *node, const struct container *container, uint64_t now_usec);
 
-/* The audit: a container's decision, or (container_id NULL) a recommendation. */
-void archive_decision(struct node *node, const struct workload *workload, const char *container_id,
-		      uint64_t limit_bytes, const char *reason, uint64_t now_usec);
+/* The audit: what was decided for a container at its creation or a resize, what is recommended since now, and a
+ * kill; learned_bytes: the floor that was learned from it, or 0. */
+void archive_creation(struct node *node, const struct workload *workload, const struct record *record);
+void archive_recommendation(struct node *node, const struct workload *workload, uint64_t now_usec);
+void archive_kill(struct node *node, const struct container *container, enum oom_cause cause,
+		  uint64_t learned_bytes, uint64_t now_usec);
 
 /* Makes one write of what lies between them; begin says whether commit is to be called. */
 bool archive_begin(struct node *node);
 void archive_commit(struct node *node);
 
-/* Cuts off what is old. */
-void archive_prune(struct node *node, uint64_t older_than_usec);
+/* Cuts off what is old, or too much: a step. Returns whether there is more to be done. */
+bool archive_prune(struct node *node, uint64_t now_usec);

@@ -15,7 +15,6 @@
 #include "oci/annotations.h"
 #include "oci/bundle.h"
 #include "oci/config.h"
-#include "oci/edit.h"
 #include "oci/identity.h"
 #include "oci/sizing.h"
 #include "shim/report/fault.h"
@@ -102,31 +101,12 @@ static void drop_annotations(struct config *config, unsigned allowed)
 		config->overrides.length = 0;
 }
 
-static int write_limit(int bundle_fd, const char *text, size_t length, const struct resources *resources,
-		       const struct record *record, struct error *err)
-{
-	cleanup_free char *edited = NULL;
-	size_t edited_length;
-	struct edit edit;
-
-	if (record->limit_bytes == DECISION_UNLIMITED)
-		return error_set(err, ENOTSUP, "the limit that was put in before cannot be taken out");
-	int r = edit_limit(text, resources, record->limit_bytes, &edit, err);
-	if (r < 0)
-		return r;
-	r = edit_apply(text, length, &edit, &edited, &edited_length, err);
-	if (r < 0)
-		return r;
-	const struct bundle_mark mark = {record->declared_bytes, record->limit_bytes};
-	return bundle_replace_config(bundle_fd, edited, edited_length, &mark, err);
-}
-
 static int create(struct wrapper *wrapper, struct record *record, struct error *err)
 {
 	const char *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
-	cleanup_free char *text = NULL, *absolute = NULL;
+	cleanup_free char *text = NULL, *absolute = NULL, *edited = NULL;
 	cleanup_free struct config *config = malloc(sizeof *config);
-	size_t length;
+	size_t length, edited_length;
 
 	if (!config)
 		return error_errno(err, ENOMEM, "cannot read config.json");
@@ -149,6 +129,7 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	if (record->mode == MODE_OFF)
 		return 0;
 	record->override_bytes = annotations.limit_bytes;
+	record->override_request_bytes = annotations.request_bytes;
 	if (strlen(wrapper->command.id) >= sizeof record->id)
 		return error_set(err, ENAMETOOLONG, "its id has more than %zu bytes", sizeof record->id - 1);
 	if (path[0] != '/')
@@ -166,7 +147,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	enum sizing sizing = sizing_of_config(text, config->args, config->env);
 	if (sizing != SIZING_UNKNOWN)
 		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
-	record->declared_bytes = bundle_recall_declared(bundle_fd, config->resources.limit_bytes);
+	struct bundle_mark mark = bundle_recall(bundle_fd, config->resources.limit_bytes);
+	record->declared_bytes = mark.declared_bytes;
 	find_identity(config, bundle_fd, record->id, &record->identity);
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
 	if (annotations.workload[0] && config->pod_namespace[0])
@@ -180,10 +162,18 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 		return containers_fd;
 	if (wrapper_is_alive(containers_fd, record->id))
 		return 0;
-	r = record_write(containers_fd, record, err);
-	if (r < 0 || record->limit_bytes == config->resources.limit_bytes)
+	int edit = wrapper_edit(record, text, length, &config->resources, &mark.unified, &edited,
+				&edited_length, &mark.unified, err);
+	if (edit < 0)
+		wrapper_fall_back(record, config->resources.limit_bytes, err);
+	r = record_write(containers_fd, record, edit < 0 ? NULL : err);
+	if (edit < 0)
+		return edit;
+	if (r < 0 || !edited)
 		return r;
-	r = write_limit(bundle_fd, text, length, &config->resources, record, err);
+	mark.declared_bytes = record->declared_bytes;
+	mark.limit_bytes = record->limit_bytes;
+	r = bundle_replace_config(bundle_fd, edited, edited_length, &mark, err);
 	if (r < 0) {
 		wrapper_fall_back(record, config->resources.limit_bytes, err);
 		(void)record_write(containers_fd, record, NULL);

@@ -134,12 +134,14 @@ static int do_replay(struct ctl *ctl, int argc, char *argv[])
 static const struct verb {
 	const char *name, *arguments, *help;
 	int (*act)(struct ctl *ctl, int argc, char *argv[]);
-	bool apart; /* has options of its own, and nothing to do with this node */
+	bool apart; /* has options of its own, and no need of a survey of this node */
 } verbs[] = {
 	{"status", "", "the node in a screen: what is declared, used and recommended", ctl_status},
 	{"explain", "CONTAINER|POD|WORKLOAD", "where each number came from, and which guard moved it",
 	 ctl_explain},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
+	{"history", "[OPTION...] WORKLOAD", "what happened to a workload, and why; `tidemarkctl history --help`",
+	 ctl_history, true},
 	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay, true},
 };
 

@@ -30,6 +30,7 @@ struct ctl {
 /* The commands. Each is given its arguments, without its own name, and returns an exit status. */
 int ctl_status(struct ctl *ctl, int argc, char *argv[]);
 int ctl_explain(struct ctl *ctl, int argc, char *argv[]);
+int ctl_history(struct ctl *ctl, int argc, char *argv[]);
 
 /* Names come from a container's annotations, which are its maker's word, and faults quote them: what a terminal would
  * take for a command (C0, DEL, and C1 in UTF-8) becomes '?'. Returns text. */

@@ -59,11 +59,17 @@ static void explain_container(const struct ctl *ctl, const struct survey_contain
 {
 	const struct record *record = &container->record;
 	char decision[EXPLAIN_MAX], footprint[EXPLAIN_MAX], effective[EXPLAIN_MAX], now[EXPLAIN_MAX];
-	struct line lines[4];
+	char protection[UNIFIED_KEYS][EXPLAIN_MAX];
+	struct line lines[4 + UNIFIED_KEYS];
 	size_t count = 0;
 
 	lines[count++] = (struct line){"decision", record->limit_bytes,
 				       explain_decision(record, &ctl->settings, decision)};
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
+		if (record->protect.bytes[key] > 0)
+			lines[count++] = (struct line){
+				unified_names[key], record->protect.bytes[key],
+				explain_protection(record, &ctl->settings, key, protection[key])};
 	if (record->prestart.peak_bytes > 0) {
 		(void)snprintf(
 			footprint, sizeof footprint,

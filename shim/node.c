@@ -30,18 +30,14 @@ static const uint64_t look_samples[] = {5, 300};
 /* How old a record is at least that is removed as nobody's. */
 #define STALE_USEC (5 * USEC_PER_MIN)
 
-/* How long the history goes back, and a workload without containers is known; and how often that is looked at. */
-#define KEEP_USEC  (30 * USEC_PER_DAY)
+/* How often what is old is looked for. */
 #define PRUNE_USEC USEC_PER_HOUR
 
 /* A recommendation has changed: kept and said. It has been published before. */
 static void node_take_recommendation(struct node *node, struct workload *workload, uint64_t now_usec)
 {
-	const struct recommendation *recommendation = &workload->limits.recommendation;
-
 	archive_workload(node, workload, now_usec);
-	archive_decision(node, workload, NULL, recommendation->limit_bytes,
-			 tuner_term_names[recommendation->limit_term], now_usec);
+	archive_recommendation(node, workload, now_usec);
 	voice_recommendation(&node->journal, workload);
 }
 
@@ -80,9 +76,8 @@ static void node_take_decision(struct node *node, struct container *container, c
 		if (!node->loading)
 			node_publish(node, container->workload, now_usec);
 		archive_workload(node, container->workload, now_usec);
-		archive_run(node, container);
-		archive_decision(node, container->workload, container->id, record->limit_bytes,
-				 record->reason, now_usec);
+		archive_run(node, container, record->reason);
+		archive_creation(node, container->workload, record);
 	}
 	if (record->fault[0])
 		voice_refused(&node->journal, record);
@@ -96,7 +91,7 @@ static void node_take_start(struct node *node, struct container *container, cons
 		return;
 	if (container->workload)
 		workload_take_prestart(container->workload, record->runtime, container->prestart_bytes);
-	archive_run(node, container);
+	archive_run(node, container, record->reason);
 	voice_prestart(&node->journal, record);
 }
 
@@ -279,10 +274,9 @@ static void node_prune(struct node *node, uint64_t now_usec)
 	uint64_t since_usec = now_usec - node->pruned_usec; /* huge after a step back */
 
 	if (since_usec >= PRUNE_USEC) {
-		if (since_usec < 2 * PRUNE_USEC) {
-			archive_prune(node, now_usec - KEEP_USEC);
-			node_forget(node, now_usec - KEEP_USEC);
-		}
+		node->prune = since_usec < 2 * PRUNE_USEC;
+		if (node->prune)
+			node_forget(node, now_usec - node->settings.history.keep_usec);
 		node->pruned_usec = now_usec;
 	}
 	if (node->n_workloads > NODE_WORKLOADS_MAX)
@@ -381,16 +375,26 @@ static const char *node_stuck(const struct node *node, const struct workload *wo
 	return explain_stuck(&workload->limits, &settings, limit_bytes, buf);
 }
 
+/* What there was to learn from it is learned, and published. */
+static void node_tell_kill(struct node *node, const struct container *container, enum oom_cause cause,
+			   const struct oom_kill *kill, uint64_t learned_bytes, uint64_t now_usec)
+{
+	char why[EXPLAIN_MAX];
+
+	archive_kill(node, container, cause, learned_bytes, now_usec);
+	voice_oom(&node->journal, container, cause, kill,
+		  learned_bytes > 0 ? node_stuck(node, container->workload, container->max_bytes, why) : NULL);
+}
+
 void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
 		    const struct oom_kill *kill, uint64_t now_usec)
 {
 	struct workload *workload = container->workload;
-	char why[EXPLAIN_MAX];
 
 	if (!kills_are_new(cause == OOM_CAUSE_OWN ? &container->own_kills : &container->other_kills))
 		return;
 	if (cause != OOM_CAUSE_OWN) {
-		voice_oom(&node->journal, container, cause, kill, NULL);
+		node_tell_kill(node, container, cause, kill, 0, now_usec);
 		return;
 	}
 
@@ -400,7 +404,7 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	if (container->max_bytes == MEMORY_UNLIMITED)
 		container->max_bytes = container->limit_bytes;
 	if (!workload || container->max_bytes == MEMORY_UNLIMITED) {
-		voice_oom(&node->journal, container, cause, kill, NULL);
+		node_tell_kill(node, container, cause, kill, 0, now_usec);
 		return;
 	}
 	/* On disk before anything else: the container's replacement may be created within milliseconds. */
@@ -414,7 +418,7 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
 	node_took(node, workload,
 		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec));
-	voice_oom(&node->journal, container, cause, kill, node_stuck(node, workload, container->max_bytes, why));
+	node_tell_kill(node, container, cause, kill, workload->limits.recommendation.oom_floor_bytes, now_usec);
 	if (workload->limits.recommendation.revision != revision)
 		node_take_recommendation(node, workload, now_usec);
 }

@@ -55,6 +55,7 @@ struct node {
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
 	bool slots_unsaved;          /* of any workload */
 	uint64_t pruned_usec;
+	bool prune; /* the history, a step each node_sample(), until all is gone that is too old, or too much */
 	/* While the records are read that were there before us; what was published up to loaded_usec, was
 	 * said. */
 	bool loading;

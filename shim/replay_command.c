@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
+#include "shim/report/plot.h"
 #include "shim/tune/replay.h"
 
 static const char *const plot_colours[REPLAY_HINDSIGHT] = {
@@ -26,26 +26,14 @@ static const char *const plot_colours[REPLAY_HINDSIGHT] = {
 	[REPLAY_KRR] = "#ff7f0e",        [REPLAY_VPA] = "#2ca02c",
 };
 
-/* More would make the picture large, and could not be seen. */
-#define PLOT_POINTS 600
-
 extern char **environ;
-
-struct point {
-	uint64_t time_usec, bytes;
-};
-
-struct points {
-	struct point *point;
-	size_t count, size;
-};
 
 struct command {
 	const char *trace, *limits_path, *plot_path, *plot_series;
 	unsigned policies; /* a bit each */
 	enum replay_policy written; /* whose limits go into limits_path */
 	FILE *limits;
-	struct points use, limit[REPLAY_HINDSIGHT];
+	struct plot_series use, limit[REPLAY_HINDSIGHT];
 	bool failed; /* a point got lost */
 };
 
@@ -159,19 +147,9 @@ static int text_open(const char *path, struct text *ret, struct error *err)
 
 /* ---- What is taken down on the way ---- */
 
-static void points_add(struct command *command, struct points *points, uint64_t time_usec, uint64_t bytes)
+static void points_add(struct command *command, struct plot_series *series, uint64_t time_usec, uint64_t bytes)
 {
-	if (points->count == points->size) {
-		size_t size = points->size > 0 ? 2 * points->size : 1024;
-		struct point *point = reallocarray(points->point, size, sizeof *point);
-		if (!point) {
-			command->failed = true;
-			return;
-		}
-		points->point = point;
-		points->size = size;
-	}
-	points->point[points->count++] = (struct point){time_usec, bytes};
+	command->failed = plot_add(series, time_usec, bytes) < 0 || command->failed;
 }
 
 static void print_seconds(FILE *file, uint64_t usec)
@@ -303,105 +281,38 @@ static void print_json(const struct command *command, const struct replay_settin
 
 /* ---- The picture ---- */
 
-static double days(uint64_t usec)
-{
-	return (double)usec / (double)USEC_PER_DAY;
-}
-
-static double mebibytes(uint64_t bytes)
-{
-	return (double)bytes / (double)MIB;
-}
-
-/* The highest of each stretch stands for it. */
-static void plot_use(FILE *script, const struct points *use)
-{
-	size_t step = (use->count + PLOT_POINTS - 1) / PLOT_POINTS;
-
-	for (size_t i = 0; i < use->count; i += step) {
-		uint64_t bytes = 0;
-		for (size_t k = i; k < i + step && k < use->count; k++)
-			if (use->point[k].bytes > bytes)
-				bytes = use->point[k].bytes;
-		(void)fprintf(script, "%.4f %.1f\n", days(use->point[i].time_usec), mebibytes(bytes));
-	}
-}
-
-static void plot_script(FILE *script, const struct command *command)
-{
-	/* gnuplot(1) has no escape for a quote in single quotes but to double it. */
-	(void)fputs("set output '", script);
-	for (const char *c = command->plot_path; *c; c++)
-		(void)fputs(*c == '\'' ? "''" : (char[]){*c, '\0'}, script);
-	(void)fputs("'\nset terminal svg size 900,360 background 'white'\nset xlabel 'days'\nset ylabel 'MiB'\n"
-		    "set yrange [0:*]\nset key outside top horizontal noenhanced\nset grid\n$use << EOD\n",
-		    script);
-	plot_use(script, &command->use);
-	(void)fputs("EOD\n", script);
-	for (int i = 0; i < REPLAY_HINDSIGHT; i++) {
-		const struct points *limit = &command->limit[i];
-		if (!(command->policies & 1u << i) || limit->count == 0)
-			continue;
-		(void)fprintf(script, "$%s << EOD\n", replay_policy_names[i]);
-		for (size_t k = 0; k < limit->count; k++)
-			(void)fprintf(script, "%.4f %.1f\n", days(limit->point[k].time_usec),
-				      mebibytes(limit->point[k].bytes));
-		/* The last limit stands until the end. */
-		(void)fprintf(script, "%.4f %.1f\nEOD\n", days(command->use.point[command->use.count - 1].time_usec),
-			      mebibytes(limit->point[limit->count - 1].bytes));
-	}
-	(void)fputs("plot $use with filledcurves y=0 fillcolor '#9ecae1' title 'working set'", script);
-	for (int i = 0; i < REPLAY_HINDSIGHT; i++)
-		if (command->policies & 1u << i && command->limit[i].count > 0)
-			(void)fprintf(script, ", $%s with steps linewidth 2 linecolor '%s' title 'limit, %s'",
-				      replay_policy_names[i], plot_colours[i], replay_policy_names[i]);
-	(void)fputc('\n', script);
-}
-
 static int plot(const struct command *command)
 {
-	cleanup_free char *text = NULL;
-	size_t length;
-	char *const argv[] = {(char[]){"gnuplot"}, NULL};
-	posix_spawn_file_actions_t actions;
-	int pipe_fd[2], status = 0;
-	pid_t pid;
+	struct plot_series series[1 + REPLAY_HINDSIGHT];
+	char titles[REPLAY_HINDSIGHT][32];
+	struct error err;
 
 	if (command->failed)
 		return fault("not enough memory for a picture");
 	if (command->use.count == 0)
 		return fault("%s has no series %s to plot", command->trace, command->plot_series);
-	FILE *script = open_memstream(&text, &length);
-	if (!script)
-		return fault("not enough memory for a picture");
-	plot_script(script, command);
-	if (fclose(script) != 0)
-		return fault("not enough memory for a picture");
-
-	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
-		return fault("cannot make a pipe: %s", strerror(errno));
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, pipe_fd[0], STDIN_FILENO);
-	int code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(pipe_fd[0]);
-	if (code != 0) {
-		(void)close(pipe_fd[1]);
-		if (code == ENOENT)
-			return fault("--plot draws with gnuplot, which is not installed");
-		return fault("cannot run gnuplot: %s", strerror(code));
+	series[0] = command->use;
+	series[0].title = "working set";
+	series[0].colour = "#9ecae1";
+	series[0].style = PLOT_AREA;
+	for (int i = 0; i < REPLAY_HINDSIGHT; i++) {
+		(void)snprintf(titles[i], sizeof titles[i], "limit, %s", replay_policy_names[i]);
+		series[i + 1] = command->limit[i];
+		series[i + 1].title = titles[i];
+		series[i + 1].colour = plot_colours[i];
+		series[i + 1].style = PLOT_STEPS;
+		if (!(command->policies & 1u << i))
+			series[i + 1].count = 0;
 	}
-	for (size_t written = 0; written < length;) {
-		ssize_t n = write(pipe_fd[1], text + written, length - written);
-		if (n <= 0)
-			break; /* gnuplot has said why it went */
-		written += (size_t)n;
-	}
-	(void)close(pipe_fd[1]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return fault("gnuplot could not draw %s", command->plot_path);
+	const struct plot plot = {
+		.path = command->plot_path,
+		.from_usec = command->use.points[0].time_usec,
+		.until_usec = command->use.points[command->use.count - 1].time_usec,
+		.series = series,
+		.n_series = 1 + REPLAY_HINDSIGHT,
+	};
+	if (plot_draw(&plot, &err) < 0)
+		return fault("%s", err.text);
 	return EXIT_SUCCESS;
 }
 
@@ -445,16 +356,12 @@ static int run(struct command *command, const struct replay_settings *settings, 
 		status = fault("cannot write %s", command->limits_path);
 	if (r == 0)
 		(json ? print_json : print_table)(command, settings, replay, results, clock_seconds() - before);
-	if (r == 0 && command->plot_path) {
-		/* A gnuplot that goes early must not take us along before we can say so. */
-		(void)signal(SIGPIPE, SIG_IGN);
-		if (plot(command) != EXIT_SUCCESS)
-			status = EXIT_FAILURE;
-	}
+	if (r == 0 && command->plot_path && plot(command) != EXIT_SUCCESS)
+		status = EXIT_FAILURE;
 	replay_free(replay);
-	free(command->use.point);
+	free(command->use.points);
 	for (int i = 0; i < REPLAY_HINDSIGHT; i++)
-		free(command->limit[i].point);
+		free(command->limit[i].points);
 	return status;
 }
 

@@ -16,12 +16,14 @@
 #include "cgroups/file.h"
 #include "cgroups/memory.h"
 #include "oci/config.h"
-#include "oci/edit.h"
 #include "shim/report/fault.h"
 #include "shim/wrapper.h"
 
 /* The largest `update --resources` document that is looked at; larger ones pass through unread. */
 #define RESOURCES_SIZE_MAX (1u << 20)
+
+/* The largest page that Linux uses. */
+#define PAGE_SIZE_MAX 65536
 
 /* Copies the whole of stdin, which can be read but once, into memory that takes its place. */
 static int keep_stdin(struct error *err)
@@ -100,41 +102,84 @@ static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t
 
 /* What a container that runs has room for now, and may be using the next moment: its memory.max, or what is
  * charged to it where there is none. A limit below that could make the kernel reclaim, or kill, at once. */
-static int read_in_use(const struct record *record, uint64_t *ret_bytes, struct error *err)
+static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret_bytes,
+		       uint64_t *ret_working_set_bytes, struct error *err)
 {
 	struct memory memory;
 	uint64_t max_bytes;
 
-	cleanup_close int cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
-	if (cgroup_fd < 0)
-		return cgroup_fd;
 	int r = memory_read(cgroup_fd, &memory, err);
 	if (r == 0)
 		r = memory_read_max(cgroup_fd, &max_bytes, err);
 	if (r != 0)
 		return r < 0 ? r : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
 	*ret_bytes = max_bytes == MEMORY_UNLIMITED ? memory.current_bytes : max_bytes;
+	*ret_working_set_bytes = memory_working_set(&memory);
 	return 0;
 }
 
-/* The limit that a container which runs gets in place of the one that is asked for. */
-static int decide_resize(struct wrapper *wrapper, struct record *record, struct error *err)
+/* Of what we would write, or wrote before, that which is ours to write: what the cgroup has otherwise than we
+ * left it is the pod's own, from its creation, or an administrator's. */
+static int find_ours(int cgroup_fd, const struct protection *before, struct record *record,
+		     struct unified_mark *ret_ours, struct error *err)
 {
-	uint64_t in_use_bytes = 0;
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++) {
+		const uint64_t written = before->bytes[key];
+		const uint64_t nothing = key == UNIFIED_HIGH ? MEMORY_UNLIMITED : 0;
+		uint64_t now;
+
+		if (written == 0 && record->protect.bytes[key] == 0)
+			continue;
+		int r = memory_read_bound(cgroup_fd, unified_names[key], &now, err);
+		if (r != 0)
+			return r < 0 ? r
+				     : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
+		/* The kernel keeps whole pages. */
+		if (written > 0 && now <= written && written - now < PAGE_SIZE_MAX) {
+			ret_ours->keys |= UINT64_C(1) << key;
+			ret_ours->bytes[key] = written;
+		} else if (now != nothing) {
+			record->protect.bytes[key] = 0;
+		}
+	}
+	return 0;
+}
+
+/* The limit that a container which runs gets in place of the one that is asked for, and its protection. */
+static int decide_resize(struct wrapper *wrapper, struct record *record, struct unified_mark *ret_ours,
+			 struct error *err)
+{
+	const struct protection before = record->protect;
+	uint64_t in_use_bytes = 0, working_set_bytes = 0;
+	cleanup_close int cgroup_fd = -1;
 
 	settings_for_namespace(&wrapper->settings, record->identity.namespace);
 	/* What the node has stopped doing since the creation is not done here either. */
 	if (record->mode > wrapper->settings.mode)
 		record->mode = wrapper->settings.mode;
-	if (record->mode == MODE_ENFORCE) {
+	if (record->mode == MODE_ENFORCE || before.request_bytes > 0 || before.bytes[UNIFIED_HIGH] > 0) {
 		if (!record->cgroup[0])
 			return error_set(err, ESRCH, "its cgroup is not known");
-		int r = read_in_use(record, &in_use_bytes, err);
+		cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
+		if (cgroup_fd < 0)
+			return cgroup_fd;
+		int r = read_in_use(cgroup_fd, record, &in_use_bytes, &working_set_bytes, err);
 		if (r < 0)
 			return r;
 	}
 	wrapper_decide(wrapper, record, in_use_bytes);
-	return 0;
+	/* Nor may memory.high take away what it works with. */
+	if (record->protect.bytes[UNIFIED_HIGH] < working_set_bytes)
+		record->protect.bytes[UNIFIED_HIGH] = 0;
+	return cgroup_fd < 0 ? 0 : find_ours(cgroup_fd, &before, record, ret_ours, err);
+}
+
+/* What protected it before still does. */
+static void fall_back(struct record *record, uint64_t limit_bytes, const struct protection *before,
+		      const struct error *err)
+{
+	wrapper_fall_back(record, limit_bytes, err);
+	record->protect = *before;
 }
 
 static int update(struct wrapper *wrapper, struct record *record, struct error *err)
@@ -142,7 +187,7 @@ static int update(struct wrapper *wrapper, struct record *record, struct error *
 	cleanup_free char *text = NULL, *edited = NULL;
 	size_t length, edited_length;
 	struct resources resources;
-	struct edit edit;
+	struct unified_mark ours = {0};
 
 	int r = load_resources(wrapper, &text, &length, err);
 	if (r < 0)
@@ -160,21 +205,22 @@ static int update(struct wrapper *wrapper, struct record *record, struct error *
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 
+	const struct protection before = record->protect;
 	record->declared_bytes = resources.limit_bytes;
 	record->updated_usec = wrapper_now_usec();
 	record->fault[0] = '\0';
-	if (decide_resize(wrapper, record, err) < 0)
-		wrapper_fall_back(record, resources.limit_bytes, err);
+	r = decide_resize(wrapper, record, &ours, err);
+	if (r == 0)
+		r = wrapper_edit(record, text, length, &resources, &ours, &edited, &edited_length, &ours,
+				 err);
+	if (r < 0)
+		fall_back(record, resources.limit_bytes, &before, err);
 	r = record_write(containers_fd, record, err);
-	if (r < 0 || record->limit_bytes == resources.limit_bytes)
+	if (r < 0 || !edited)
 		return r;
-	r = edit_limit(text, &resources, record->limit_bytes, &edit, err);
-	if (r == 0)
-		r = edit_apply(text, length, &edit, &edited, &edited_length, err);
-	if (r == 0)
-		r = hand_on_resources(wrapper, edited, edited_length, err);
+	r = hand_on_resources(wrapper, edited, edited_length, err);
 	if (r < 0) {
-		wrapper_fall_back(record, resources.limit_bytes, err);
+		fall_back(record, resources.limit_bytes, &before, err);
 		(void)record_write(containers_fd, record, NULL);
 	}
 	return r;

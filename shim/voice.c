@@ -54,6 +54,12 @@ static void add_container(struct journal_entry *entry, const struct container *c
 		add_identity(entry, identity_of_container(container));
 }
 
+static const char *const protection_fields[UNIFIED_KEYS] = {
+	[UNIFIED_LOW] = "TIDEMARK_LOW_BYTES",
+	[UNIFIED_MIN] = "TIDEMARK_MIN_BYTES",
+	[UNIFIED_HIGH] = "TIDEMARK_HIGH_BYTES",
+};
+
 void voice_decision(const struct journal *journal, const struct record *record)
 {
 	char name[IDENTITY_TEXT_MAX], limit[QUANTITY_MAX], declared[QUANTITY_MAX];
@@ -70,6 +76,9 @@ void voice_decision(const struct journal *journal, const struct record *record)
 	journal_bytes(&entry, "TIDEMARK_DECLARED_BYTES", record->declared_bytes);
 	if (record->recommended_bytes > 0)
 		journal_bytes(&entry, "TIDEMARK_RECOMMENDED_BYTES", record->recommended_bytes);
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
+		if (record->protect.bytes[key] > 0)
+			journal_bytes(&entry, protection_fields[key], record->protect.bytes[key]);
 	journal_send(journal, &entry);
 }
 

@@ -233,4 +233,6 @@ void node_sample(struct node *node, uint64_t now_usec)
 	}
 	settle(node, now_usec);
 	archive_slots(node, now_usec);
+	if (node->prune)
+		node->prune = archive_prune(node, now_usec);
 }

@@ -22,6 +22,7 @@
 #include "cgroups/file.h"
 #include "cgroups/memory.h"
 #include "cgroups/quantity.h"
+#include "oci/edit.h"
 #include "oci/runtime.h"
 #include "shim/report/fault.h"
 #include "shim/store/limits.h"
@@ -95,7 +96,7 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 
 	if (record->mode == MODE_ENFORCE && limits.enforced_limit_bytes > 0 &&
 	    !profile_fits(wrapper, record, &limits))
-		limits.enforced_limit_bytes = 0;
+		limits.enforced_limit_bytes = limits.enforced_request_bytes = 0;
 	const uint64_t *prestart = limits_prestart(&limits, wrapper->runtime);
 	const struct decision_input input = {
 		.mode = record->mode,
@@ -114,12 +115,52 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 	record->limit_bytes = decision.limit_bytes;
 	record->source = decision.source;
 	decision_reason(&decision, record->reason);
+
+	record->protect = (struct protection){0};
+	if (record->source == SOURCE_OVERRIDE || record->source == SOURCE_ENFORCED)
+		protect_make(&wrapper->settings.enforce, record->limit_bytes,
+			     record->override_request_bytes > 0 ? record->override_request_bytes
+								: limits.enforced_request_bytes,
+			     &record->protect);
+}
+
+int wrapper_edit(struct record *record, const char *text, size_t length, const struct resources *resources,
+		 const struct unified_mark *unified, char **ret_text, size_t *ret_length,
+		 struct unified_mark *ret_mark, struct error *err)
+{
+	struct edit_wish wish = {.limit_bytes = record->limit_bytes, .mark = *unified};
+	struct edit edit;
+	bool protects = false;
+
+	*ret_text = NULL;
+	if (record->limit_bytes == DECISION_UNLIMITED && resources->limit_bytes != RESOURCES_UNLIMITED)
+		return error_set(err, ENOTSUP, "the limit that was put in before cannot be taken out");
+	memcpy(wish.unified_bytes, record->protect.bytes, sizeof wish.unified_bytes);
+	int r = edit_memory(text, resources, &wish, &edit, err);
+	if (r < 0)
+		return r;
+	if (edit.n_changes > 0)
+		r = edit_apply(text, length, &edit, ret_text, ret_length, err);
+	if (r < 0)
+		return r;
+
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++) {
+		const bool is_ours = edit.mark.keys & (UINT64_C(1) << key);
+		const uint64_t bytes = edit.mark.bytes[key];
+		record->protect.bytes[key] = is_ours && bytes != RESOURCES_UNLIMITED ? bytes : 0;
+		protects = protects || record->protect.bytes[key] > 0;
+	}
+	if (!protects)
+		record->protect.request_bytes = 0;
+	*ret_mark = edit.mark;
+	return 0;
 }
 
 void wrapper_fall_back(struct record *record, uint64_t limit_bytes, const struct error *err)
 {
 	record->limit_bytes = limit_bytes;
 	record->source = SOURCE_DECLARED;
+	record->protect = (struct protection){0};
 	wrapper_copy_text(record->reason, sizeof record->reason, decision_source_names[SOURCE_DECLARED]);
 	wrapper_copy_text(record->fault, sizeof record->fault, err->text);
 }

@@ -39,9 +39,16 @@ uint64_t wrapper_now_usec(void);
 /* text may be NULL; what does not fit is cut off. */
 void wrapper_copy_text(char *to, size_t size, const char *text);
 
-/* Fills the record's decision from its identity, its mode and what it declares. in_use_bytes as in
- * decision_make(). */
+/* Fills the record's decision from its identity, its mode and what it declares, and what protects it as far
+ * as the settings go: the pod's own is not known here. in_use_bytes as in decision_make(). */
 void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64_t in_use_bytes);
+
+/* Makes the text that the runtime is to get, in place of one that resources was read from; unified is what of
+ * that is by our hand, from before. *ret_text is NULL if nothing changes, else the caller frees it. The
+ * record then tells what really protects the container, and *ret_mark what is by our hand now. */
+int wrapper_edit(struct record *record, const char *text, size_t length, const struct resources *resources,
+		 const struct unified_mark *unified, char **ret_text, size_t *ret_length,
+		 struct unified_mark *ret_mark, struct error *err);
 
 /* The record tells that the container keeps this limit, the one that the runtime is given without us, though
  * something else was meant. */

@@ -61,6 +61,9 @@ run -o json status
 is_json "an empty node is valid JSON" json 'd["v"] == 1 and d["workloads"] == [] and d["daemon"] is False'
 run explain web
 is "what is not known is told on stderr" bad 'no container, pod or workload web is known'
+run history web
+is "nothing is told of a history that is not there" test "$status" -eq 1 -a ! -s "$root/out"
+is "and it is said why" grep -Eq '^tidemarkctl history: (there is no history yet|this tidemarkctl was built without)' "$root/err"
 
 # ---- A node at work ----
 
@@ -115,6 +118,13 @@ run -o json explain db
 is_json "OOM kills are in JSON, too" json 'd[0]["numbers"][-1]["name"] == "oom" and d[0]["containers"] == []'
 run -o json explain a-na
 is_json "a workload of which nothing is published is valid JSON" json 'd[0]["containers"][0]["id"] == "a-name-that-somebody-chose"'
+record protected - safe safe '' "$decision"'"protect":{"request":104857600,"low":104857600,"high":161480704},'
+run explain protected
+is "explain tells what protects a container" grep -Eq '^  memory.low +100Mi  reclaimed only when .*the request, 100Mi$' "$root/out"
+is "also what slows it down" grep -Eq '^  memory.high +154Mi  above it ' "$root/out"
+is "and nothing of what does not" test "$(grep -c memory.min "$root/out")" -eq 0
+run -o json explain protected
+is_json "protection is in JSON, too" json '{n["name"]: n.get("bytes") for n in d[0]["containers"][0]["numbers"]}["memory.high"] == 161480704'
 run settings
 is "settings shows what is in force" said 'mode = enforce'
 

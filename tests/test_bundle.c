@@ -28,7 +28,7 @@ static const struct bundle_mark no_mark;
 
 static void mark_config(int bundle, uint64_t declared_bytes, uint64_t limit_bytes)
 {
-	const struct bundle_mark mark = {declared_bytes, limit_bytes};
+	const struct bundle_mark mark = {.declared_bytes = declared_bytes, .limit_bytes = limit_bytes};
 	struct error err;
 	assert_int_equal(bundle_replace_config(bundle, "{}", 2, &mark, &err), 0);
 }
@@ -354,25 +354,55 @@ static void a_limit_of_ours_is_not_taken_for_declared(void **state)
 	int bundle = *(int *)*state;
 
 	fixture_write(bundle, "config.json", "{}");
-	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_64);
+	assert_int_equal(bundle_recall(bundle, MIB_64).declared_bytes, MIB_64);
 	mark_config(bundle, MIB_128, MIB_64);
-	if (bundle_recall_declared(bundle, MIB_64) == MIB_64)
+	if (bundle_recall(bundle, MIB_64).declared_bytes == MIB_64)
 		PASS_OVER("no trusted attributes here, or not for us");
-	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_128);
+	assert_int_equal(bundle_recall(bundle, MIB_64).declared_bytes, MIB_128);
 	/* Somebody else's limit is what it says. */
-	assert_int_equal(bundle_recall_declared(bundle, MIB_64 + 1), MIB_64 + 1);
+	assert_int_equal(bundle_recall(bundle, MIB_64 + 1).declared_bytes, MIB_64 + 1);
 	mark_config(bundle, RESOURCES_UNLIMITED, MIB_64);
-	assert_true(bundle_recall_declared(bundle, MIB_64) == RESOURCES_UNLIMITED);
+	assert_true(bundle_recall(bundle, MIB_64).declared_bytes == RESOURCES_UNLIMITED);
 	/* It goes with the file. */
 	assert_int_equal(unlinkat(bundle, "config.json", 0), 0);
 	fixture_write(bundle, "config.json", "{}");
-	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_64);
+	assert_int_equal(bundle_recall(bundle, MIB_64).declared_bytes, MIB_64);
+}
+
+static void what_is_ours_in_unified_is_remembered(void **state)
+{
+	int bundle = *(int *)*state;
+	const struct bundle_mark mark = {
+		.declared_bytes = MIB_128,
+		.limit_bytes = MIB_64,
+		.unified = {.keys = 1 << UNIFIED_LOW, .bytes = {5, 6, 7}, .min_before_bytes = 8},
+	};
+	/* By a tidemark that edited the limit only. */
+	const uint64_t older[] = {MIB_128, MIB_64};
+
+	fixture_write(bundle, "config.json", "{}");
+	assert_int_equal(bundle_replace_config(bundle, "{}", 2, &mark, NULL), 0);
+	struct bundle_mark recalled = bundle_recall(bundle, MIB_64);
+	if (recalled.declared_bytes == MIB_64)
+		PASS_OVER("no trusted attributes here, or not for us");
+	assert_memory_equal(&recalled, &mark, sizeof mark);
+	recalled = bundle_recall(bundle, MIB_64 + 1);
+	assert_int_equal(recalled.unified.keys, 0);
+	assert_int_equal(recalled.unified.min_before_bytes, 0);
+
+	cleanup_close int fd = openat(bundle, "config.json", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fsetxattr(fd, "trusted.tidemark.declared", older, sizeof older, 0), 0);
+	recalled = bundle_recall(bundle, MIB_64);
+	assert_int_equal(recalled.declared_bytes, MIB_128);
+	assert_int_equal(recalled.unified.keys, 0);
+	assert_int_equal(fsetxattr(fd, "trusted.tidemark.declared", older, 12, 0), 0);
+	assert_int_equal(bundle_recall(bundle, MIB_64).declared_bytes, MIB_64);
 }
 
 static void a_bundle_without_a_config_recalls_nothing(void **state)
 {
 	int bundle = *(int *)*state;
-	assert_int_equal(bundle_recall_declared(bundle, MIB_64), MIB_64);
+	assert_int_equal(bundle_recall(bundle, MIB_64).declared_bytes, MIB_64);
 }
 
 int main(void)
@@ -396,6 +426,7 @@ int main(void)
 		FIXTURE_TEST(the_sandbox_is_found_beside_its_container),
 		FIXTURE_TEST(a_sandbox_id_never_leads_elsewhere),
 		FIXTURE_TEST(a_limit_of_ours_is_not_taken_for_declared),
+		FIXTURE_TEST(what_is_ours_in_unified_is_remembered),
 		FIXTURE_TEST(a_bundle_without_a_config_recalls_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

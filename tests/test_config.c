@@ -285,7 +285,7 @@ static void resources_stand_on_their_own(void **state)
 	assert_int_equal(resources.limit_bytes, 100663296);
 	assert_span(text, resources.limit, "100663296");
 	assert_span(text, resources.swap, "100663297");
-	assert_span(text, resources.unified_high, "\"5\"");
+	assert_span(text, resources.unified_key[UNIFIED_HIGH], "\"5\"");
 	assert_int_equal(resources.braces.at, 2);
 	assert_int_equal(resources.braces.length, strlen(text) - 4);
 	assert_int_equal(resources.linux_braces.length, 0);

@@ -551,6 +551,45 @@ static void no_limit_is_told_in_words(void **state)
 		"limit is given none");
 }
 
+static void assert_protection(const struct record *record, const struct settings *settings,
+			      enum unified_key key, const char *expected)
+{
+	char buf[EXPLAIN_MAX];
+	assert_string_equal(explain_protection(record, settings, key, buf), expected);
+}
+
+static void protection_tells_what_it_does_and_where_it_is_from(void **state)
+{
+	(void)state;
+	struct settings settings = make_settings();
+	struct record record = make_record(SOURCE_ENFORCED, "enforced");
+
+	settings.enforce = (struct protect_settings){.request = PROTECT_LOW, .high_ratio = 0.9};
+	record.limit_bytes = 384 * MIB;
+	protect_make(&settings.enforce, record.limit_bytes, 128 * MIB, &record.protect);
+	record.protect.bytes[UNIFIED_MIN] = 96 * MIB;
+	assert_protection(&record, &settings, UNIFIED_LOW,
+			  "reclaimed only when nothing else is left, as far as the cgroups above it are "
+			  "protected, too: "
+			  "the request, 128Mi");
+	assert_protection(
+		&record, &settings, UNIFIED_MIN,
+		"never reclaimed, as far as the cgroups above it are protected, too: the request, 128Mi, but "
+		"not above the limit or memory.high");
+	assert_protection(
+		&record, &settings, UNIFIED_HIGH,
+		"above it the container is slowed down and reclaimed from: the request, 128Mi, and 90 % of "
+		"what is left to the limit");
+	settings.enforce.high_ratio = 0.8;
+	assert_protection(
+		&record, &settings, UNIFIED_HIGH,
+		"above it the container is slowed down and reclaimed from: between the request and the "
+		"limit, as [enforce] high had it then");
+	protect_make(&settings.enforce, record.limit_bytes, 0, &record.protect);
+	assert_protection(&record, &settings, UNIFIED_HIGH,
+			  "above it the container is slowed down and reclaimed from: 80 % of the limit");
+}
+
 /* ---- Bounds ---- */
 
 /* buf is exactly as large as is promised: a sanitizer sees one byte more. */
@@ -621,6 +660,7 @@ int main(void)
 		cmocka_unit_test(decision_tells_each_guard),
 		cmocka_unit_test(guards_are_told_apart_and_joined),
 		cmocka_unit_test(no_limit_is_told_in_words),
+		cmocka_unit_test(protection_tells_what_it_does_and_where_it_is_from),
 		cmocka_unit_test(longest_sentence_fits),
 		cmocka_unit_test(every_value_has_a_sentence),
 	};

@@ -96,6 +96,23 @@ static void maximum_of_max_is_unlimited(void **state)
 	assert_int_equal(bytes, 67108864);
 }
 
+static void bounds_below_the_limit_are_read_by_their_names(void **state)
+{
+	int root = *(int *)*state;
+	uint64_t bytes = 42;
+	struct error err;
+
+	fixture_write(root, "memory.low", "4096\n");
+	fixture_write(root, "memory.high", "max\n");
+	fixture_write(root, "memory.min", "some\n");
+	assert_int_equal(memory_read_bound(root, "memory.low", &bytes, &err), 0);
+	assert_int_equal(bytes, 4096);
+	assert_int_equal(memory_read_bound(root, "memory.high", &bytes, &err), 0);
+	assert_true(bytes == MEMORY_UNLIMITED);
+	assert_int_equal(memory_read_bound(root, "memory.min", &bytes, &err), -EBADMSG);
+	assert_true(bytes == MEMORY_UNLIMITED);
+}
+
 static void cgroup_that_vanishes_between_two_files_is_gone(void **state)
 {
 	int root = *(int *)*state;
@@ -160,6 +177,7 @@ int main(void)
 		cmocka_unit_test(rows_may_come_in_any_order_and_be_new),
 		cmocka_unit_test(broken_rows_are_refused),
 		FIXTURE_TEST(maximum_of_max_is_unlimited),
+		FIXTURE_TEST(bounds_below_the_limit_are_read_by_their_names),
 		FIXTURE_TEST(cgroup_that_vanishes_between_two_files_is_gone),
 		FIXTURE_TEST(cgroup_without_controller_is_told_from_one_that_is_gone),
 		FIXTURE_TEST(kernel_without_peak_leaves_it_unknown),

@@ -1101,6 +1101,197 @@ static void held_history_stalls_nothing_and_is_made_up_for(void **state)
 	}
 }
 
+/* ---- What is kept for tidemarkctl history ---- */
+
+struct kept {
+	struct history_event event[16];
+	char text[16][2][64]; /* reason, why */
+	size_t count;
+};
+
+static int take_event(const struct history_event *event, void *data)
+{
+	struct kept *kept = data;
+	assert_true(kept->count < 16);
+	kept->event[kept->count] = *event;
+	snprintf(kept->text[kept->count][0], 64, "%s", event->reason);
+	snprintf(kept->text[kept->count++][1], 64, "%s", event->why ? event->why : "");
+	return 0;
+}
+
+static struct kept events(const struct world *world)
+{
+	struct kept kept = {0};
+	struct error err;
+	int64_t id = world->node.workloads[0]->history_id;
+	assert_true(id > 0);
+	assert_int_equal(history_each_event(world->history, id, 0, 16, take_event, &kept, &err), 0);
+	return kept;
+}
+
+static void life_of_a_container_is_kept_with_its_numbers(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	use(world, "c1", 100);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+
+	record.updated_usec = ++world->now_usec;
+	record.declared_bytes = record.limit_bytes = 600 * MIB;
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	world->now_usec++;
+	write_cgroup_file(world, "c1", "memory.peak", "209715200\n");
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	world->now_usec++;
+	(void)record_remove(world->roots.containers_fd, "c1", NULL);
+	node_on_records(&world->node, world->now_usec);
+	node_settle(&world->node, world->now_usec);
+
+	static const int order[] = {HISTORY_EXIT,   HISTORY_RECOMMENDATION, HISTORY_KILL,
+				    HISTORY_RESIZE, HISTORY_RECOMMENDATION, HISTORY_CREATION};
+	struct kept kept = events(world);
+	assert_int_equal(kept.count, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(kept.event[i].event, order[i]);
+
+	const struct history_event *creation = &kept.event[5], *first = &kept.event[4], *resize = &kept.event[3];
+	const struct history_event *kill = &kept.event[2], *raised = &kept.event[1], *end = &kept.event[0];
+	assert_int_equal(creation->at_usec, record.created_usec);
+	assert_int_equal(creation->declared_bytes, 512 * MIB);
+	assert_int_equal(creation->limit_bytes, 512 * MIB);
+	assert_int_equal(creation->prestart_bytes, 400 * KIB);
+	assert_string_equal(kept.text[5][0], "declared");
+	assert_non_null(strstr(kept.text[5][1], "declared"));
+	assert_int_equal(first->declared_bytes, 512 * MIB);
+	assert_int_equal(first->recommended_bytes, first->limit_bytes);
+	assert_int_equal(first->samples, 61);
+	assert_in_range(first->p95_bytes, 99 * MIB, 101 * MIB);
+	assert_int_equal(first->max_bytes, 100 * MIB);
+	assert_non_null(strstr(kept.text[4][1], "up to the next 16Mi"));
+	assert_int_equal(resize->declared_bytes, 600 * MIB);
+	assert_int_equal(resize->recommended_bytes, first->limit_bytes);
+	assert_string_equal(kept.text[2][0], "own");
+	assert_int_equal(kill->limit_bytes, 512 * MIB);
+	assert_int_equal(kill->peak_bytes, 200 * MIB);
+	assert_int_equal(kill->oom_floor_bytes, published(world).recommendation.oom_floor_bytes);
+	assert_true(kill->oom_floor_bytes > 512 * MIB);
+	assert_true(raised->limit_bytes >= kill->oom_floor_bytes);
+	assert_string_equal(kept.text[1][0], "oom");
+	assert_int_equal(end->at_usec, world->now_usec);
+	assert_int_equal(end->samples, 61);
+	assert_int_equal(end->max_bytes, 100 * MIB);
+	assert_int_equal(end->peak_bytes, 200 * MIB);
+	assert_int_equal(end->oom_kills, 1);
+	assert_int_equal(end->limit_bytes, 512 * MIB); /* as it was created */
+}
+
+static void creations_that_decide_the_same_have_one_reason(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	for (unsigned i = 0; i < 5; i++) {
+		char id[8];
+		snprintf(id, sizeof id, "c%u", i);
+		struct record record = make_record(world, id);
+		write_record(world, &record);
+		node_on_records(&world->node, world->now_usec);
+		world->now_usec += USEC_PER_MIN;
+	}
+	struct kept kept = events(world);
+	assert_int_equal(kept.count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(kept.event[i].limit_bytes, 512 * MIB);
+		assert_string_equal(kept.text[i][0], "declared");
+		assert_int_equal(kept.text[i][1][0] != '\0', i == 4);
+	}
+}
+
+static void kill_by_another_limit_is_kept_and_taught_nothing(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	log_kill(world, "/pods", CGROUP("c1"), 1);
+	node_on_kernel_log(&world->node, world->now_usec);
+	struct kept kept = events(world);
+	assert_int_equal(kept.event[0].event, HISTORY_KILL);
+	assert_string_equal(kept.text[0][0], "ancestor");
+	assert_int_equal(kept.event[0].limit_bytes, 0);
+	assert_int_equal(kept.event[0].oom_floor_bytes, 0);
+}
+
+static void kill_is_published_though_the_history_is_held(void **state)
+{
+	struct world *world = *state;
+	char path[512];
+	sqlite3 *other;
+
+	start_node(world);
+	run_container(world, "c1");
+	snprintf(path, sizeof path, "%s/state/" HISTORY_FILE, world->fixture.path);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->at_oom.recommendation.oom_kills, 1);
+	assert_int_equal(published(world).recommendation.oom_limit_bytes, 512 * MIB);
+	(void)sqlite3_close(other);
+}
+
+static int count_event(const struct history_event *event, void *data)
+{
+	(void)event;
+	(*(size_t *)data)++;
+	return 0;
+}
+
+static size_t events_count(const struct world *world, int64_t id)
+{
+	size_t count = 0;
+	struct error err;
+	assert_int_equal(history_each_event(world->history, id, 0, INT32_MAX, count_event, &count, &err), 0);
+	return count;
+}
+
+static void history_is_held_within_its_size_a_step_a_reading(void **state)
+{
+	struct world *world = *state;
+	struct error err;
+
+	world->settings.history.size_max_bytes = 1 * MIB;
+	start_node(world);
+	run_container(world, "c1");
+	int64_t id = world->node.workloads[0]->history_id;
+	struct history_decision decision = {.workload_id = id, .event = HISTORY_RECOMMENDATION, .reason = "p95"};
+	decision.why = "a sentence of more than a hundred characters, since that is what the audit mostly consists of: this, and that";
+	assert_int_equal(history_begin(world->history, &err), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		decision.at_usec = world->now_usec - 20000 + i;
+		assert_int_equal(history_add_decision(world->history, &decision, &err), 0);
+	}
+	assert_int_equal(history_commit(world->history, &err), 0);
+
+	node_sweep(&world->node, world->now_usec); /* from here on the hour counts */
+	pass(world, 60);
+	node_sweep(&world->node, world->now_usec);
+	pass(world, 1);
+	assert_true(events_count(world, id) > 20000);
+	world->now_usec += USEC_PER_HOUR;
+	size_t before = events_count(world, id);
+	node_sweep(&world->node, world->now_usec);
+	pass(world, 1);
+	assert_in_range(before - events_count(world, id), 1, 3 * 256);
+	pass(world, 200);
+	assert_in_range(events_count(world, id), 2000, 10000);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
 static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
 {
 	struct world *world = *state;
@@ -1344,6 +1535,11 @@ int main(void)
 		NODE_TEST(disk_that_cannot_be_written_is_said_once_and_tried_again),
 		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
 		NODE_TEST(held_history_stalls_nothing_and_is_made_up_for),
+		NODE_TEST(life_of_a_container_is_kept_with_its_numbers),
+		NODE_TEST(creations_that_decide_the_same_have_one_reason),
+		NODE_TEST(kill_by_another_limit_is_kept_and_taught_nothing),
+		NODE_TEST(kill_is_published_though_the_history_is_held),
+		NODE_TEST(history_is_held_within_its_size_a_step_a_reading),
 		NODE_TEST(kernel_log_that_cannot_be_read_is_said_once_and_let_go),
 		NODE_TEST(temporary_files_of_killed_wrappers_are_swept),
 		NODE_TEST(workload_that_is_not_seen_any_more_is_forgotten),

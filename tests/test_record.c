@@ -30,11 +30,14 @@ static struct record whole(void)
 		.sizes = "jvm",
 		.declared_bytes = GIB,
 		.recommended_bytes = 512 * MIB,
+		.override_bytes = 600 * MIB,
+		.override_request_bytes = 300 * MIB,
 		.mode = MODE_ENFORCE,
 		.source = SOURCE_ENFORCED,
 		.limit_bytes = 768 * MIB,
 		.reason = "enforced+max-change",
 		.fault = "cannot write \"config.json\"",
+		.protect = {.request_bytes = 300 * MIB, .bytes = {1 * MIB, 2 * MIB, 3 * MIB}},
 		.created_usec = 1,
 		.started_usec = 2,
 		.updated_usec = 3,
@@ -70,11 +73,16 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME_TEXT(sizes);
 	SAME(declared_bytes);
 	SAME(recommended_bytes);
+	SAME(override_bytes);
+	SAME(override_request_bytes);
 	SAME(mode);
 	SAME(source);
 	SAME(limit_bytes);
 	SAME_TEXT(reason);
 	SAME_TEXT(fault);
+	SAME(protect.request_bytes);
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
+		SAME(protect.bytes[key]);
 	SAME(created_usec);
 	SAME(started_usec);
 	SAME(updated_usec);

@@ -90,6 +90,8 @@ static void node_without_settings_gets_the_defaults(void **state)
 	assert_int_equal(settings.guards.min_bytes, 16 * MIB);
 	assert_true(settings.guards.max_change_ratio == 0.3);
 	assert_false(settings.guards.allow_raise);
+	assert_int_equal(settings.enforce.request, PROTECT_NONE);
+	assert_true(settings.enforce.high_ratio == 0);
 	assert_false(settings.guards.limit_unlimited);
 }
 
@@ -129,6 +131,21 @@ static void namespaces_have_settings_of_their_own(void **state)
 	settings = node;
 	settings_for_namespace(&settings, "kube-system");
 	assert_int_equal(settings.mode, MODE_OFF);
+}
+
+static void namespaces_have_their_own_protection(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct settings settings = load_text(fixture, "[enforce]\nrequest = low\n[namespace \"shop\"]\n"
+						      "request = min\nhigh = 90 %\n");
+
+	assert_int_equal(settings.enforce.request, PROTECT_LOW);
+	settings_for_namespace(&settings, "other");
+	assert_int_equal(settings.enforce.request, PROTECT_LOW);
+	assert_true(settings.enforce.high_ratio == 0);
+	settings_for_namespace(&settings, "shop");
+	assert_int_equal(settings.enforce.request, PROTECT_MIN);
+	assert_true(settings.enforce.high_ratio == 0.9);
 }
 
 static void bad_sections_of_namespaces_are_refused(void **state)
@@ -228,6 +245,9 @@ static void value_of_the_wrong_kind_is_refused_with_what_would_be_right(void **s
 		{"guards", "max_change = inf", "a ratio"},
 		{"guards", "max_change = a third", "a ratio"},
 		{"guards", "allow_raise = maybe", "yes or no"},
+		{"enforce", "request = yes", "none, low or min"},
+		{"enforce", "request = 64Mi", "none, low or min"},
+		{"enforce", "high = max", "a ratio"},
 		{"tuner", "warmup_samples = 1.5", "a whole number"},
 		{"tuner", "warmup_samples = 0x10", "a whole number"},
 	};
@@ -254,6 +274,8 @@ static void value_out_of_bounds_is_refused(void **state)
 		"[guards]\nmax_change = 0",
 		"[guards]\nmax_change = 110 %",
 		"[tuner]\noom_factor = 0.99",
+		"[enforce]\nhigh = 1.01",
+		"[enforce]\nhigh = -0.1",
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -266,6 +288,8 @@ static void bounds_themselves_are_accepted(void **state)
 	assert_int_equal(load_text(*state, "[guards]\nmin = 1Mi\n").guards.min_bytes, MIB);
 	assert_true(load_text(*state, "[guards]\nmax_change = 1 %\n").guards.max_change_ratio == 0.01);
 	assert_true(load_text(*state, "[guards]\nmax_change = 100 %\n").guards.max_change_ratio == 1);
+	assert_true(load_text(*state, "[enforce]\nhigh = 100 %\n").enforce.high_ratio == 1);
+	assert_true(load_text(*state, "[enforce]\nhigh = 0\n").enforce.high_ratio == 0);
 	assert_int_equal(load_text(*state, "[guards]\nmax = 4611686018427387904\n").guards.max_bytes,
 			 UINT64_C(1) << 62);
 }
@@ -451,6 +475,10 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 			    "slot is longer than long_window");
 	assert_text_refused(*state, "[sampling]\ninterval = 1min\nslot = 10s\n",
 			    "interval is longer than slot");
+	assert_text_refused(*state, "[history]\nkeep = 2d\n[sampling]\nlong_window = 3d\n",
+			    "long_window is longer than [history] keep");
+	assert_text_refused(*state, "[history]\nkeep = 23h\n", "[history] keep = 23h");
+	assert_text_refused(*state, "[history]\nsize_max = 1000Ki\n", "[history] size_max = 1000Ki");
 }
 
 static void sixty_four_drop_ins_are_read_and_no_more(void **state)
@@ -640,6 +668,7 @@ int main(void)
 		FIXTURE_TEST(directory_in_place_of_a_file_is_refused),
 		FIXTURE_TEST(file_in_place_of_the_directory_is_refused),
 		FIXTURE_TEST(namespaces_have_settings_of_their_own),
+		FIXTURE_TEST(namespaces_have_their_own_protection),
 		FIXTURE_TEST(bad_sections_of_namespaces_are_refused),
 		FIXTURE_TEST(symbolic_link_is_followed),
 		FIXTURE_TEST(file_that_may_not_be_read_is_refused),

@@ -603,6 +603,179 @@ static void limit_that_cannot_be_taken_out_again_harms_nobody(void **state)
 	assert_true(record.declared_bytes == DECISION_UNLIMITED);
 }
 
+/* ---- Protection ---- */
+
+#define PROTECTED(limit, unified, more)                                                                \
+	"{\"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\",\"io.kubernetes.pod.name\":\"web-" \
+	"5d4f8c7b9d-x2k4z\"" more                                                                      \
+	",\"io.kubernetes.container.name\":\"nginx\"},\"linux\":{\"resources\":{" unified              \
+	"\"memory\":{\"limit\":" limit "}}}}"
+#define UNIFIED(members) "\"unified\":{" members "},"
+/* The request, 500Mi; and 500Mi and 90 % of the 300Mi above. */
+#define LOW     "\"memory.low\":\"524288000\""
+#define MIN     "\"memory.min\":\"524288000\""
+#define HIGH    "\"memory.high\":\"807403520\""
+#define PROTECT "[enforce]\nrequest = low\nhigh = 90 %\n"
+
+static void assert_protected(const struct node *node, uint64_t low, uint64_t min, uint64_t high)
+{
+	struct record record;
+
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.protect.bytes[UNIFIED_LOW], low);
+	assert_int_equal(record.protect.bytes[UNIFIED_MIN], min);
+	assert_int_equal(record.protect.bytes[UNIFIED_HIGH], high);
+	assert_int_equal(record.protect.request_bytes > 0, low + min + high > 0);
+}
+
+/* With these settings and this config a creation makes that config. */
+static void assert_creation(const struct node *node, const char *mode, const char *settings,
+			    const char *before, const char *after)
+{
+	node_configure(node, mode, settings);
+	node_write(node, "bundle/config.json", before);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, after);
+}
+
+static void protection_is_written_where_the_node_asks_for_it(void **state)
+{
+	static const char declared[] = PROTECTED(DECLARED, "", "");
+	const struct node *node = *state;
+
+	assert_creation(node, "enforce", "", declared, PROTECTED(TUNED, "", ""));
+	assert_protected(node, 0, 0, 0);
+	assert_creation(node, "enforce", "[enforce]\nrequest = low\n", declared,
+			PROTECTED(TUNED, UNIFIED(LOW), ""));
+	assert_protected(node, 500 * MIB, 0, 0);
+	assert_creation(node, "enforce", "[enforce]\nrequest = min\n", declared,
+			PROTECTED(TUNED, UNIFIED(MIN), ""));
+	assert_protected(node, 0, 500 * MIB, 0);
+	assert_creation(node, "enforce", PROTECT, declared, PROTECTED(TUNED, UNIFIED(HIGH "," LOW), ""));
+	assert_protected(node, 500 * MIB, 0, 770 * MIB);
+	assert_creation(node, "enforce", "[enforce]\nrequest = min\n[namespace \"sh*\"]\nrequest = none\n",
+			declared, PROTECTED(TUNED, "", ""));
+}
+
+static void protection_is_never_written_where_nothing_is_enforced(void **state)
+{
+	static const char declared[] = PROTECTED(DECLARED, "", ""),
+			  observed[] = PROTECTED(DECLARED, "", ",\"tidemark.dev/mode\":\"observe\"");
+	const struct node *node = *state;
+	struct limits limits = node_limits();
+
+	assert_creation(node, "observe", PROTECT, declared, declared);
+	assert_creation(node, "enforce", PROTECT, observed, observed);
+	assert_protected(node, 0, 0, 0);
+
+	limits.enforced_limit_bytes = limits.enforced_request_bytes = 0; /* while it warms up */
+	node_publish(node, &limits);
+	assert_creation(node, "enforce", PROTECT, declared, declared);
+
+	limits = node_limits();
+	limits.declared_bytes = 512 * MIB; /* less than now */
+	node_publish(node, &limits);
+	assert_creation(node, "enforce", PROTECT, declared, declared);
+	assert_protected(node, 0, 0, 0);
+}
+
+static void protection_holds_where_a_guard_leaves_the_limit_as_declared(void **state)
+{
+	const struct node *node = *state;
+	struct limits limits = node_limits();
+
+	limits.enforced_limit_bytes = 2 * GIB;
+	limits.recommendation.limit_bytes = 2 * GIB;
+	node_publish(node, &limits);
+	assert_creation(node, "enforce", "[enforce]\nrequest = low\n", PROTECTED(DECLARED, "", ""),
+			PROTECTED(DECLARED, UNIFIED(LOW), ""));
+	assert_protected(node, 500 * MIB, 0, 0);
+
+	/* No limit: no memory.high either. */
+	limits = node_limits();
+	limits.declared_bytes = DECISION_UNLIMITED;
+	node_publish(node, &limits);
+	assert_creation(node, "enforce", PROTECT, PROTECTED("-1", "", ""), PROTECTED("-1", UNIFIED(LOW), ""));
+}
+
+static void request_of_an_override_is_what_is_protected(void **state)
+{
+#define BOTH               \
+	",\"tidemark.dev/" \
+	"overrides\":\"{\\\"nginx\\\":{\\\"request\\\":\\\"256Mi\\\",\\\"limit\\\":\\\"900Mi\\\"}}\""
+#define REQUEST ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"request\\\":\\\"9Gi\\\"}}\""
+	static const char low[] = "[enforce]\nrequest = low\n";
+	const struct node *node = *state;
+
+	assert_creation(node, "enforce", low, PROTECTED(DECLARED, "", BOTH),
+			PROTECTED("943718400", UNIFIED("\"memory.low\":\"268435456\""), BOTH));
+	/* Never more than the limit. */
+	assert_creation(node, "enforce", low, PROTECTED(DECLARED, "", REQUEST),
+			PROTECTED(TUNED, UNIFIED("\"memory.low\":\"" TUNED "\""), REQUEST));
+	assert_creation(node, "enforce", low, PROTECTED(DECLARED, "", OVERRIDES("900Mi")),
+			PROTECTED("943718400", UNIFIED(LOW), OVERRIDES("900Mi")));
+	assert_creation(node, "enforce", "[enforce]\nrequest = low\n[annotations]\nallow = none\n",
+			PROTECTED(DECLARED, "", BOTH), PROTECTED(TUNED, UNIFIED(LOW), BOTH));
+}
+
+static void what_kubelet_has_put_into_unified_stays(void **state)
+{
+	const struct node *node = *state;
+
+	/* MemoryQoS, of a request of 400Mi: memory.high moves with the limit, memory.min stays. */
+	assert_creation(node, "enforce", PROTECT,
+			PROTECTED(DECLARED,
+				  UNIFIED("\"memory.high\":\"1008306585\",\"memory.min\":\"419430400\""), ""),
+			PROTECTED(TUNED,
+				  UNIFIED(LOW ",\"memory.high\":\"787738624\",\"memory.min\":\"419430400\""),
+				  ""));
+	assert_protected(node, 500 * MIB, 0, 0);
+	/* Of a Guaranteed pod. */
+	assert_creation(node, "enforce", "[enforce]\nrequest = min\nhigh = 0.9\n",
+			PROTECTED(DECLARED, UNIFIED("\"memory.min\":\"" DECLARED "\""), ""),
+			PROTECTED(TUNED, UNIFIED("\"memory.min\":\"" TUNED "\""), ""));
+	assert_protected(node, 0, 0, 0);
+}
+
+static void protection_of_ours_is_not_taken_for_the_pods_own(void **state)
+{
+	const struct node *node = *state;
+	char config[512];
+
+	assert_creation(
+		node, "enforce", PROTECT, PROTECTED(DECLARED, UNIFIED("\"memory.min\":\"900000000\""), ""),
+		PROTECTED(TUNED, UNIFIED("\"memory.low\":\"524288000\",\"memory.min\":\"" TUNED "\""), ""));
+	snprintf(config, sizeof config, "%s/config.json", node->bundle);
+	NEED(getxattr(config, "trusted.tidemark.declared", NULL, 0) > 0, "no trusted attributes");
+
+	struct limits limits = node_limits();
+	limits.applied_bytes = 800 * MIB;
+	limits.recommendation.limit_bytes = limits.enforced_limit_bytes = 960 * MIB;
+	limits.enforced_request_bytes = 256 * MIB;
+	node_publish(node, &limits);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(
+		node,
+		PROTECTED("1006632960",
+			  UNIFIED("\"memory.high\":\"932810752\",\"memory.low\":\"268435456\",\"memory.min\":"
+				  "\"900000000\""),
+			  ""));
+	assert_protected(node, 256 * MIB, 0, 932810752);
+
+	node_configure(node, "observe", PROTECT);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(
+		node,
+		PROTECTED(
+			DECLARED,
+			UNIFIED("\"memory.high\":\"max\",\"memory.low\":\"0\",\"memory.min\":\"900000000\""),
+			""));
+	assert_protected(node, 0, 0, 0);
+}
+
 /* ---- One process, one execve ---- */
 
 struct trace {
@@ -938,6 +1111,105 @@ static void resize_by_stdin_is_decided_anew(void **state)
 	assert_string_equal(record.cgroup, CGROUP);
 }
 
+/* What the container's cgroup has, in place of the kernel's word. */
+static void container_bounds(const char *low, const char *min, const char *high)
+{
+	int fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fixture_write(fd, CGROUP_FILES "memory.low", low);
+	fixture_write(fd, CGROUP_FILES "memory.min", min);
+	fixture_write(fd, CGROUP_FILES "memory.high", high);
+	close(fd);
+}
+
+#define RESIZED(unified, limit) "{" unified "\"memory\":{\"limit\":" limit "}}"
+#define SMALLER                 "629145600" /* 600Mi */
+
+static void resize_moves_what_protects_the_container(void **state)
+{
+	struct node *node = *state;
+	const struct way smaller = {.stdin_text = RESIZED("", SMALLER)};
+
+	NEED_MACHINE();
+	node_configure(node, "enforce", PROTECT);
+	container_start(node);
+	assert_protected(node, 500 * MIB, 0, 770 * MIB);
+	container_bounds("524288000\n", "0\n", "807403520\n");
+	run(node, &smaller, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_resources(RESIZED(UNIFIED("\"memory.high\":\"618659840\"," LOW), SMALLER));
+	assert_protected(node, 500 * MIB, 0, 590 * MIB);
+
+	/* What is asked for in the same breath is the pod's own. */
+	const struct way with = {
+		.stdin_text = RESIZED(UNIFIED("\"memory.low\":\"5\",\"memory.high\":\"max\""), SMALLER)};
+	container_bounds("524288000\n", "0\n", "618659840\n");
+	run_both(node, &with, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_protected(node, 0, 0, 0);
+}
+
+static void resize_leaves_what_is_not_ours_in_the_cgroup(void **state)
+{
+	struct node *node = *state;
+	const struct way smaller = {.stdin_text = RESIZED("", SMALLER)};
+
+	NEED_MACHINE();
+	node_configure(node, "enforce", PROTECT);
+	container_start(node);
+	container_bounds("4096\n", "8192\n", "807403520\n");
+	run(node, &smaller, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_resources(RESIZED(UNIFIED("\"memory.high\":\"618659840\""), SMALLER));
+	assert_protected(node, 0, 0, 590 * MIB);
+}
+
+static void resize_takes_back_what_is_not_enforced_any_more(void **state)
+{
+	struct node *node = *state;
+	const struct way asked = {.stdin_text = RESIZED("", DECLARED)};
+
+	NEED_MACHINE();
+	node_configure(node, "enforce", PROTECT);
+	container_start(node);
+	container_bounds("524288000\n", "0\n", "807403520\n");
+	node_configure(node, "observe", PROTECT);
+	run(node, &asked, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_resources(RESIZED(UNIFIED("\"memory.high\":\"max\",\"memory.low\":\"0\""), DECLARED));
+	assert_protected(node, 0, 0, 0);
+	container_bounds("0\n", "0\n", "max\n");
+	run_both(node, &asked, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+}
+
+static void resize_never_sets_memory_high_below_what_is_in_use(void **state)
+{
+	struct node *node = *state;
+	const struct way smaller = {.stdin_text = RESIZED("", SMALLER)};
+
+	NEED_MACHINE();
+	node_configure(node, "enforce", "[enforce]\nhigh = 0.9\n");
+	container_start(node);
+	container_bounds("0\n", "0\n", "max\n");
+	container_charge("622854144\n"); /* 594Mi; 590Mi would be memory.high */
+	run_both(node, &smaller, UPDATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_protected(node, 0, 0, 0);
+}
+
+static void resize_that_fails_leaves_the_protection_on_record(void **state)
+{
+	struct node *node = *state;
+	const struct way smaller = {.stdin_text = RESIZED("", SMALLER)};
+
+	NEED_MACHINE();
+	node_configure(node, "enforce", PROTECT);
+	container_start(node); /* and its cgroup has no memory.low */
+	run_both(node, &smaller, UPDATE(node), &outcome);
+	assert_logged(&outcome, "is resized as asked: the cgroup " CGROUP " ");
+	assert_protected(node, 500 * MIB, 0, 770 * MIB);
+}
+
 static void resize_below_the_recommendation_is_done_as_asked(void **state)
 {
 	struct node *node = *state;
@@ -1217,6 +1489,12 @@ int main(void)
 		NODE_TEST(plain_name_takes_the_runtime_of_the_settings),
 		NODE_TEST(second_creation_remembers_what_was_declared),
 		NODE_TEST(limit_that_cannot_be_taken_out_again_harms_nobody),
+		NODE_TEST(protection_is_written_where_the_node_asks_for_it),
+		NODE_TEST(protection_is_never_written_where_nothing_is_enforced),
+		NODE_TEST(protection_holds_where_a_guard_leaves_the_limit_as_declared),
+		NODE_TEST(request_of_an_override_is_what_is_protected),
+		NODE_TEST(what_kubelet_has_put_into_unified_stays),
+		NODE_TEST(protection_of_ours_is_not_taken_for_the_pods_own),
 		NODE_TEST(nothing_is_forked_and_the_runtime_executed_once),
 		NODE_TEST(config_is_whole_whenever_the_wrapper_is_killed),
 		NODE_TEST(many_creations_at_once_do_not_meet),
@@ -1226,6 +1504,11 @@ int main(void)
 		NODE_TEST(start_of_a_container_that_was_created_without_us_is_silent),
 		NODE_TEST(start_without_a_pid_file_says_so),
 		NODE_TEST(resize_by_stdin_is_decided_anew),
+		NODE_TEST(resize_moves_what_protects_the_container),
+		NODE_TEST(resize_leaves_what_is_not_ours_in_the_cgroup),
+		NODE_TEST(resize_takes_back_what_is_not_enforced_any_more),
+		NODE_TEST(resize_never_sets_memory_high_below_what_is_in_use),
+		NODE_TEST(resize_that_fails_leaves_the_protection_on_record),
 		NODE_TEST(resize_below_the_recommendation_is_done_as_asked),
 		NODE_TEST(resize_leaves_room_for_what_is_in_use),
 		NODE_TEST(resize_by_a_file_is_handed_on_by_stdin),

@@ -433,3 +433,31 @@ const char *explain_decision(const struct record *record, const struct settings 
 	}
 	return buf;
 }
+
+const char *explain_protection(const struct record *record, const struct settings *settings,
+			       enum unified_key key, char buf[static EXPLAIN_MAX])
+{
+	const struct protection *protect = &record->protect;
+	const uint64_t request = protect->request_bytes, bytes = protect->bytes[key];
+	struct sentence out = {buf, 0};
+	struct protection now;
+
+	if (key != UNIFIED_HIGH) {
+		say(&out, "%s, as far as the cgroups above it are protected, too: the request, %s",
+		    key == UNIFIED_MIN ? "never reclaimed" : "reclaimed only when nothing else is left",
+		    AMOUNT(request));
+		if (bytes + 4096 <= request)
+			say(&out, ", but not above the limit or memory.high");
+		return buf;
+	}
+	say(&out, "above it the container is slowed down and reclaimed from: ");
+	protect_make(&settings->enforce, record->limit_bytes, request, &now);
+	if (now.bytes[key] != bytes)
+		say(&out, "between the request and the limit, as [enforce] high had it then");
+	else if (request > 0)
+		say(&out, "the request, %s, and %.3g %% of what is left to the limit", AMOUNT(request),
+		    settings->enforce.high_ratio * 100);
+	else
+		say(&out, "%.3g %% of the limit", settings->enforce.high_ratio * 100);
+	return buf;
+}

@@ -35,3 +35,6 @@ const char *explain_enforced(const struct limits *limits, const struct settings 
 /* What one container was given at its creation or its last resize. */
 const char *explain_decision(const struct record *record, const struct settings *settings,
 			     char buf[static EXPLAIN_MAX]);
+/* What we wrote to that key of unified, for a container where we did. */
+const char *explain_protection(const struct record *record, const struct settings *settings,
+			       enum unified_key key, char buf[static EXPLAIN_MAX]);

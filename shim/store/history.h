@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* tidemark.db: what the daemon remembers across restarts. SQLite in WAL mode; history.c is the only file that
- * knows it. One writer, the daemon.
+/* tidemark.db: what the daemon remembers across restarts. SQLite in WAL mode; the files history*.c are the only
+ * ones that know it. One writer, the daemon.
  *
  * Times are microseconds of CLOCK_REALTIME, sizes bytes. SQLite's integers are signed: what exceeds INT64_MAX
  * (UINT64_MAX, "no limit") is stored as -1 and read back as UINT64_MAX.
@@ -13,6 +13,7 @@
  * never later; else what the system said, or -EIO. Nothing here aborts, logs or
  * reads the clock. */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cgroups/error.h"
@@ -20,7 +21,7 @@
 #include "shim/tune/window.h"
 
 #define HISTORY_FILE    "tidemark.db"
-#define HISTORY_VERSION 1
+#define HISTORY_VERSION 2
 
 struct history;
 
@@ -34,8 +35,11 @@ struct history;
 int history_open(const char *directory, uint64_t now_usec, struct history **ret, struct error *err);
 void history_close(struct history *history);
 
-/* Inserts the workload, or updates the one of this identity. All of limits is kept but version and observed,
- * which the slots give again. seen_usec: when a container of it was last seen, for history_prune(). *ret_id
+/* For a reader beside the daemon, or without one: nothing is made, brought up to date or set aside. -ENOENT: there
+ * is none; -ENOTSUP: it is of another version. */
+int history_open_to_read(const char *directory, struct history **ret, struct error *err);
+
+/* Inserts the workload, or updates the one of this identity. seen_usec: when a container of it was last seen, for history_prune(). *ret_id
  * stays the same for the life of the workload. */
 int history_save_workload(struct history *history, const struct limits *limits, uint64_t seen_usec,
 			  int64_t *ret_id, struct error *err);
@@ -47,52 +51,114 @@ int history_save_slot(struct history *history, int64_t workload_id, const struct
 /* Calls workload for each workload, and after each slot for those of its slots that ended at from_usec or
  * later, the oldest first. The callbacks must not call back into the history. What one of them returns, if
  * not 0, ends the walk and is passed on. A row that holds what cannot be is skipped and counted in
- * *ret_skipped. */
+ * *ret_skipped. slot may be NULL. */
 int history_load(struct history *history, uint64_t from_usec,
 		 int (*workload)(int64_t workload_id, const struct limits *limits, void *data),
 		 int (*slot)(int64_t workload_id, const struct slot_bytes *slot, void *data), void *data,
 		 uint64_t *ret_skipped, struct error *err);
 
-/* One life of a container. */
+/* The slots of one workload alone, in the same way; what is skipped is added to *skipped. */
+int history_each_slot(struct history *history, int64_t workload_id, uint64_t from_usec,
+		      int (*slot)(int64_t workload_id, const struct slot_bytes *slot, void *data), void *data,
+		      uint64_t *skipped, struct error *err);
+
+/* One life of a container, under the limit that it was created with. Where not known, 0. */
 struct history_run {
 	const char *container_id, *runtime;
 	int64_t workload_id;
-	uint64_t created_usec, started_usec, ended_usec; /* 0: not yet, or not known */
+	uint64_t created_usec, started_usec, ended_usec;
 	uint64_t declared_bytes, limit_bytes;
+	const char *reason;      /* of the limit: "enforced+max-change" */
 	uint64_t prestart_bytes; /* peak before start */
-	uint64_t peak_bytes;     /* at exit: memory.peak */
+
+	/* What was observed, until its end: the working set, and memory.peak. */
+	uint64_t samples, avg_bytes, p95_bytes, max_bytes;
+	uint64_t peak_bytes;
 	uint64_t oom_kills;
 };
 
-/* Inserts the run, or updates it. history_run_ended() changes ended_usec, peak_bytes and oom_kills only, and
- * returns -ENOENT for a container that no run began with. */
+/* Inserts the run, or brings started_usec and prestart_bytes of it up to date. history_run_ended() changes
+ * ended_usec and what was observed, and returns -ENOENT for one that did not begin. A run is named by container_id
+ * and created_usec. */
 int history_run_started(struct history *history, const struct history_run *run, struct error *err);
-int history_run_ended(struct history *history, const char *container_id, uint64_t ended_usec,
-		      uint64_t peak_bytes, uint64_t oom_kills, struct error *err);
+int history_run_ended(struct history *history, const struct history_run *run, struct error *err);
 
-/* The audit: what was decided or recommended, when, and from what. */
+/* In the order in which they follow from one another. */
+enum history_kind {
+	HISTORY_CREATION,
+	HISTORY_RESIZE,
+	HISTORY_KILL,
+	HISTORY_RECOMMENDATION,
+	HISTORY_EXIT,
+};
+extern const char *const history_kind_names[]; /* NULL-ended, in the order of the enum */
+
+/* The audit: what was decided or recommended, when, and from what. The numbers that it came from have a member (and
+ * a column) each where they are compared and drawn; what else is in it, factors and guards above all, is different
+ * for each policy, so it stays a sentence, as `explain` would have said it at that moment, under the settings of
+ * that moment. */
 struct history_decision {
 	uint64_t at_usec;
 	int64_t workload_id;
+	int event;                /* a creation, a resize or a recommendation */
 	const char *container_id; /* NULL: no container's, a recommendation */
+	uint64_t declared_bytes;
 	uint64_t request_bytes, limit_bytes;
-	const char *reason; /* "enforced+max-change" */
-	const char *inputs; /* a sentence with the numbers it came from */
+	uint64_t recommended_bytes, oom_floor_bytes;
+	uint64_t samples, avg_bytes, p95_bytes, max_bytes; /* of the working set, over the long window */
+	const char *reason;                                /* "enforced+max-change", "p95" */
+	const char *why;                                   /* the sentence */
 };
+
+/* A container's decision is added only if it differs from the last one of its workload (in declared_bytes,
+ * limit_bytes or reason), or that is a day old. */
 int history_add_decision(struct history *history, const struct history_decision *decision, struct error *err);
 
-/* Walk the runs or decisions of one workload back from the newest, at most max of them. Strings are borrowed
- * for the time of the call. Return as history_load(). */
-int history_each_run(struct history *history, int64_t workload_id, unsigned max,
-		     int (*visit)(const struct history_run *run, void *data), void *data, struct error *err);
-int history_each_decision(struct history *history, int64_t workload_id, unsigned max,
-			  int (*visit)(const struct history_decision *decision, void *data), void *data,
-			  struct error *err);
+/* An OOM kill in a container. */
+struct history_kill {
+	uint64_t at_usec;
+	int64_t workload_id;
+	const char *container_id;
+	const char *cause;      /* enum oom_cause: "own" */
+	uint64_t limit_bytes;   /* the memory.max that it died at; 0: another one than its own */
+	uint64_t peak_bytes;    /* memory.peak, as far as it was read */
+	uint64_t learned_bytes; /* no limit is to be below it from now on; 0: nothing was learned */
+};
+int history_add_kill(struct history *history, const struct history_kill *kill, struct error *err);
 
-/* Deletes the slots, runs and decisions that ended before older_than_usec (of a run whose end is not known:
- * that were created before), and then the workloads that were last seen before it and have nothing left. Not
- * within a batch. */
-int history_prune(struct history *history, uint64_t older_than_usec, struct error *err);
+/* Anything that happened to a workload. 0, or NULL: not known, or it has none. */
+struct history_event {
+	uint64_t at_usec;
+	int event;                              /* enum history_kind */
+	const char *container_id;               /* NULL: of a recommendation */
+	uint64_t declared_bytes, request_bytes; /* UINT64_MAX: none */
+	uint64_t limit_bytes;                   /* given, recommended, or died at; UINT64_MAX: none */
+	uint64_t recommended_bytes, oom_floor_bytes;
+	uint64_t samples, avg_bytes, p95_bytes, max_bytes;
+	uint64_t prestart_bytes, peak_bytes, oom_kills, lasted_usec; /* of a run */
+	const char *reason;                                          /* of a kill: its cause */
+	const char *why; /* of a creation: only where it was decided otherwise than before */
+};
+
+/* Walks back from the newest to since_usec, at most max of them. Strings are borrowed for the time of the call.
+ * Returns as history_load(). */
+int history_each_event(struct history *history, int64_t workload_id, uint64_t since_usec, unsigned max,
+		       int (*visit)(const struct history_event *event, void *data), void *data,
+		       struct error *err);
+
+/* What the history is held within. */
+struct history_bounds {
+	uint64_t older_than_usec; /* what ended before it goes */
+	uint64_t size_max_bytes;  /* of the file, less what is free in it: above it the oldest goes, too … */
+	uint64_t slots_from_usec; /* … but no slot that ended at or after this */
+};
+
+/* One step, of bounded work. Of a run whose end is not known its creation counts. The oldest goes first whatever
+ * it is, as if what is kept were kept for less long; workloads that were last seen before older_than_usec
+ * and have nothing left go last. Then room at the file's end is given back, where the file is above its size
+ * or a quarter of it is free (not of a file that version 1 began: its room is used again). Returns 1 if there is more to be done, or 0.
+ * Not within a batch. */
+int history_prune(struct history *history, const struct history_bounds *bounds, struct error *err);
 
 /* What lies between them becomes one write to disk. A failure in between may have rolled back the whole
  * batch: the commit then returns -ECANCELED. A commit that fails has been rolled back. */

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The tables of tidemark.db and the statements over them, for history.c alone. */
-
-#include <stddef.h>
+/* The tables of tidemark.db as they came to be, for history.c alone. */
 
 #include "shim/store/history.h"
 
-/* The schema's history: entry n brings a database of version n to n + 1, and is never changed once released.
- */
-static const char *const migrations[HISTORY_VERSION] = {
-	"CREATE TABLE workloads ("
+/* What version 1 has for "no limit". */
+#define NATURAL(column) "json(iif(" column " < 0, '18446744073709551615', " column "))"
+#define TERM(column)                                                                                         \
+	"json_extract('[\"none\",\"p95\",\"avg\",\"peak\",\"request\",\"oom\",\"highest\",\"margin\",\"cold\","    \
+	"\"min\",\"max\"]', '$[' || " column " || ']')"
+
+/* Entry n brings a database of version n to n + 1, and is never changed once released: steps of one transaction.
+ * Foreign keys are not enforced meanwhile, so that a table can be replaced by another one of its name. */
+#define MIGRATION_STEPS 4
+static const char *const migrations[HISTORY_VERSION][MIGRATION_STEPS] = {
+	{"CREATE TABLE workloads ("
 	" id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, owner TEXT NOT NULL, container TEXT NOT NULL,"
 	" image_ref TEXT NOT NULL, request_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL,"
 	" request_term INTEGER NOT NULL, limit_term INTEGER NOT NULL, revision INTEGER NOT NULL,"
@@ -39,143 +44,72 @@ static const char *const migrations[HISTORY_VERSION] = {
 	" workload_id INTEGER NOT NULL REFERENCES workloads ON DELETE CASCADE, container_id TEXT,"
 	" request_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL, reason TEXT NOT NULL,"
 	" inputs TEXT NOT NULL);"
-	"CREATE INDEX decisions_by_workload ON decisions (workload_id, at_usec);",
-};
+	"CREATE INDEX decisions_by_workload ON decisions (workload_id, at_usec);"},
 
-/* A column and the member that it holds. Statements, bindings and reading are made from these tables. */
-enum column_kind {
-	COLUMN_TEXT,    /* char[size] */
-	COLUMN_POINTER, /* const char *: a NULL one is SQL's NULL, and what is read is borrowed from the row
-			 */
-	COLUMN_UINT,    /* uint64_t: beyond INT64_MAX stored as -1 */
-	COLUMN_INT,     /* int64_t */
-	COLUMN_BOOL,
-	COLUMN_TERM, /* int: enum tuner_term */
-};
+	/* A workload is the document that is published of it, so that a new member needs no column. A run is one
+	 * creation: outside Kubernetes containers come again under the same id. The audit has its numbers in
+	 * columns, and beside its reason the sentence. An index by age each, for pruning. */
+	{"CREATE TABLE workloads_2 ("
+	" id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, owner TEXT NOT NULL, container TEXT NOT NULL,"
+	" seen_usec INTEGER NOT NULL, limits TEXT NOT NULL, UNIQUE (namespace, owner, container));"
+	"INSERT INTO workloads_2 SELECT id, namespace, owner, container, seen_usec, json_object("
+	" 'v', 1, 'namespace', namespace, 'owner', owner, 'container', container, 'image_ref', image_ref,"
+	" 'revision', " NATURAL("revision") ", 'changed_usec', " NATURAL("changed_usec") ","
+	" 'recommended', json_object("
+	"  'request', " NATURAL("request_bytes") ", 'limit', " NATURAL("limit_bytes") ","
+	"  'request_term', " TERM("request_term") ", 'limit_term', " TERM("limit_term") ","
+	"  'from_avg', " NATURAL("seen_avg_bytes") ", 'from_p95', " NATURAL("seen_p95_bytes") ","
+	"  'from_max', " NATURAL("seen_max_bytes") ", 'from_highest', " NATURAL("seen_highest_bytes") ","
+	"  'from_history_usec', " NATURAL("seen_history_usec") ", 'from_records', " NATURAL("seen_records") ","
+	"  'from_margin', " NATURAL("seen_margin_bytes") "),"
+	" 'enforced', json_object("
+	"  'request', " NATURAL("enforced_request_bytes") ", 'limit', " NATURAL("enforced_limit_bytes") "),"
+	" 'warmup', json_object('done', json(iif(warm, 'true', 'false')),"
+	"  'since_usec', " NATURAL("warmup_since_usec") ", 'samples_before', " NATURAL("warmup_samples") "),"
+	" 'tide', tide,"
+	" 'oom', json_object('kills', " NATURAL("oom_kills") ", 'usec', " NATURAL("oom_usec") ","
+	"  'limit', " NATURAL("oom_limit_bytes") ", 'floor', " NATURAL("oom_floor_bytes") "),"
+	" 'prestart', json_object("
+	"  'crun', " NATURAL("prestart_crun_bytes") ", 'runc', " NATURAL("prestart_runc_bytes") "),"
+	" 'declared', " NATURAL("declared_bytes") ", 'applied', " NATURAL("applied_bytes") ","
+	" 'written_usec', " NATURAL("written_usec") ") FROM workloads;"
+	"DROP TABLE workloads;"
+	"ALTER TABLE workloads_2 RENAME TO workloads;",
 
-struct column {
-	const char *name;
-	enum column_kind kind;
-	size_t offset, size;
-};
-#define COLUMN_AS(name, kind, type, member)                                        \
-	{                                                                          \
-		name, kind, offsetof(type, member), sizeof(((type *)NULL)->member) \
-	}
-#define COLUMN(kind, type, member) COLUMN_AS(#member, kind, type, member)
-#define STANDING(kind, member)     COLUMN_AS(#member, kind, struct limits, recommendation.member)
-#define N(array)                   (sizeof(array) / sizeof *(array))
+	"CREATE TABLE runs_2 ("
+	" container_id TEXT NOT NULL, created_usec INTEGER NOT NULL, runtime TEXT NOT NULL,"
+	" workload_id INTEGER NOT NULL REFERENCES workloads ON DELETE CASCADE, started_usec INTEGER NOT NULL,"
+	" ended_usec INTEGER NOT NULL, declared_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL,"
+	" reason TEXT NOT NULL, prestart_bytes INTEGER NOT NULL, samples INTEGER NOT NULL,"
+	" avg_bytes INTEGER NOT NULL, p95_bytes INTEGER NOT NULL, max_bytes INTEGER NOT NULL,"
+	" peak_bytes INTEGER NOT NULL, oom_kills INTEGER NOT NULL,"
+	" PRIMARY KEY (container_id, created_usec)) WITHOUT ROWID;"
+	"INSERT INTO runs_2 SELECT container_id, created_usec, runtime, workload_id, started_usec, ended_usec,"
+	" declared_bytes, limit_bytes, '', prestart_bytes, 0, 0, 0, 0, peak_bytes, oom_kills FROM runs;"
+	"DROP TABLE runs;"
+	"ALTER TABLE runs_2 RENAME TO runs;"
+	"CREATE INDEX runs_by_workload ON runs (workload_id, created_usec);"
+	"CREATE INDEX runs_by_age ON runs (max(created_usec, ended_usec));",
 
-#define N_IDENTITY 3 /* the first ones name the workload */
-static const struct column workload_columns[] = {
-	COLUMN_AS("namespace", COLUMN_TEXT, struct limits, identity.namespace),
-	COLUMN_AS("owner", COLUMN_TEXT, struct limits, identity.owner),
-	COLUMN_AS("container", COLUMN_TEXT, struct limits, identity.container),
-	COLUMN(COLUMN_TEXT, struct limits, image_ref),
-	STANDING(COLUMN_UINT, request_bytes),
-	STANDING(COLUMN_UINT, limit_bytes),
-	STANDING(COLUMN_TERM, request_term),
-	STANDING(COLUMN_TERM, limit_term),
-	STANDING(COLUMN_UINT, revision),
-	STANDING(COLUMN_UINT, changed_usec),
-	STANDING(COLUMN_UINT, seen_avg_bytes),
-	STANDING(COLUMN_UINT, seen_p95_bytes),
-	STANDING(COLUMN_UINT, seen_max_bytes),
-	STANDING(COLUMN_UINT, seen_highest_bytes),
-	STANDING(COLUMN_UINT, seen_history_usec),
-	STANDING(COLUMN_UINT, seen_records),
-	STANDING(COLUMN_UINT, seen_margin_bytes),
-	COLUMN(COLUMN_TEXT, struct limits, tide),
-	STANDING(COLUMN_UINT, warmup_since_usec),
-	STANDING(COLUMN_UINT, warmup_samples),
-	STANDING(COLUMN_BOOL, warm),
-	STANDING(COLUMN_UINT, oom_limit_bytes),
-	STANDING(COLUMN_UINT, oom_floor_bytes),
-	STANDING(COLUMN_UINT, oom_usec),
-	STANDING(COLUMN_UINT, oom_kills),
-	COLUMN(COLUMN_UINT, struct limits, enforced_request_bytes),
-	COLUMN(COLUMN_UINT, struct limits, enforced_limit_bytes),
-	COLUMN(COLUMN_UINT, struct limits, prestart_crun_bytes),
-	COLUMN(COLUMN_UINT, struct limits, prestart_runc_bytes),
-	COLUMN(COLUMN_UINT, struct limits, declared_bytes),
-	COLUMN(COLUMN_UINT, struct limits, applied_bytes),
-	COLUMN(COLUMN_UINT, struct limits, written_usec),
-};
-static const struct column run_columns[] = {
-	COLUMN(COLUMN_POINTER, struct history_run, container_id),
-	COLUMN(COLUMN_POINTER, struct history_run, runtime),
-	COLUMN(COLUMN_INT, struct history_run, workload_id),
-	COLUMN(COLUMN_UINT, struct history_run, created_usec),
-	COLUMN(COLUMN_UINT, struct history_run, started_usec),
-	COLUMN(COLUMN_UINT, struct history_run, ended_usec),
-	COLUMN(COLUMN_UINT, struct history_run, declared_bytes),
-	COLUMN(COLUMN_UINT, struct history_run, limit_bytes),
-	COLUMN(COLUMN_UINT, struct history_run, prestart_bytes),
-	COLUMN(COLUMN_UINT, struct history_run, peak_bytes),
-	COLUMN(COLUMN_UINT, struct history_run, oom_kills),
-};
-static const struct column decision_columns[] = {
-	COLUMN(COLUMN_UINT, struct history_decision, at_usec),
-	COLUMN(COLUMN_INT, struct history_decision, workload_id),
-	COLUMN(COLUMN_POINTER, struct history_decision, container_id),
-	COLUMN(COLUMN_UINT, struct history_decision, request_bytes),
-	COLUMN(COLUMN_UINT, struct history_decision, limit_bytes),
-	COLUMN(COLUMN_POINTER, struct history_decision, reason),
-	COLUMN(COLUMN_POINTER, struct history_decision, inputs),
-};
+	"ALTER TABLE decisions RENAME COLUMN inputs TO why;"
+	"ALTER TABLE decisions ADD COLUMN event TEXT NOT NULL DEFAULT 'creation';"
+	"ALTER TABLE decisions ADD COLUMN declared_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE decisions ADD COLUMN recommended_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE decisions ADD COLUMN oom_floor_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE decisions ADD COLUMN samples INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE decisions ADD COLUMN avg_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE decisions ADD COLUMN p95_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE decisions ADD COLUMN max_bytes INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE decisions SET event = 'recommendation', recommended_bytes = limit_bytes"
+	" WHERE container_id IS NULL;"
+	"CREATE INDEX decisions_by_age ON decisions (at_usec);",
 
-enum statement {
-	SAVE_WORKLOAD,
-	FIND_WORKLOAD,
-	LOAD_WORKLOADS,
-	SAVE_SLOT,
-	LOAD_SLOTS,
-	SAVE_RUN,
-	END_RUN,
-	EACH_RUN,
-	ADD_DECISION,
-	EACH_DECISION,
-	PRUNE_SLOTS,
-	PRUNE_RUNS,
-	PRUNE_DECISIONS,
-	PRUNE_WORKLOADS,
-	BEGIN,
-	COMMIT,
-	STATEMENTS_COUNT,
-};
-
-/* $ stands for the names of the columns, @ for as many question marks, ^ for taking over each that is not
- * part of the identity. */
-static const struct {
-	const char *sql;
-	const struct column *columns;
-	size_t n_columns;
-} statements[STATEMENTS_COUNT] = {
-	[SAVE_WORKLOAD] = {"INSERT INTO workloads ($, seen_usec) VALUES (@, ?)"
-			   " ON CONFLICT (namespace, owner, container)"
-			   " DO UPDATE SET ^, seen_usec = excluded.seen_usec",
-			   workload_columns, N(workload_columns)},
-	[FIND_WORKLOAD] = {"SELECT id FROM workloads WHERE namespace = ? AND owner = ? AND container = ?"},
-	[LOAD_WORKLOADS] = {"SELECT $, id FROM workloads", workload_columns, N(workload_columns)},
-	[SAVE_SLOT] = {"INSERT OR REPLACE INTO slots (workload_id, start_usec, end_usec, data)"
-		       " VALUES (?, ?, ?, ?)"},
-	[LOAD_SLOTS] = {"SELECT start_usec, end_usec, data FROM slots WHERE workload_id = ? AND end_usec >= ?"
-			" ORDER BY start_usec"},
-	[SAVE_RUN] = {"INSERT OR REPLACE INTO runs ($) VALUES (@)", run_columns, N(run_columns)},
-	[END_RUN] = {"UPDATE runs SET ended_usec = ?, peak_bytes = ?, oom_kills = ? WHERE container_id = ?"},
-	[EACH_RUN] = {"SELECT $ FROM runs WHERE workload_id = ? ORDER BY created_usec DESC LIMIT ?",
-		      run_columns, N(run_columns)},
-	[ADD_DECISION] = {"INSERT INTO decisions ($) VALUES (@)", decision_columns, N(decision_columns)},
-	[EACH_DECISION] = {"SELECT $ FROM decisions WHERE workload_id = ? ORDER BY at_usec DESC, id DESC"
-			   " LIMIT ?",
-			   decision_columns, N(decision_columns)},
-	[PRUNE_SLOTS] = {"DELETE FROM slots WHERE end_usec < ?"},
-	[PRUNE_RUNS] = {"DELETE FROM runs WHERE max(created_usec, ended_usec) < ?"},
-	[PRUNE_DECISIONS] = {"DELETE FROM decisions WHERE at_usec < ?"},
-	[PRUNE_WORKLOADS] = {"DELETE FROM workloads WHERE seen_usec < ?"
-			     " AND NOT EXISTS (SELECT 1 FROM slots WHERE workload_id = workloads.id)"
-			     " AND NOT EXISTS (SELECT 1 FROM runs WHERE workload_id = workloads.id)"
-			     " AND NOT EXISTS (SELECT 1 FROM decisions WHERE workload_id = workloads.id)"},
-	[BEGIN] = {"BEGIN IMMEDIATE"},
-	[COMMIT] = {"COMMIT"},
+	"CREATE TABLE kills ("
+	" id INTEGER PRIMARY KEY, at_usec INTEGER NOT NULL,"
+	" workload_id INTEGER NOT NULL REFERENCES workloads ON DELETE CASCADE, container_id TEXT NOT NULL,"
+	" cause TEXT NOT NULL, limit_bytes INTEGER NOT NULL, peak_bytes INTEGER NOT NULL,"
+	" learned_bytes INTEGER NOT NULL);"
+	"CREATE INDEX kills_by_workload ON kills (workload_id, at_usec);"
+	"CREATE INDEX kills_by_age ON kills (at_usec);"
+	"CREATE INDEX slots_by_age ON slots (end_usec);"},
 };

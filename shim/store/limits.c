@@ -91,47 +91,60 @@ static int limits_path(const struct identity *identity, char *buf, size_t size, 
 }
 
 /* What no daemon of ours would write. A limit that is out of its senses must not reach a container. */
-static int limits_check(const struct limits *limits, const char *path, struct error *err)
+static int limits_check(const struct limits *limits, const char *name, struct error *err)
 {
 	const struct recommendation *rec = &limits->recommendation;
 
 	if (rec->limit_bytes > INT64_MAX || rec->request_bytes > rec->limit_bytes ||
 	    limits->enforced_limit_bytes > rec->limit_bytes ||
 	    limits->enforced_request_bytes > limits->enforced_limit_bytes)
-		return error_set(err, EBADMSG, "%s: its limits contradict each other", path);
+		return error_set(err, EBADMSG, "%s: its limits contradict each other", name);
 	if (limits->observed.avg_bytes > limits->observed.max_bytes ||
 	    limits->observed.p95_bytes > limits->observed.max_bytes || limits->observed.max_bytes > INT64_MAX)
-		return error_set(err, EBADMSG, "%s: its measurements contradict each other", path);
-
-	/* A path says which workload it is of, and no two workloads share one. */
-	char own_path[LIMITS_PATH_MAX + 32];
-	if (limits_path(&limits->identity, own_path, sizeof own_path, NULL) < 0 ||
-	    strcmp(own_path, path) != 0)
-		return error_set(err, EBADMSG, "%s names another workload", path);
+		return error_set(err, EBADMSG, "%s: its measurements contradict each other", name);
 	return 0;
+}
+
+int limits_format(const struct limits *limits, char buf[static LIMITS_SIZE_MAX], size_t *ret_length,
+		  struct error *err)
+{
+	return json_write(fields, FIELDS_COUNT, limits, buf, LIMITS_SIZE_MAX, ret_length, err);
+}
+
+int limits_parse(const char *text, size_t length, const char *name, struct limits *ret, struct error *err)
+{
+	struct limits limits = {.declared_bytes = UINT64_MAX};
+	struct error fault = {0};
+
+	int r = json_read(text, length, fields, FIELDS_COUNT, &limits, &fault);
+	if (limits.version > LIMITS_VERSION)
+		return error_set(err, ENOTSUP, "%s is of version %llu, newer than this program knows", name,
+				 (unsigned long long)limits.version);
+	if (r < 0)
+		return error_set(err, -r, "%.100s: %.120s", name, fault.text);
+	if (limits.version == 0)
+		return error_set(err, EBADMSG, "%s has no version", name);
+	r = limits_check(&limits, name, err);
+	if (r == 0)
+		*ret = limits;
+	return r;
 }
 
 int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err)
 {
-	char text[LIMITS_SIZE_MAX];
+	char text[LIMITS_SIZE_MAX], own_path[LIMITS_PATH_MAX + 32];
 	size_t length;
-	struct limits limits = {.declared_bytes = UINT64_MAX};
-	struct error fault = {0};
+	struct limits limits;
 
 	int r = file_read_at(state_fd, path, text, sizeof text, &length, err);
 	if (r < 0)
 		return r == -E2BIG ? -EBADMSG : r;
-	r = json_read(text, length, fields, FIELDS_COUNT, &limits, &fault);
-	if (limits.version > LIMITS_VERSION)
-		return error_set(err, ENOTSUP, "%s is of version %llu, newer than this program knows", path,
-				 (unsigned long long)limits.version);
-	if (r < 0)
-		return error_set(err, -r, "%.100s: %.120s", path, fault.text);
-	if (limits.version == 0)
-		return error_set(err, EBADMSG, "%s has no version", path);
-	r = limits_check(&limits, path, err);
+	r = limits_parse(text, length, path, &limits, err);
 	if (r < 0)
 		return r;
+	/* A path says which workload it is of, and no two workloads share one. */
+	if (limits_path(&limits.identity, own_path, sizeof own_path, NULL) < 0 || strcmp(own_path, path) != 0)
+		return error_set(err, EBADMSG, "%s names another workload", path);
 	*ret = limits;
 	return 0;
 }
@@ -152,7 +165,7 @@ int limits_write(int state_fd, const struct limits *limits, struct error *err)
 	int r = limits_path(&limits->identity, path, sizeof path, err);
 	if (r < 0)
 		return r;
-	r = json_write(fields, FIELDS_COUNT, limits, text, sizeof text, &length, err);
+	r = limits_format(limits, text, &length, err);
 	if (r < 0)
 		return r;
 

@@ -5,6 +5,7 @@
  * small file that the wrapper reads at a creation. Only the daemon writes it. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cgroups/error.h"
@@ -39,6 +40,12 @@ struct limits {
 	uint64_t applied_bytes;  /* to the last container; 0: none yet, UINT64_MAX: no limit */
 	uint64_t written_usec;
 };
+
+/* The document, a line of JSON: the file's text, and what the history keeps. name is that of its place, for errors,
+ * which are those of limits_read(). */
+int limits_format(const struct limits *limits, char buf[static LIMITS_SIZE_MAX], size_t *ret_length,
+		  struct error *err);
+int limits_parse(const char *text, size_t length, const char *name, struct limits *ret, struct error *err);
 
 /* state_fd: /var/lib/tidemark. Returns 0; -ENOENT where nothing is published; -EBADMSG for a file that is torn,
  * names another workload or holds what cannot be; -ENOTSUP for a newer version. *ret is set only with 0. */

@@ -11,6 +11,7 @@
 #include "oci/config.h"
 #include "oci/identity.h"
 #include "shim/tune/decision.h"
+#include "shim/tune/protect.h"
 
 #define RECORD_VERSION  1
 #define RECORD_SIZE_MAX 16384
@@ -32,10 +33,12 @@ struct record {
 	uint64_t declared_bytes;    /* DECISION_UNLIMITED: none */
 	uint64_t recommended_bytes; /* 0: none */
 	uint64_t override_bytes;    /* asked for by the pod's annotation; 0: none */
+	uint64_t override_request_bytes;
 
 	int mode, source; /* enum mode, enum decision_source */
 	uint64_t limit_bytes; /* decided; DECISION_UNLIMITED: none */
 	char reason[DECISION_REASON_MAX];
+	struct protection protect; /* what we wrote to unified; the request is 0 where we wrote nothing */
 	char fault[240]; /* why the container was started as declared though it should not have been; or empty */
 
 	uint64_t created_usec, started_usec, updated_usec; /* CLOCK_REALTIME; 0: not yet */

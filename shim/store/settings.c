@@ -25,6 +25,7 @@ enum kind {
 	KIND_MODE,
 	KIND_POLICY,
 	KIND_MARGIN,
+	KIND_PROTECT,
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
 	KIND_BYTES,
@@ -125,10 +126,19 @@ static const struct row rows[] = {
 	    "Whether a container may be given more than its pod declares."),
 	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
 	    "Whether a container that declares no limit is given one."),
+	ROW("enforce", "request", KIND_PROTECT, enforce.request,
+	    "Where the request of a container whose limit is tuned is written to: none, low (memory.low) or "
+	    "min (memory.min)."),
+	ROW_WITHIN(0, 1, "enforce", "high", KIND_RATIO, enforce.high_ratio,
+		   "How far on the way from its request to its limit memory.high is set; 0: it is not."),
 	ROW("annotations", "allow", KIND_ANNOTATIONS, annotations,
 	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
+	ROW_WITHIN(864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
+		   "How long the history goes back, and a workload without containers is known, 1d to 3652d."),
+	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
+		 "The size of the history above which the oldest of it goes, too."),
 };
 
 /* Ready as they are: the wrapper starts too often to parse them. */
@@ -164,8 +174,12 @@ static const struct settings defaults = {
 	.guards.max_change_ratio = 0.3,
 	.guards.allow_raise = false,
 	.guards.limit_unlimited = false,
+	.enforce.request = PROTECT_NONE,
+	.enforce.high_ratio = 0,
 	.annotations = SETTINGS_ALLOW_MODE | SETTINGS_ALLOW_WORKLOAD | SETTINGS_ALLOW_OVERRIDES,
 	.report.node_interval_usec = 5 * USEC_PER_MIN,
+	.history.keep_usec = 30 * USEC_PER_DAY,
+	.history.size_max_bytes = 64 * MIB,
 };
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
@@ -226,6 +240,9 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 	case KIND_MARGIN:
 		*ret_expected = "normal or tight";
 		return parse_word(adaptive_margin_names, text, member);
+	case KIND_PROTECT:
+		*ret_expected = "none, low or min";
+		return parse_word(protect_names, text, member);
 	case KIND_BOOL:
 		*ret_expected = "yes or no";
 		for (size_t i = 0; i < sizeof bool_words / sizeof *bool_words; i++)
@@ -331,6 +348,7 @@ static int set_row(const struct row *row, const char *value, struct settings *se
 static bool is_per_namespace(const struct row *row)
 {
 	return row->offset == offsetof(struct settings, mode) || strcmp(row->public.section, "guards") == 0 ||
+	       strcmp(row->public.section, "enforce") == 0 ||
 	       strcmp(row->public.section, "annotations") == 0;
 }
 
@@ -439,6 +457,8 @@ static int settings_check(const struct settings *s, struct error *err)
 		return error_set(err, EINVAL, "[sampling] slot is longer than long_window");
 	if (s->sampling.interval_usec > s->sampling.slot_usec)
 		return error_set(err, EINVAL, "[sampling] interval is longer than slot");
+	if (s->sampling.long_window_usec > s->history.keep_usec)
+		return error_set(err, EINVAL, "[sampling] long_window is longer than [history] keep");
 	return 0;
 }
 
@@ -573,6 +593,10 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 	case KIND_MARGIN:
 		memcpy(&word, member, sizeof word);
 		(void)snprintf(buf, size, "%s", adaptive_margin_names[word]);
+		break;
+	case KIND_PROTECT:
+		memcpy(&word, member, sizeof word);
+		(void)snprintf(buf, size, "%s", protect_names[word]);
 		break;
 	case KIND_ANNOTATIONS:
 		annotations_text(settings->annotations, buf, size);

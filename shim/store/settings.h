@@ -9,6 +9,7 @@
 
 #include "cgroups/error.h"
 #include "shim/tune/decision.h"
+#include "shim/tune/protect.h"
 #include "shim/tune/tuner.h"
 
 #define SETTINGS_PATH_SIZE 256
@@ -46,11 +47,17 @@ struct settings {
 	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */
 	struct tuner_settings tuner;
 	struct guard_settings guards;
+	struct protect_settings enforce;
 	unsigned annotations; /* set of enum settings_annotation */
 
 	struct {
 		uint64_t node_interval_usec; /* between two node summaries */
 	} report;
+
+	struct history_settings {
+		uint64_t keep_usec;      /* how far back it goes, and workloads are known */
+		uint64_t size_max_bytes; /* above which the oldest goes, too */
+	} history;
 
 	/* For settings_for_namespace(). */
 	struct settings_namespace namespaces[SETTINGS_NAMESPACES_MAX];

@@ -27,7 +27,9 @@ static void check_resources(const char *text, size_t length, const struct resour
 	check_span(text, length, resources->limit, false);
 	check_span(text, length, resources->swap, false);
 	check_span(text, length, resources->unified_max, false);
-	check_span(text, length, resources->unified_high, false);
+	check_span(text, length, resources->reservation, false);
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
+		check_span(text, length, resources->unified_key[key], false);
 	ENSURE(resources->limit_bytes > 0);
 	ENSURE(resources->limit_bytes == RESOURCES_UNLIMITED || resources->limit_bytes <= INT64_MAX);
 }
