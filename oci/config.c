@@ -23,6 +23,8 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>tidemark.dev/mode", JSON_VALUE, mode),
 	ROW("annotations>tidemark.dev/workload", JSON_VALUE, workload),
 	ROW("annotations>tidemark.dev/overrides", JSON_VALUE, overrides),
+	ROW("process>args", JSON_VALUE, args),
+	ROW("process>env", JSON_VALUE, env),
 	ROW("process>oomScoreAdj", JSON_INT, oom_score_adj),
 	ROW("linux", JSON_BRACES, resources.linux_braces),
 	ROW("linux>resources", JSON_BRACES, resources.braces),

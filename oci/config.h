@@ -59,6 +59,9 @@ struct config {
 	/* Where the pod's annotations that steer us lie in the text: oci/annotations.h reads them. */
 	struct json_span mode, workload, overrides;
 
+	/* The arrays of the program's arguments and of its environment: oci/sizing.h reads them. */
+	struct json_span args, env;
+
 	int64_t oom_score_adj;
 	struct resources resources;
 };

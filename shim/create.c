@@ -16,6 +16,7 @@
 #include "oci/bundle.h"
 #include "oci/config.h"
 #include "oci/identity.h"
+#include "oci/sizing.h"
 #include "shim/report/fault.h"
 #include "shim/wrapper.h"
 
@@ -147,6 +148,9 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	wrapper_copy_text(record->image_ref, sizeof record->image_ref, config->image_ref);
 	record->is_sandbox = config_is_sandbox(config);
 	record->oom_score_adj = config->oom_score_adj;
+	enum sizing sizing = sizing_of_config(text, config->args, config->env);
+	if (sizing != SIZING_UNKNOWN)
+		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
 	struct bundle_mark mark = bundle_recall(bundle_fd, config->resources.limit_bytes);
 	record->declared_bytes = mark.declared_bytes;
 	find_identity(config, bundle_fd, record->id, &record->identity);

@@ -11,6 +11,7 @@
 
 #include "cgroups/quantity.h"
 #include "oci/json.h"
+#include "oci/sizing.h"
 #include "tests/random.h"
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
@@ -181,6 +182,43 @@ static void limit_after_a_kill_tells_what_it_died_at(void **state)
 	assert_limit(&limits, "raised after an OOM kill, and not lowered since");
 	rec->oom_floor_bytes = UINT64_MAX;
 	assert_limit(&limits, "raised after an OOM kill, and not lowered since");
+}
+
+static void limit_of_what_sizes_itself_tells_what_was_seen(void **state)
+{
+	(void)state;
+	struct limits limits = make_limits();
+	struct recommendation *rec = &limits.recommendation;
+	const struct settings settings = make_settings();
+	struct ratchet ratchet = {.program = SIZING_JVM};
+	static const struct {
+		uint64_t limit_bytes, use_bytes;
+	} steps[] = {{512 * MIB, 300 * MIB}, {358 * MIB, 210 * MIB}};
+
+	rec->limit_term = TERM_RATCHET;
+	rec->limit_bytes = 368 * MIB;
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct ratchet_sight sight = {steps[i].limit_bytes, steps[i].use_bytes, 1000, T0 + i};
+		ratchet_observe(&ratchet, &settings.tuner, &sight, T0 + i);
+		(void)ratchet_format(&ratchet, limits.ratchet);
+		if (i == 0)
+			assert_limit(&limits, "a JVM sizes itself by its limit: at most 30 % below 512Mi until it was "
+					      "seen what it makes of less, up to the next 16Mi");
+	}
+	assert_limit(&limits, "kept from before: earlier settings, or too little is known since");
+	rec->limit_bytes = 512 * MIB;
+	assert_limit(&limits,
+		     "its use follows its limit (a JVM): at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi");
+	ratchet.program = SIZING_GO;
+	(void)ratchet_format(&ratchet, limits.ratchet);
+	assert_limit(&limits, "its use follows its limit (a Go program with GOMEMLIMIT): at 358Mi it used 30 % less "
+			      "than at 512Mi, so it keeps 512Mi");
+	ratchet.program = SIZING_UNKNOWN;
+	(void)ratchet_format(&ratchet, limits.ratchet);
+	assert_limit(&limits, "its use follows its limit: at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi; "
+			      "a lower one is tried again after 14d ([tuner] ratchet_hold)");
+	strcpy(limits.ratchet, "nonsense");
+	assert_limit(&limits, "kept from before: earlier settings, or too little is known since");
 }
 
 static void kills_are_remembered_with_limit_and_peak(void **state)
@@ -645,7 +683,7 @@ static void every_value_has_a_sentence(void **state)
 	const struct settings settings = make_settings();
 	char buf[EXPLAIN_MAX];
 
-	for (int term = -1; term <= TERM_MAX + 1; term++) {
+	for (int term = -1; term <= TERM_RATCHET + 1; term++) {
 		struct limits limits = make_limits();
 		limits.recommendation.request_term = limits.recommendation.limit_term = term;
 		assert_true(strlen(explain_request(&limits, &settings, buf)) > 0);
@@ -668,6 +706,7 @@ int main(void)
 		cmocka_unit_test(request_tells_its_term),
 		cmocka_unit_test(limit_tells_its_term),
 		cmocka_unit_test(limit_after_a_kill_tells_what_it_died_at),
+		cmocka_unit_test(limit_of_what_sizes_itself_tells_what_was_seen),
 		cmocka_unit_test(kills_are_remembered_with_limit_and_peak),
 		cmocka_unit_test(kill_that_nothing_can_be_done_about_says_so),
 		cmocka_unit_test(number_that_the_formula_does_not_make_is_called_kept),

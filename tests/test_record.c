@@ -27,6 +27,7 @@ static struct record whole(void)
 		.bundle = "/run/containers/storage/overlay-containers/" ID "/userdata",
 		.pid_file = "/run/containers/storage/overlay-containers/" ID "/userdata/pidfile",
 		.oom_score_adj = -997,
+		.sizes = "jvm",
 		.declared_bytes = GIB,
 		.recommended_bytes = 512 * MIB,
 		.override_bytes = 600 * MIB,
@@ -71,6 +72,7 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME_TEXT(bundle);
 	SAME_TEXT(pid_file);
 	SAME(oom_score_adj);
+	SAME_TEXT(sizes);
 	SAME(declared_bytes);
 	SAME(recommended_bytes);
 	SAME(override_bytes);

@@ -259,6 +259,24 @@ static void switched_off_node_is_left_alone(void **state)
 	assert_int_equal(faccessat(node->fixture.root_fd, "run/tidemark/containers", F_OK, 0), -1);
 }
 
+static void program_that_sizes_itself_is_named_in_the_record(void **state)
+{
+	static const char config[] = "{\"process\":{\"args\":[\"/usr/bin/java\",\"-jar\",\"a.jar\"],\"env\":[\"A=1\"]}}";
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", config);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.sizes, "jvm");
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.sizes, "");
+}
+
 static void pod_can_switch_itself_off(void **state)
 {
 	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"off\"");
@@ -1543,6 +1561,7 @@ int main(void)
 		NODE_TEST(run_and_restore_are_creations_too),
 		NODE_TEST(observe_mode_changes_no_byte_and_leaves_a_record),
 		NODE_TEST(switched_off_node_is_left_alone),
+		NODE_TEST(program_that_sizes_itself_is_named_in_the_record),
 		NODE_TEST(pod_can_switch_itself_off),
 		NODE_TEST(pod_can_ask_to_be_observed_only),
 		NODE_TEST(pod_cannot_ask_for_more_than_the_node_does),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cgroups/quantity.h"
+#include "oci/sizing.h"
 
 struct sentence {
 	char *buf;
@@ -126,6 +127,39 @@ static void say_bound(struct sentence *out, const char *sentence, uint64_t bound
 		say_kept(out);
 }
 
+static const char *const program_names[] = {
+	[SIZING_JVM] = "a JVM",
+	[SIZING_GO] = "a Go program with GOMEMLIMIT",
+};
+
+/* What a program that sizes itself by its limit is kept at, and by which evidence. */
+static void say_ratchet(struct sentence *out, const struct limits *limits, const struct tuner_settings *tuner)
+{
+	struct ratchet ratchet;
+
+	(void)ratchet_parse(limits->ratchet, &ratchet);
+	const char *program = program_names[ratchet.program];
+	const uint64_t floor_bytes = ratchet_floor(&ratchet);
+
+	if (floor_bytes == 0 || round_up(floor_bytes, tuner) != limits->recommendation.limit_bytes) {
+		say_kept(out);
+	} else if (ratchet.since_usec > 0) {
+		say(out, "its use follows its limit%s%s%s: at %s it used %.0f %% less than at %s, so it keeps %s",
+		    program ? " (" : "", program ? program : "", program ? ")" : "",
+		    AMOUNT(ratchet.to.limit_bytes), ratchet_drop(&ratchet) * 100,
+		    AMOUNT(ratchet.from.limit_bytes), AMOUNT(ratchet.top_bytes));
+		if (!program)
+			say(out, "; a lower one is tried again after %s ([tuner] ratchet_hold)",
+			    TIME(tuner->ratchet_hold_usec));
+	} else {
+		say(out,
+		    "%s sizes itself by its limit: at most %.0f %% below %s until it was seen what it makes of "
+		    "less, up to the next %s",
+		    program, (1 - RATCHET_STEP) * 100, AMOUNT(ratchet_lowest(&ratchet)),
+		    AMOUNT(tuner_round_bytes(tuner)));
+	}
+}
+
 const char *explain_request(const struct limits *limits, const struct settings *settings,
 			    char buf[static EXPLAIN_MAX])
 {
@@ -203,6 +237,9 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 			    : rec->oom_row < 3 ? ", twice as much as that was not enough"
 					       : ", four times as much as that was not enough",
 			    AMOUNT(tuner_round_bytes(tuner)));
+		break;
+	case TERM_RATCHET:
+		say_ratchet(&out, limits, tuner);
 		break;
 	case TERM_MIN:
 		say_bound(&out, "the smallest limit that is recommended ([tuner] limit_min)",

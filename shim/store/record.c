@@ -31,6 +31,7 @@ static const struct json_field fields[] = {
 	ROW("bundle", JSON_STRING, bundle),
 	ROW_UNLESS("pid_file", JSON_STRING, pid_file, 0),
 	ROW("oom_score_adj", JSON_INT, oom_score_adj),
+	ROW_UNLESS("sizes", JSON_STRING, sizes, 0),
 	ROW_UNLESS("declared", JSON_UINT, declared_bytes, DECISION_UNLIMITED),
 	ROW_UNLESS("recommended", JSON_UINT, recommended_bytes, 0),
 	ROW_UNLESS("override", JSON_UINT, override_bytes, 0),

@@ -29,6 +29,7 @@ struct record {
 	char bundle[512], pid_file[512];
 
 	int64_t oom_score_adj;
+	char sizes[16]; /* how the program sizes its heap, as far as the config tells: sizing_names[]; empty: nothing does */
 	uint64_t declared_bytes;    /* DECISION_UNLIMITED: none */
 	uint64_t recommended_bytes; /* 0: none */
 	uint64_t override_bytes;    /* asked for by the pod's annotation; 0: none */
