@@ -1,68 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroups/process.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cgroups/cleanup.h"
-#include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
-/* Since Linux 6.2 the directory's size tells; before that it has to be read. */
-static int count_fds(int proc_fd, uint64_t *ret, struct error *err)
+/* The beginning of a kernel file: what does not fit is of no interest. */
+static size_t read_head(int dir_fd, const char *name, char *buf, size_t size)
 {
-	struct stat st;
-	uint64_t count = 0;
+	size_t length = 0;
 
-	int fd = openat(proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		int code = errno;
-		cleanup_close_fd(&fd);
-		return error_errno(err, code, "cannot count the open files");
+	cleanup_close int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return 0;
+	while (length < size) {
+		ssize_t n = read(fd, buf + length, size - length);
+		if (n <= 0)
+			break;
+		length += (size_t)n;
 	}
-	if (fstat(fd, &st) == 0 && st.st_size > 0) {
-		count = (uint64_t)st.st_size;
-	} else {
-		for (const struct dirent *entry; (entry = readdir(dir));)
-			count += entry->d_name[0] != '.';
-	}
-	*ret = count > 0 ? count - 1 : 0; /* not this one */
-	return 0;
+	return length;
 }
 
-static uint64_t usec_of(struct timeval time)
+size_t process_list(int dir_fd, pid_t pids[], size_t max)
 {
-	return (uint64_t)time.tv_sec * USEC_PER_SEC + (uint64_t)time.tv_usec;
+	char text[512];
+	size_t count = 0;
+	uint64_t pid;
+
+	size_t length = read_head(dir_fd, "cgroup.procs", text, sizeof text);
+	/* A line that is cut off could be another process's number. */
+	for (const char *line = text, *end; count < max && line < text + length; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(text + length - line));
+		if (!end)
+			break;
+		/* 0: a process of another PID namespace. */
+		if (quantity_parse_uint(line, (size_t)(end - line), &pid) == 0 && pid > 0 && pid <= INT_MAX)
+			pids[count++] = (pid_t)pid;
+	}
+	return count;
 }
 
-int process_read_self(int proc_fd, struct process *ret, struct error *err)
+size_t process_arguments(int proc_fd, pid_t pid, char *buf, size_t size)
 {
-	struct process process = {0};
-	struct rusage usage;
-	struct rlimit limit;
-	char text[128];
-	uint64_t virtual_pages, resident_pages;
-	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	char name[32];
 
-	int r = file_read_at(proc_fd, "self/statm", text, sizeof text, NULL, err);
-	if (r < 0)
-		return r;
-	if (sscanf(text, "%" SCNu64 " %" SCNu64, &virtual_pages, &resident_pages) != 2)
-		return error_set(err, EBADMSG, "self/statm is not understood");
-	if ((r = count_fds(proc_fd, &process.open_fds, err)) < 0)
-		return r;
-	if (getrusage(RUSAGE_SELF, &usage) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return error_errno(err, errno, "cannot read what this process uses");
-	process.cpu_usec = usec_of(usage.ru_utime) + usec_of(usage.ru_stime);
-	process.virtual_bytes = virtual_pages * page_bytes;
-	process.resident_bytes = resident_pages * page_bytes;
-	process.max_fds = limit.rlim_cur;
-	*ret = process;
-	return 0;
+	(void)snprintf(name, sizeof name, "%ld/cmdline", (long)pid);
+	return read_head(proc_fd, name, buf, size);
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a process costs: this one, as Prometheus' process_* metrics have it. */
+/* The processes of a cgroup, and what they were called with. Readable without CAP_SYS_PTRACE, which /proc/PID/maps,
+ * exe and environ are not. */
 
-#include <stdint.h>
+#include <stddef.h>
+#include <sys/types.h>
 
-#include "cgroups/error.h"
+/* The first processes in cgroup.procs, at most max, and of no more than half a KiB of it; those of cgroups below are not
+ * among them. dir_fd: the cgroup's directory. Returns how many, 0 also where it cannot be read. */
+size_t process_list(int dir_fd, pid_t pids[], size_t max);
 
-struct process {
-	uint64_t cpu_usec; /* user and system */
-	uint64_t resident_bytes, virtual_bytes;
-	uint64_t open_fds, max_fds;
-};
-
-/* proc_fd: /proc. Returns 0 or -errno, then with *ret untouched. */
-int process_read_self(int proc_fd, struct process *ret, struct error *err);
+/* /proc/PID/cmdline, each argument with a NUL behind it, as far as it fits. Returns the length, 0 where there
+ * is none: a kernel thread, a process that is gone or that hides. */
+size_t process_arguments(int proc_fd, pid_t pid, char *buf, size_t size);

@@ -21,17 +21,17 @@ struct reading {
 static int annotation_decode(const struct reading *reading, struct json_span span, char *value, size_t size,
 			     struct error *err)
 {
-	const struct json_field field = {.path = "v", .kind = JSON_STRING, .size = size};
+	const struct json_field field = {.path = "its value", .kind = JSON_STRING, .size = size};
 
 	*value = '\0';
 	if (span.length == 0)
 		return 0;
 	if (span.length > ANNOTATION_SIZE_MAX)
 		return error_set(err, E2BIG, "longer than %d bytes", ANNOTATION_SIZE_MAX);
-	cleanup_free char *document = malloc(span.length + sizeof "{\"v\":}");
+	cleanup_free char *document = malloc(span.length + sizeof "{\"its value\":}");
 	if (!document)
 		return error_set(err, ENOMEM, "no memory");
-	int length = sprintf(document, "{\"v\":%.*s}", (int)span.length, reading->text + span.at);
+	int length = sprintf(document, "{\"its value\":%.*s}", (int)span.length, reading->text + span.at);
 	return json_read(document, (size_t)length, &field, 1, value, err);
 }
 
@@ -52,7 +52,8 @@ static bool is_name(const char *name)
 	size_t length = strlen(name);
 	return length > 0 && length <= 253 &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == length && !strchr("-.", name[0]) &&
-	       !strchr("-.", name[length - 1]);
+	       !strchr("-.", name[length - 1]) && !strstr(name, "..") && !strstr(name, ".-") &&
+	       !strstr(name, "-.");
 }
 
 static int read_overrides(const struct reading *reading, const struct config *config,
@@ -71,6 +72,9 @@ static int read_overrides(const struct reading *reading, const struct config *co
 	int r = annotation_decode(reading, config->overrides, value, ANNOTATION_SIZE_MAX + 1, err);
 	if (r < 0 || !value[0])
 		return r;
+	/* Also for json_read(), to which a '>' or no name at all would mean another place. */
+	if (!is_name(config->container_name))
+		return error_set(err, EINVAL, "the container has no name as Kubernetes has them");
 
 	(void)snprintf(request_path, sizeof request_path, "%s>request", config->container_name);
 	(void)snprintf(limit_path, sizeof limit_path, "%s>limit", config->container_name);

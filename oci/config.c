@@ -16,12 +16,15 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>io.kubernetes.pod.uid", JSON_STRING, pod_uid),
 	ROW("annotations>io.kubernetes.container.name", JSON_STRING, container_name),
 	ROW("annotations>io.kubernetes.cri-o.ContainerType", JSON_STRING, container_type),
+	ROW("annotations>io.kubernetes.cri-o.KubeName", JSON_VALUE, kube_name),
 	ROW("annotations>io.kubernetes.cri-o.SandboxID", JSON_STRING, sandbox_id),
 	ROW("annotations>io.kubernetes.cri-o.ImageName", JSON_STRING, image_name),
 	ROW("annotations>io.kubernetes.cri-o.ImageRef", JSON_STRING, image_ref),
 	ROW("annotations>tidemark.dev/mode", JSON_VALUE, mode),
 	ROW("annotations>tidemark.dev/workload", JSON_VALUE, workload),
 	ROW("annotations>tidemark.dev/overrides", JSON_VALUE, overrides),
+	ROW("process>args", JSON_VALUE, args),
+	ROW("process>env", JSON_VALUE, env),
 	ROW("process>oomScoreAdj", JSON_INT, oom_score_adj),
 	ROW("linux", JSON_BRACES, resources.linux_braces),
 	ROW("linux>resources", JSON_BRACES, resources.braces),
@@ -138,7 +141,7 @@ int resources_read(const char *text, size_t length, struct resources *ret, struc
 
 bool config_is_sandbox(const struct config *config)
 {
-	return strcmp(config->container_type, "sandbox") == 0;
+	return strcmp(config->container_type, "sandbox") == 0 || config->kube_name.length > 0;
 }
 
 static const struct {

@@ -52,11 +52,15 @@ struct config {
 	char pod_namespace[CONFIG_NAME_SIZE], pod_name[CONFIG_NAME_SIZE], pod_uid[64];
 	char container_name[CONFIG_NAME_SIZE];
 	char container_type[16]; /* "container" or "sandbox" */
+	struct json_span kube_name; /* a pod's name, which CRI-O gives to sandboxes only */
 	char sandbox_id[80];
 	char image_name[512], image_ref[512];
 
 	/* Where the pod's annotations that steer us lie in the text: oci/annotations.h reads them. */
 	struct json_span mode, workload, overrides;
+
+	/* The arrays of the program's arguments and of its environment: oci/sizing.h reads them. */
+	struct json_span args, env;
 
 	int64_t oom_score_adj;
 	struct resources resources;
@@ -84,4 +88,7 @@ struct pod_labels {
  * whole parse would cost more than all else that the wrapper does. */
 void pod_labels_find(const char *text, size_t length, struct pod_labels *ret);
 
+/* In a sandbox's config.json CRI-O writes the pod author's annotations last: any value of its own may be forged, and
+ * the container type with it. A key that only sandboxes have cannot be taken away; a container that is given it by
+ * its author is the poorer. */
 bool config_is_sandbox(const struct config *config);

@@ -131,12 +131,17 @@ static void set_name(char name[static CONFIG_NAME_SIZE], const char *value)
 	name[length] = '\0';
 }
 
+bool identity_is_of_pod(const struct config *config)
+{
+	return config->pod_namespace[0] && config->pod_name[0] && config->container_name[0];
+}
+
 bool identity_of(const struct config *config, const struct pod_labels *labels, const char *id,
 		 const char *fallback_name, struct identity *ret)
 {
 	struct identity identity = {0};
 
-	if (config->pod_namespace[0] && config->pod_name[0] && config->container_name[0]) {
+	if (identity_is_of_pod(config)) {
 		set_name(identity.namespace, config->pod_namespace);
 		set_name(identity.container, config->container_name);
 		identity_owner(config->pod_name, labels, identity.owner);

@@ -24,6 +24,9 @@ struct identity {
 bool identity_of(const struct config *config, const struct pod_labels *labels, const char *id,
 		 const char *fallback_name, struct identity *ret);
 
+/* Whether all that names a container of a pod is there: the namespace is then the pod's, else "-". */
+bool identity_is_of_pod(const struct config *config);
+
 /* The owner in a pod's name: the name less what its controller adds. owner has CONFIG_NAME_SIZE bytes.
  * Rules: Kubernetes' names.SimpleNameGenerator (base cut to 58 characters, then 5 of
  * "bcdfghjklmnpqrstvwxz2456789"), the Deployment, StatefulSet, DaemonSet, Job and CronJob controllers. */

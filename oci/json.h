@@ -60,6 +60,9 @@ struct json_field {
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
 	      void *object, struct error *err);
 
+/* The length of the UTF-8 sequence that text begins with, or 0 if it is none (RFC 3629). */
+size_t json_utf8_length(const char *text);
+
 /* Text that grows in a buffer of fixed size; one that was too small is told at the end, once. */
 struct json_out {
 	char *buf;

@@ -11,6 +11,7 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
+#include "cgroups/process.h"
 #include "cgroups/quantity.h"
 
 /* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the
@@ -193,6 +194,7 @@ int container_open(struct container *container, struct sampler *sampler, int cgr
 	}
 	if (r == 0)
 		r = container_read_bounds(container, err);
+	container->start_max_bytes = container->max_bytes;
 	if (r != 0)
 		container_close(container, sampler);
 	return r;
@@ -236,6 +238,37 @@ int container_read_bounds(struct container *container, struct error *err)
 		return r;
 	container_note_peak(container, peak_bytes);
 	return 0;
+}
+
+enum sizing container_look(struct container *container, int proc_fd)
+{
+	pid_t pids[8];
+	char arguments[8192];
+
+	container->looks++;
+	size_t count = process_list(container->sampled.dir_fd, pids, sizeof pids / sizeof *pids);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = process_arguments(proc_fd, pids[i], arguments, sizeof arguments);
+		enum sizing sizing = sizing_of_command(arguments, length);
+		if (sizing != SIZING_UNKNOWN)
+			return sizing;
+	}
+	return SIZING_UNKNOWN;
+}
+
+bool container_sight(const struct container *container, const struct tuner_settings *settings, bool ended,
+		     struct ratchet_sight *ret)
+{
+	struct observed seen;
+
+	if (container->max_bytes != container->start_max_bytes ||
+	    container->samples < (ended ? RATCHET_SAMPLES_LEAST : settings->warmup_samples))
+		return false;
+	window_observe(&container->window, 0, UINT64_MAX, &seen);
+	if (!ended && seen.until_usec - seen.since_usec < settings->warmup_usec)
+		return false;
+	*ret = (struct ratchet_sight){container->max_bytes, seen.p95_bytes, seen.samples, container->created_usec};
+	return true;
 }
 
 int container_read_events(struct container *container, uint64_t tick, struct error *err)

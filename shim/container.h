@@ -9,6 +9,7 @@
 
 #include "cgroups/oom.h"
 #include "cgroups/sampler.h"
+#include "oci/sizing.h"
 #include "shim/store/record.h"
 #include "shim/tune/window.h"
 #include "shim/workload.h"
@@ -65,6 +66,8 @@ struct container {
 	struct memory memory;
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
 	uint64_t ancestors_max_bytes; /* the smallest memory.max above those, when it was opened */
+	uint64_t start_max_bytes; /* max_bytes when it was first read: what a program sizes itself by as it starts */
+	unsigned looks; /* container_look() was called so often */
 	uint64_t samples, working_set_max_bytes;
 	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less
 	 * that is the best there is to say about the working set at the peak. */
@@ -106,6 +109,14 @@ int container_sample(struct container *container, struct sampler *sampler, uint6
 
 /* The values that change seldom: memory.max and memory.peak. Returns as above. */
 int container_read_bounds(struct container *container, struct error *err);
+
+/* What the container's processes say of how they size their heap: by the arguments of the first few of them. */
+enum sizing container_look(struct container *container, int proc_fd);
+
+/* What the container used at its limit, where that can be told: it has kept its limit, and has run for long enough, or has
+ * ended. */
+bool container_sight(const struct container *container, const struct tuner_settings *settings, bool ended,
+		     struct ratchet_sight *ret);
 
 /* The events' counts: adds what is new to own_kills and other_kills. Returns as above. */
 int container_read_events(struct container *container, uint64_t tick, struct error *err);

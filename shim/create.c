@@ -16,6 +16,7 @@
 #include "oci/bundle.h"
 #include "oci/config.h"
 #include "oci/identity.h"
+#include "oci/sizing.h"
 #include "shim/report/fault.h"
 #include "shim/wrapper.h"
 
@@ -89,11 +90,13 @@ static int mode_of(int node_mode, const char *word, const char *id)
 	return node_mode;
 }
 
-/* What the node does not allow is as if the author had not asked for it. */
+/* What the node does not allow is as if the author had not asked for it; and a sandbox is never tuned. */
 static void drop_annotations(struct config *config, unsigned allowed)
 {
 	if (!(allowed & SETTINGS_ALLOW_MODE))
 		config->mode.length = 0;
+	if (config_is_sandbox(config))
+		allowed &= SETTINGS_ALLOW_MODE;
 	if (!(allowed & SETTINGS_ALLOW_WORKLOAD))
 		config->workload.length = 0;
 	if (!(allowed & SETTINGS_ALLOW_OVERRIDES))
@@ -121,7 +124,9 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 		return error_set(err, -r, "config.json: %s", fault.text);
 
 	struct annotations annotations;
-	settings_for_namespace(&wrapper->settings, config->pod_namespace);
+	settings_for_namespace(&wrapper->settings, identity_is_of_pod(config) ? config->pod_namespace : "-");
+	if (wrapper->settings.mode == MODE_OFF)
+		return 0;
 	drop_annotations(config, wrapper->settings.annotations);
 	annotations_read(text, config, &annotations, on_annotation_fault, wrapper);
 	record->mode = mode_of(wrapper->settings.mode, annotations.mode, wrapper->command.id);
@@ -143,11 +148,14 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	wrapper_copy_text(record->image_ref, sizeof record->image_ref, config->image_ref);
 	record->is_sandbox = config_is_sandbox(config);
 	record->oom_score_adj = config->oom_score_adj;
+	enum sizing sizing = sizing_of_config(text, config->args, config->env);
+	if (sizing != SIZING_UNKNOWN)
+		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
 	struct bundle_mark mark = bundle_recall(bundle_fd, config->resources.limit_bytes);
 	record->declared_bytes = mark.declared_bytes;
 	find_identity(config, bundle_fd, record->id, &record->identity);
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
-	if (annotations.workload[0] && config->pod_namespace[0])
+	if (annotations.workload[0] && identity_is_of_pod(config))
 		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
 				  annotations.workload);
 	wrapper_decide(wrapper, record, 0);

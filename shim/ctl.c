@@ -20,6 +20,7 @@
 #include "oci/json.h"
 #include "shim/replay_command.h"
 #include "shim/report/explain.h"
+#include "shim/report/fault.h"
 #include "shim/store/presence.h"
 #include "shim/store/settings.h"
 #include "shim/survey.h"
@@ -34,12 +35,7 @@ static int open_below(const char *root, const char *path, int flags)
 
 char *ctl_tame(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++)
-		if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-		else if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	return text;
+	return fault_tame(text);
 }
 
 void ctl_print_line(FILE *stream, const char *format, ...)
@@ -81,7 +77,7 @@ static void ctl_open_settings(struct ctl *ctl)
 	}
 }
 
-static int ctl_open(struct ctl *ctl, struct error *err)
+int ctl_open(struct ctl *ctl, struct error *err)
 {
 	struct timespec now;
 
@@ -139,6 +135,7 @@ static const struct verb {
 	{"status", "", "the node in a screen: what is declared, used and recommended", ctl_status},
 	{"explain", "CONTAINER|POD|WORKLOAD", "where each number came from, and which guard moved it",
 	 ctl_explain},
+	{"top", "[OPTION...]", "the same as it moves; `tidemarkctl top --help`", ctl_top, true},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
 	{"history", "[OPTION...] WORKLOAD", "what happened to a workload, and why; `tidemarkctl history --help`",
 	 ctl_history, true},

@@ -27,13 +27,17 @@ struct ctl {
 	uint64_t now_usec;
 };
 
+/* Reads the settings and takes ctl->survey, to be freed by survey_free(). Returns 0 or a negative errno. */
+int ctl_open(struct ctl *ctl, struct error *err);
+
 /* The commands. Each is given its arguments, without its own name, and returns an exit status. */
 int ctl_status(struct ctl *ctl, int argc, char *argv[]);
 int ctl_explain(struct ctl *ctl, int argc, char *argv[]);
+int ctl_top(struct ctl *ctl, int argc, char *argv[]);
 int ctl_history(struct ctl *ctl, int argc, char *argv[]);
 
 /* Names come from a container's annotations, which are its maker's word, and faults quote them: what a terminal would
- * take for a command (C0, DEL, and C1 in UTF-8) becomes '?'. Returns text. */
+ * take for a command becomes '?', as in fault_tame(). Returns text. */
 char *ctl_tame(char *text);
 
 /* A line for people: control characters in it are made harmless. */

@@ -130,13 +130,11 @@ static void explain_workload(const struct ctl *ctl, const struct survey_workload
 static void explain_one(const struct ctl *node, const struct survey_workload *workload, const char *argument,
 			bool first)
 {
+	struct ctl own = *node, *const ctl = &own; /* with the settings of its namespace */
 	char name[IDENTITY_TEXT_MAX];
-	struct ctl own = *node;
-	const struct ctl *ctl = &own;
-
-	settings_for_namespace(&own.settings, workload->identity.namespace);
 	const bool whole = workload_matches(workload, argument), is_json = node->output == OUTPUT_JSON;
 
+	settings_for_namespace(&own.settings, workload->identity.namespace);
 	(void)identity_text(&workload->identity, name);
 	if (is_json) {
 		(void)fputs(first ? "[{\"workload\":" : ",{\"workload\":", stdout);

@@ -61,14 +61,16 @@ static struct totals sum_all(const struct survey *survey)
 static const char *state_of(const struct ctl *ctl, const struct survey_workload *workload)
 {
 	const struct limits *limits = &workload->limits;
-	const struct guard_settings *guards = &ctl->settings.guards;
+	struct settings settings = ctl->settings;
+	const struct guard_settings *guards = &settings.guards;
 	const uint64_t limit = limits->enforced_limit_bytes;
 
+	settings_for_namespace(&settings, workload->identity.namespace);
 	if (!workload->has_limits || limits->recommendation.limit_bytes == 0)
 		return "measuring";
 	if (limit == 0)
 		return limits->recommendation.warm ? "too large" : "warming up";
-	if (ctl->settings.mode != MODE_ENFORCE)
+	if (settings.mode != MODE_ENFORCE)
 		return "recommended";
 	if (limits->declared_bytes == DECISION_UNLIMITED && !guards->limit_unlimited)
 		return "no limit declared";

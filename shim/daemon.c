@@ -86,10 +86,10 @@ static uint64_t now_usec(void)
 static int render(enum exposition_format format, char **ret_text, size_t *ret_length, void *data)
 {
 	const struct daemon *daemon = data;
-	struct process process;
+	struct cost process;
 	struct metrics_source source = {&daemon->node, NULL, daemon->started_usec, now_usec()};
 
-	if (process_read_self(daemon->node.roots.proc_fd, &process, NULL) == 0)
+	if (cost_read(daemon->node.roots.proc_fd, &process, NULL) == 0)
 		source.process = &process;
 	return metrics_render(&source, format, ret_text, ret_length);
 }

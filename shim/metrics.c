@@ -31,7 +31,7 @@ struct series {
 struct view {
 	const struct metrics_source *source;
 	const struct node *node;
-	const struct process *process;
+	const struct cost *process;
 	const struct container *container;
 	const struct workload *workload;
 	struct node_sums sums;

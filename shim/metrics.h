@@ -8,13 +8,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cgroups/process.h"
+#include "cgroups/cost.h"
 #include "shim/node.h"
 #include "shim/report/exposition.h"
 
 struct metrics_source {
 	const struct node *node;
-	const struct process *process; /* NULL: nothing is said of the daemon's process */
+	const struct cost *process; /* NULL: nothing is said of the daemon's process */
 	uint64_t started_usec, now_usec;
 };
 

@@ -23,6 +23,10 @@
 #define LOOK_TICKS       5
 #define LOOK_AGAIN_TICKS 5
 
+/* After how many samples a container's processes are looked at: once it has started, and once what a script starts is
+ * there, too. */
+static const uint64_t look_samples[] = {5, 300};
+
 /* How old a record is at least that is removed as nobody's. */
 #define STALE_USEC (5 * USEC_PER_MIN)
 
@@ -328,6 +332,16 @@ void node_sweep(struct node *node, uint64_t now_usec)
 
 /* ---- Samples and events ---- */
 
+static void node_look_at(const struct node *node, struct container *container)
+{
+	struct workload *workload = container->workload;
+
+	if (workload && workload->ratchet.program == SIZING_UNKNOWN &&
+	    container->looks < sizeof look_samples / sizeof *look_samples &&
+	    container->samples >= look_samples[container->looks])
+		workload_take_sizing(workload, container_look(container, node->roots.proc_fd));
+}
+
 void node_sample_container(struct node *node, struct container *container, bool thorough, uint64_t now_usec)
 {
 	struct error err;
@@ -337,6 +351,8 @@ void node_sample_container(struct node *node, struct container *container, bool 
 		node_took(node, container->workload,
 			  workload_take_sample(container->workload, memory_working_set(&container->memory),
 					       now_usec));
+	if (r == 0 && thorough)
+		node_look_at(node, container);
 	if (r == 0 && thorough) {
 		r = container_read_bounds(container, &err);
 		node_check_events(node, container, now_usec);
@@ -435,6 +451,15 @@ void node_mark(struct node *node, struct container *container, bool removed)
 	node->unsettled = container;
 }
 
+static void node_take_sight(const struct node *node, const struct container *container, bool ended, uint64_t now_usec)
+{
+	const struct tuner_settings *settings = &node->settings.tuner;
+	struct ratchet_sight sight;
+
+	if (container->workload && container_sight(container, settings, ended, &sight))
+		workload_take_sight(container->workload, settings, &sight, now_usec);
+}
+
 void node_end(struct node *node, struct container *container, uint64_t now_usec)
 {
 	struct workload *workload = container->workload;
@@ -444,6 +469,7 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		(void)container_read_bounds(container, NULL);
 		node_check_events(node, container, now_usec);
 		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
+		node_take_sight(node, container, true, now_usec);
 		uint64_t peak_bytes = container_peak_working_set(container);
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
@@ -484,6 +510,9 @@ void node_tune(struct node *node, uint64_t now_usec)
 {
 	bool grouped = archive_begin(node);
 
+	for (size_t i = 0; i < node->n_containers; i++)
+		if (node->containers[i]->state == CONTAINER_RUNNING)
+			node_take_sight(node, node->containers[i], false, now_usec);
 	for (size_t i = 0; i < node->n_workloads; i++) {
 		struct workload *workload = node->workloads[i];
 		bool changed = false;

@@ -2,6 +2,7 @@
 #include "shim/registry.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +130,11 @@ struct workload *registry_add_workload(struct node *node, const struct limits *l
 
 struct workload *registry_workload_of(struct node *node, const struct record *record)
 {
-	if (record->is_sandbox || !record->identity.owner[0])
+	char path[3 * NAME_MAX];
+
+	/* What has no file name could never be published. */
+	if (record->is_sandbox || !record->identity.owner[0] ||
+	    identity_path(&record->identity, path, sizeof path) < 0)
 		return NULL;
 	struct workload *workload = registry_find_workload(node, &record->identity);
 	if (workload)

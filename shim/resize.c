@@ -153,10 +153,13 @@ static int decide_resize(struct wrapper *wrapper, struct record *record, struct 
 	uint64_t in_use_bytes = 0, working_set_bytes = 0;
 	cleanup_close int cgroup_fd = -1;
 
-	settings_for_namespace(&wrapper->settings, record->identity.namespace);
+	const char *namespace = record->identity.namespace;
+	settings_for_namespace(&wrapper->settings, namespace[0] ? namespace : "-");
 	/* What the node has stopped doing since the creation is not done here either. */
 	if (record->mode > wrapper->settings.mode)
 		record->mode = wrapper->settings.mode;
+	if (!(wrapper->settings.annotations & SETTINGS_ALLOW_OVERRIDES))
+		record->override_bytes = record->override_request_bytes = 0;
 	if (record->mode == MODE_ENFORCE || before.request_bytes > 0 || before.bytes[UNIFIED_HIGH] > 0) {
 		if (!record->cgroup[0])
 			return error_set(err, ESRCH, "its cgroup is not known");

@@ -94,6 +94,8 @@ static void read_live(int cgroup_fd, struct survey_container *container)
 		dir_fd >= 0 && memory_read(dir_fd, &container->memory, NULL) == 0 &&
 		memory_read_max(dir_fd, &container->max_bytes, NULL) == 0 &&
 		cgroup_effective_limit(cgroup_fd, path, &container->effective_bytes, &length, NULL) == 0;
+	if (container->is_running)
+		(void)pressure_read(dir_fd, &container->pressure, NULL);
 }
 
 /* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none

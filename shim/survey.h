@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cgroups/memory.h"
+#include "cgroups/pressure.h"
 #include "shim/store/limits.h"
 #include "shim/store/record.h"
 
@@ -19,6 +20,7 @@ struct survey_container {
 	struct memory memory;
 	uint64_t max_bytes;            /* its own memory.max; MEMORY_UNLIMITED */
 	uint64_t effective_bytes;      /* the smallest of it and its ancestors' */
+	struct pressure pressure;      /* all 0 where the kernel measures none */
 };
 
 struct survey_workload {

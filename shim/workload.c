@@ -29,6 +29,7 @@ struct workload *workload_new(const struct limits *limits, const struct sampling
 	window_init(&workload->recent, window_recent_slot_usec(sampling->short_window_usec),
 		    sampling->short_window_usec);
 	(void)tide_parse(limits->tide, &workload->tide);
+	(void)ratchet_parse(limits->ratchet, &workload->ratchet);
 	return workload;
 }
 
@@ -59,6 +60,7 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 		&workload->window, workload->limits.recommendation.warmup_since_usec, UINT64_MAX);
 	tide_observe(&workload->tide, now_usec, observed);
 	(void)tide_format(&workload->tide, workload->limits.tide);
+	observed->ratchet_floor_bytes = ratchet_floor(&workload->ratchet);
 	if (workload->seen_usec < observed->until_usec)
 		workload->seen_usec = observed->until_usec;
 }
@@ -72,6 +74,27 @@ static void workload_set_enforced(struct limits *limits)
 	limits->enforced_limit_bytes = applies ? recommendation->limit_bytes : 0;
 }
 
+void workload_take_sizing(struct workload *workload, enum sizing sizing)
+{
+	if (sizing == SIZING_UNKNOWN || workload->ratchet.program == (int)sizing)
+		return;
+	workload->ratchet.program = (int)sizing;
+	(void)ratchet_format(&workload->ratchet, workload->limits.ratchet);
+	workload->dirty = true;
+	workload->fresh++;
+}
+
+void workload_take_sight(struct workload *workload, const struct tuner_settings *settings,
+			 const struct ratchet_sight *sight, uint64_t now_usec)
+{
+	bool other = ratchet_observe(&workload->ratchet, settings, sight, now_usec);
+	(void)ratchet_format(&workload->ratchet, workload->limits.ratchet);
+	if (!other)
+		return;
+	workload->dirty = true;
+	workload->fresh++;
+}
+
 void workload_take_record(struct workload *workload, const struct record *record, uint64_t window_usec,
 			  uint64_t now_usec)
 {
@@ -83,10 +106,14 @@ void workload_take_record(struct workload *workload, const struct record *record
 			tuner_restart_warmup(&limits->recommendation, &limits->observed, now_usec,
 					     &limits->recommendation);
 			tide_restart(&workload->tide, now_usec);
+			ratchet_restart(&workload->ratchet);
 			workload_set_enforced(limits);
 		}
 		memcpy(limits->image_ref, record->image_ref, sizeof limits->image_ref);
 	}
+	workload_take_sizing(workload, sizing_of_name(record->sizes));
+	ratchet_begin(&workload->ratchet, record->limit_bytes);
+	(void)ratchet_format(&workload->ratchet, limits->ratchet);
 	limits->declared_bytes = record->declared_bytes;
 	limits->applied_bytes = record->limit_bytes;
 	workload->seen_usec = now_usec;

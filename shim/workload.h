@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "oci/sizing.h"
 #include "shim/store/limits.h"
 #include "shim/store/record.h"
 #include "shim/store/settings.h"
+#include "shim/tune/ratchet.h"
 #include "shim/tune/tide.h"
 #include "shim/tune/window.h"
 
@@ -17,6 +19,7 @@ struct workload {
 	struct window window; /* the long one */
 	struct window recent; /* the short one */
 	struct tide tide;     /* stands in limits, as text, since the tuner looked last */
+	struct ratchet ratchet; /* so does this, since it changed last */
 	int64_t history_id;   /* 0: not kept yet */
 	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
 	uint32_t unsaved;     /* so many of the slots closed last are not in the history yet */
@@ -51,6 +54,13 @@ void workload_take_prestart(struct workload *workload, const char *runtime, uint
  * results they return. */
 int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec);
 int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, uint64_t now_usec);
+
+/* What one of its containers used at its limit. */
+void workload_take_sight(struct workload *workload, const struct tuner_settings *settings,
+			 const struct ratchet_sight *sight, uint64_t now_usec);
+
+/* How its program sizes its heap, by its processes: what the record has not told already. */
+void workload_take_sizing(struct workload *workload, enum sizing sizing);
 
 /* A container was killed at this memory.max, at this peak: what is learned goes before anything else. */
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,

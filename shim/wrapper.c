@@ -111,10 +111,7 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 		.in_use_bytes = in_use_bytes,
 	};
 	decision_make(&input, &wrapper->settings.guards, &decision);
-	record->recommended_bytes = input.recommended_bytes;
-	record->limit_bytes = decision.limit_bytes;
-	record->source = decision.source;
-	decision_reason(&decision, record->reason);
+	record_set_decision(record, &input, &decision);
 
 	record->protect = (struct protection){0};
 	if (record->source == SOURCE_OVERRIDE || record->source == SOURCE_ENFORCED)
@@ -158,10 +155,11 @@ int wrapper_edit(struct record *record, const char *text, size_t length, const s
 
 void wrapper_fall_back(struct record *record, uint64_t limit_bytes, const struct error *err)
 {
-	record->limit_bytes = limit_bytes;
-	record->source = SOURCE_DECLARED;
+	const struct decision_input input = {.recommended_bytes = record->recommended_bytes};
+	const struct decision decision = {.limit_bytes = limit_bytes, .source = SOURCE_DECLARED};
+
+	record_set_decision(record, &input, &decision);
 	record->protect = (struct protection){0};
-	wrapper_copy_text(record->reason, sizeof record->reason, decision_source_names[SOURCE_DECLARED]);
 	wrapper_copy_text(record->fault, sizeof record->fault, err->text);
 }
 

@@ -94,6 +94,12 @@ is "explain tells where the limit came from" said "the request, 128Mi, × 1.5, u
 is "explain tells where the request came from" said "the 95th percentile, 102Mi, × 1.2, up to the next 16Mi"
 is "explain tells which guard moved a container's limit" said "at most 30 % away from the limit applied before"
 is "explain shows all containers of a workload" test "$(grep -c '^  container ' "$root/out")" -eq 2
+printf '[namespace "shop"]\nmode = observe\nmax_change = 50 %%\n' >>"$root/etc/tidemark/tidemark.conf"
+run explain shop/web/nginx
+is "explain goes by the settings of the namespace" said "at most 50 % away from the limit applied before"
+run status
+is "and so does status" grep -q '^shop/web/nginx .* recommended$' "$root/out"
+printf '[node]\nmode = enforce\n' >"$root/etc/tidemark/tidemark.conf"
 run explain db
 is "a workload is found by its owner" said shop/db/postgres
 is "explain tells of OOM kills" said "OOM kills so far: 2; the last at this limit"

@@ -38,6 +38,15 @@ same "tidemark.conf.5 has their defaults"
 sed -n '/^# COMMANDS/,/^# OPTIONS/s/^\*\([a-z-]*\)\*.*/\1/p' "$docs/tidemarkctl.8.scd" | sort >"$work/found"
 same "tidemarkctl.8 has every command of tidemarkctl --help, and no other"
 
+sed -n 's/^.*ROW(GUARD_[A-Z0-9_]*, [a-z0-9_]*, "\([^"]*\)".*/\1/p' "$shim/tune/decision.h" >"$work/expected"
+sed -n '/passes these guards/,/^Swap/s/^\*\([a-z0-9-]*\)\*$/\1/p' "$docs/tidemark.8.scd" >"$work/found"
+[ "$(wc -l <"$work/expected")" -ge 8 ] || echo "no guards found" >"$work/expected"
+same "tidemark.8 has every guard, and no other, in their order"
+sed -n 's/^const char \*const decision_source_names.*{\(.*\), NULL};/\1/p' "$shim/tune/decision.c" | tr -d '", ' >"$work/expected"
+sed -n '/^# THE DECISION/,/passes these guards/s/^\*\([a-z]*\)\*$/\1/p' "$docs/tidemark.8.scd" | tr -d '\n' >"$work/found"
+echo >>"$work/found"
+same "tidemark.8 has every source of a limit, in the order of precedence"
+
 if [ -n "$daemon" ]; then
 	"$daemon" --help | sed -n 's/^  \(--[a-z]*\).*/\1/p' >"$work/expected"
 	sed -n 's/^\*\(--[a-z]*\)\*.*/\1/p' "$docs/tidemarkd.8.scd" >"$work/found"

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "tests/random.h"
 
 static const struct guard_settings usual = {
 	.min_bytes = 16 * MIB,
@@ -274,6 +275,18 @@ static void steps_tell_what_each_guard_made_of_the_number(void **state)
 	assert_int_equal(decision.step[1].limit_bytes, decision.limit_bytes);
 }
 
+static void every_guard_has_a_name_and_a_sentence(void **state)
+{
+	(void)state;
+	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
+		assert_true(strlen(guard_names[guard]) > 0 && strlen(guard_sentences[guard]) > 0);
+		assert_null(strpbrk(guard_names[guard], "+ >")); /* as it stands in a reason, and in a record */
+		for (enum guard other = 0; other < guard; other++)
+			assert_string_not_equal(guard_names[guard], guard_names[other]);
+	}
+	assert_null(guard_names[GUARDS_COUNT]);
+}
+
 static void longest_reason_fits(void **state)
 {
 	struct decision decision = {.source = SOURCE_OVERRIDE, .n_steps = GUARDS_COUNT};
@@ -379,56 +392,6 @@ static void guards_in_pairs_hold_both_their_promises(void **state)
 }
 
 /* ---- Properties over random input ---- */
-
-static uint64_t draw(uint64_t *seed)
-{
-	/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators" (2016) */
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return *seed * UINT64_C(2685821657736338717);
-}
-
-static uint64_t draw_bytes(uint64_t *seed)
-{
-	static const uint64_t extremes[] = {0,         1,          65535,          65536,      INT64_MAX - 1,
-					    INT64_MAX, 1ull << 63, UINT64_MAX - 1, UINT64_MAX, 1ull << 62};
-	uint64_t kind = draw(seed) % 8;
-
-	if (kind == 0)
-		return extremes[draw(seed) % (sizeof extremes / sizeof *extremes)];
-	if (kind == 1)
-		return 0;
-	if (kind == 2)
-		return draw(seed) >> draw(seed) % 64;
-	return draw(seed) % (4 * GIB);
-}
-
-static void draw_input(uint64_t *seed, struct decision_input *input, struct guard_settings *guards)
-{
-	*input = (struct decision_input){
-		.mode = (int)(draw(seed) % 8 == 0 ? draw(seed) % 3 : MODE_ENFORCE),
-		.declared_bytes = draw(seed) % 6 == 0 ? DECISION_UNLIMITED : draw_bytes(seed),
-		.override_bytes = draw(seed) % 3 == 0 ? draw_bytes(seed) : 0,
-		.recommended_bytes = draw_bytes(seed),
-		.enforced_bytes = draw_bytes(seed),
-		.p95_bytes = draw_bytes(seed),
-		.prestart_bytes = draw_bytes(seed),
-		.last_applied_bytes = draw_bytes(seed),
-		.oom_floor_bytes = draw(seed) % 2 ? draw_bytes(seed) : 0,
-		.in_use_bytes = draw(seed) % 4 == 0 ? draw_bytes(seed) : 0,
-	};
-	/* What the settings let through. */
-	*guards = (struct guard_settings){
-		.min_bytes = MIB + draw(seed) % GIB,
-		.max_change_ratio = 0.01 + (double)(draw(seed) % 100) / 100 * 0.99,
-		.allow_raise = draw(seed) % 4 == 0,
-		.limit_unlimited = draw(seed) % 2 == 0,
-	};
-	guards->max_bytes = guards->min_bytes + (draw(seed) % 8 ? draw(seed) % (64 * GIB) : 0);
-	if (draw(seed) % 16 == 0)
-		guards->max_bytes = UINT64_C(1) << 62;
-}
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -547,7 +510,7 @@ static void promises_hold_for_any_input(void **state)
 	for (int i = 0; i < 1000000; i++) {
 		struct decision_input input;
 		struct guard_settings guards;
-		draw_input(&seed, &input, &guards);
+		draw_decision(&seed, &input, &guards);
 		check_properties(&input, &guards);
 	}
 }
@@ -602,6 +565,7 @@ int main(void)
 		cmocka_unit_test(limit_above_the_declared_one_needs_the_nodes_leave),
 		cmocka_unit_test(container_without_a_limit_is_given_none),
 		cmocka_unit_test(steps_tell_what_each_guard_made_of_the_number),
+		cmocka_unit_test(every_guard_has_a_name_and_a_sentence),
 		cmocka_unit_test(longest_reason_fits),
 		cmocka_unit_test(each_guard_alone_is_the_only_one_named),
 		cmocka_unit_test(guards_in_pairs_hold_both_their_promises),

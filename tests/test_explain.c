@@ -10,6 +10,9 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "oci/json.h"
+#include "oci/sizing.h"
+#include "tests/random.h"
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
 
@@ -179,6 +182,43 @@ static void limit_after_a_kill_tells_what_it_died_at(void **state)
 	assert_limit(&limits, "raised after an OOM kill, and not lowered since");
 	rec->oom_floor_bytes = UINT64_MAX;
 	assert_limit(&limits, "raised after an OOM kill, and not lowered since");
+}
+
+static void limit_of_what_sizes_itself_tells_what_was_seen(void **state)
+{
+	(void)state;
+	struct limits limits = make_limits();
+	struct recommendation *rec = &limits.recommendation;
+	const struct settings settings = make_settings();
+	struct ratchet ratchet = {.program = SIZING_JVM};
+	static const struct {
+		uint64_t limit_bytes, use_bytes;
+	} steps[] = {{512 * MIB, 300 * MIB}, {358 * MIB, 210 * MIB}};
+
+	rec->limit_term = TERM_RATCHET;
+	rec->limit_bytes = 368 * MIB;
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct ratchet_sight sight = {steps[i].limit_bytes, steps[i].use_bytes, 1000, T0 + i};
+		ratchet_observe(&ratchet, &settings.tuner, &sight, T0 + i);
+		(void)ratchet_format(&ratchet, limits.ratchet);
+		if (i == 0)
+			assert_limit(&limits, "a JVM sizes itself by its limit: at most 30 % below 512Mi until it was "
+					      "seen what it makes of less, up to the next 16Mi");
+	}
+	assert_limit(&limits, "kept from before: earlier settings, or too little is known since");
+	rec->limit_bytes = 512 * MIB;
+	assert_limit(&limits,
+		     "its use follows its limit (a JVM): at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi");
+	ratchet.program = SIZING_GO;
+	(void)ratchet_format(&ratchet, limits.ratchet);
+	assert_limit(&limits, "its use follows its limit (a Go program with GOMEMLIMIT): at 358Mi it used 30 % less "
+			      "than at 512Mi, so it keeps 512Mi");
+	ratchet.program = SIZING_UNKNOWN;
+	(void)ratchet_format(&ratchet, limits.ratchet);
+	assert_limit(&limits, "its use follows its limit: at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi; "
+			      "a lower one is tried again after 14d ([tuner] ratchet_hold)");
+	strcpy(limits.ratchet, "nonsense");
+	assert_limit(&limits, "kept from before: earlier settings, or too little is known since");
 }
 
 static void kills_are_remembered_with_limit_and_peak(void **state)
@@ -468,7 +508,7 @@ static void decision_tells_each_guard(void **state)
 		[GUARD_OOM] = "never back to a limit that a container was OOM-killed at",
 		[GUARD_MAX_CHANGE] =
 			"at most 30 % away from the limit applied before, unless a floor asks for more",
-		[GUARD_NODE_RANGE] = "between 32Mi and 64Gi on this node",
+		[GUARD_NODE_RANGE] = "between 32Mi and 64Gi on this node, or as declared if a floor is above that",
 		[GUARD_IN_USE] = "never below what the running container was using",
 		[GUARD_DECLARED] = "never above what the pod declares",
 		[GUARD_UNLIMITED] = "a container that declares no limit is given none",
@@ -500,6 +540,64 @@ static void guards_are_told_apart_and_joined(void **state)
 	assert_decision(&record, "512Mi declared, and applied as declared: there was no recommendation yet");
 	record = make_record(SOURCE_ENFORCED, "enforced+p9+oomx++in-use-");
 	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied");
+}
+
+static void decision_tells_what_each_guard_made_of_it(void **state)
+{
+	struct record record = make_record(SOURCE_ENFORCED, "enforced+p95+max-change");
+	(void)state;
+
+	record.step_bytes[GUARD_P95] = 300 * MIB;
+	record.step_bytes[GUARD_MAX_CHANGE] = record.limit_bytes = 358 * MIB;
+	record.before_bytes = 511 * MIB;
+	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied: never below the observed 95th "
+				 "percentile: 300Mi; at most 30 % away from the 511Mi applied before, unless a "
+				 "floor asks for more: 358Mi");
+	/* The first creation goes by what is declared. */
+	record.before_bytes = record.step_bytes[GUARD_P95] = 0;
+	strcpy(record.reason, "enforced+max-change");
+	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied: at most 30 % away from the "
+				 "512Mi declared, unless a floor asks for more: 358Mi");
+}
+
+/* What is said of any decision: one sentence, whole, that names each guard which moved it, and no other. */
+static void any_decision_is_told_in_a_sentence(void **state)
+{
+	uint64_t seed = 0x7E11A11;
+	(void)state;
+
+	for (int i = 0; i < 200000; i++) {
+		struct decision_input input;
+		struct decision decision;
+		struct settings settings = make_settings();
+		struct record record = {.version = RECORD_VERSION};
+		char buf[EXPLAIN_MAX];
+
+		draw_decision(&seed, &input, &settings.guards);
+		decision_make(&input, &settings.guards, &decision);
+		record.mode = input.mode;
+		record.declared_bytes = input.declared_bytes;
+		record.override_bytes = input.override_bytes;
+		record_set_decision(&record, &input, &decision);
+		size_t length = strlen(explain_decision(&record, &settings, buf));
+		assert_true(length > 0 && length < EXPLAIN_MAX - 1);
+		assert_null(strpbrk(buf, "\n{}"));
+		for (const char *at = buf; *at; at += json_utf8_length(at))
+			assert_true(json_utf8_length(at) > 0);
+
+		size_t told = 0;
+		for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
+			char begin[64]; /* of its sentence, up to what is filled in */
+			snprintf(begin, sizeof begin, "%.*s", (int)strcspn(guard_sentences[guard], "{"),
+				 guard_sentences[guard]);
+			bool acted = false;
+			for (size_t step = 0; step < decision.n_steps; step++)
+				acted = acted || decision.step[step].guard == guard;
+			assert_true(acted == (strstr(buf, begin) != NULL));
+			told += acted;
+		}
+		assert_int_equal(told, decision.n_steps);
+	}
 }
 
 static void no_limit_is_told_in_words(void **state)
@@ -568,9 +666,11 @@ static void longest_sentence_fits(void **state)
 	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
 		strcat(record.reason, "+");
 		strcat(record.reason, guard_names[guard]);
+		record.step_bytes[guard] = record.limit_bytes;
 	}
+	record.before_bytes = record.limit_bytes;
 	assert_true(strlen(explain_decision(&record, &settings, buf)) < EXPLAIN_MAX);
-	assert_non_null(strstr(buf, "is given none")); /* nothing was cut off */
+	assert_non_null(strstr(buf, "is given none: 1023Gi")); /* nothing was cut off */
 
 	record.source = SOURCE_DECLARED;
 	memset(record.fault, 'f', sizeof record.fault - 1);
@@ -583,7 +683,7 @@ static void every_value_has_a_sentence(void **state)
 	const struct settings settings = make_settings();
 	char buf[EXPLAIN_MAX];
 
-	for (int term = -1; term <= TERM_MAX + 1; term++) {
+	for (int term = -1; term <= TERM_RATCHET + 1; term++) {
 		struct limits limits = make_limits();
 		limits.recommendation.request_term = limits.recommendation.limit_term = term;
 		assert_true(strlen(explain_request(&limits, &settings, buf)) > 0);
@@ -606,6 +706,7 @@ int main(void)
 		cmocka_unit_test(request_tells_its_term),
 		cmocka_unit_test(limit_tells_its_term),
 		cmocka_unit_test(limit_after_a_kill_tells_what_it_died_at),
+		cmocka_unit_test(limit_of_what_sizes_itself_tells_what_was_seen),
 		cmocka_unit_test(kills_are_remembered_with_limit_and_peak),
 		cmocka_unit_test(kill_that_nothing_can_be_done_about_says_so),
 		cmocka_unit_test(number_that_the_formula_does_not_make_is_called_kept),
@@ -620,6 +721,8 @@ int main(void)
 		cmocka_unit_test(decision_tells_its_source),
 		cmocka_unit_test(decision_tells_each_guard),
 		cmocka_unit_test(guards_are_told_apart_and_joined),
+		cmocka_unit_test(decision_tells_what_each_guard_made_of_it),
+		cmocka_unit_test(any_decision_is_told_in_a_sentence),
 		cmocka_unit_test(no_limit_is_told_in_words),
 		cmocka_unit_test(protection_tells_what_it_does_and_where_it_is_from),
 		cmocka_unit_test(longest_sentence_fits),

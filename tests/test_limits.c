@@ -50,6 +50,7 @@ static struct limits published(void)
 			     .highest_bytes = 400 * MIB,
 			     .history_usec = 305,
 			     .records = 2},
+		.ratchet = "jvm 536870912 1600000000000000 1 600 0 536870912 300 268435456 200",
 		.tide = "1600000000000000 3 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
 		.prestart_crun_bytes = 131072,
 		.prestart_runc_bytes = 8 * MIB,
@@ -79,6 +80,7 @@ static void assert_same(const struct limits *a, const struct limits *b)
 	SAME(recommendation.warmup_samples);
 	SAME(recommendation.warm);
 	SAME_TEXT(tide);
+	SAME_TEXT(ratchet);
 	SAME(observed.highest_bytes);
 	SAME(observed.history_usec);
 	SAME(observed.records);

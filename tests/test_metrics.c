@@ -21,7 +21,7 @@
 #define LONG_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static const struct identity web = {"default", "web", "app"};
-static const struct process process = {12345678, 8 * MIB, 20 * MIB, 17, 1024};
+static const struct cost process = {12345678, 8 * MIB, 20 * MIB, 17, 1024};
 
 static struct workload *add_workload(struct node *node, const struct identity *identity)
 {
@@ -445,28 +445,28 @@ static void a_textfile_that_cannot_be_written_is_an_error(void **state)
 static void a_process_is_read_from_proc(void **state)
 {
 	struct fixture *fixture = *state;
-	struct process read = {0};
+	struct cost read = {0};
 	struct error err;
 
 	fixture_write(fixture->root_fd, "self/statm", "1000 200 100 1 0 50 0\n");
 	fixture_write(fixture->root_fd, "self/fd/0", "");
-	assert_int_equal(process_read_self(fixture->root_fd, &read, &err), 0);
+	assert_int_equal(cost_read(fixture->root_fd, &read, &err), 0);
 	assert_int_equal(read.virtual_bytes, 1000 * (uint64_t)sysconf(_SC_PAGESIZE));
 	assert_int_equal(read.resident_bytes, 200 * (uint64_t)sysconf(_SC_PAGESIZE));
 	fixture_write(fixture->root_fd, "self/statm", "\n");
-	assert_int_equal(process_read_self(fixture->root_fd, &read, &err), -EBADMSG);
+	assert_int_equal(cost_read(fixture->root_fd, &read, &err), -EBADMSG);
 }
 
 static void open_files_are_counted(void **state)
 {
-	struct process before, after;
+	struct cost before, after;
 	struct error err;
 	(void)state;
 
 	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(process_read_self(proc_fd, &before, &err), 0);
+	assert_int_equal(cost_read(proc_fd, &before, &err), 0);
 	int fd = dup(proc_fd);
-	assert_int_equal(process_read_self(proc_fd, &after, &err), 0);
+	assert_int_equal(cost_read(proc_fd, &after, &err), 0);
 	assert_int_equal(after.open_fds, before.open_fds + 1);
 	assert_true(after.cpu_usec >= before.cpu_usec && after.resident_bytes > 0);
 	close(fd);

@@ -335,6 +335,168 @@ static void what_is_warm_is_enforced(void **state)
 	assert_int_equal(published(world).enforced_limit_bytes, 0);
 }
 
+static void change_the_image(struct world *world, int policy)
+{
+	world->settings.tuner.policy = policy;
+	world->settings.tuner.warmup_samples = 10;
+	world->settings.tuner.warmup_usec = USEC_PER_MIN;
+	world->settings.tuner.cooldown_usec = 0;
+	start_node(world);
+	run_container(world, "c1");
+	use(world, "c1", 300);
+	pass(world, 120);
+	node_tune(&world->node, world->now_usec);
+	const struct limits old = published(world);
+	assert_true(old.enforced_limit_bytes > 300 * MIB);
+	remove_cgroup(world, "c1");
+	pass(world, 1);
+
+	struct record record = make_record(world, "c2");
+	strcpy(record.image_ref, "sha256:bb");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	make_cgroup(world, "c2", 512);
+	start_record(world, &record);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	for (int i = 0; i < 5; i++) {
+		pass(world, 10);
+		node_tune(&world->node, world->now_usec);
+		assert_int_equal(published(world).enforced_limit_bytes, 0);
+		assert_true(published(world).recommendation.limit_bytes >= old.recommendation.limit_bytes);
+		assert_true(published(world).recommendation.request_bytes >= old.recommendation.request_bytes);
+	}
+	pass(world, 15);
+	node_tune(&world->node, world->now_usec);
+	assert_true(published(world).enforced_limit_bytes > 0);
+}
+
+static void old_profile_is_a_floor_while_a_new_image_warms_up(void **state)
+{
+	change_the_image(*state, POLICY_PERCENTILE);
+}
+
+static void so_it_is_under_the_policy_adaptive(void **state)
+{
+	change_the_image(*state, POLICY_ADAPTIVE);
+}
+
+/* A container with this limit, of a program that takes a quarter of it. */
+static void run_at(struct world *world, const char *id, uint64_t limit_mib, const char *sizes, unsigned ticks)
+{
+	struct record record = make_record(world, id);
+	record.limit_bytes = limit_mib * MIB;
+	strcpy(record.sizes, sizes);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	make_cgroup(world, id, limit_mib);
+	use(world, id, limit_mib / 4);
+	start_record(world, &record);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, ticks);
+}
+
+static void stop(struct world *world, const char *id)
+{
+	struct error err;
+	remove_cgroup(world, id);
+	assert_int_equal(record_remove(world->roots.containers_fd, id, &err), 0);
+	node_on_records(&world->node, world->now_usec);
+	node_settle(&world->node, world->now_usec);
+}
+
+/* As quick as can be: a warm-up of ten readings. */
+static void be_quick(struct world *world)
+{
+	world->settings.tuner.warmup_samples = 10;
+	world->settings.tuner.warmup_usec = USEC_PER_SEC;
+	world->settings.tuner.cooldown_usec = 0;
+	world->settings.sampling.long_window_usec = USEC_PER_MIN;
+}
+
+static void program_that_follows_its_limit_keeps_it(void **state)
+{
+	struct world *world = *state;
+	be_quick(world);
+	start_node(world);
+
+	run_at(world, "c1", 512, "jvm", 60);
+	node_tune(&world->node, world->now_usec);
+	struct limits limits = published(world);
+	assert_int_equal(limits.recommendation.limit_term, TERM_RATCHET);
+	assert_int_equal(limits.enforced_limit_bytes, 368 * MIB); /* a step */
+
+	/* Ended before it was old enough to tell: nothing more is known. */
+	stop(world, "c1");
+	run_at(world, "c2", 368, "jvm", 4);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).enforced_limit_bytes, 368 * MIB);
+	stop(world, "c2");
+	run_at(world, "c3", 368, "jvm", 60);
+	node_tune(&world->node, world->now_usec);
+	limits = published(world);
+	assert_int_equal(limits.recommendation.limit_term, TERM_RATCHET);
+	assert_int_equal(limits.enforced_limit_bytes, 512 * MIB);
+
+	/* Over a restart, and for another image. */
+	stop_node(world);
+	start_node(world);
+	stop(world, "c3");
+	run_at(world, "c4", 512, "", 60);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).enforced_limit_bytes, 512 * MIB);
+	struct record record = make_record(world, "c5");
+	strcpy(record.image_ref, "sha256:bb");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).enforced_limit_bytes, 512 * MIB);
+}
+
+static void resized_container_tells_nothing_of_its_program(void **state)
+{
+	struct world *world = *state;
+	be_quick(world);
+	start_node(world);
+
+	run_at(world, "c1", 512, "jvm", 60);
+	node_tune(&world->node, world->now_usec);
+	write_cgroup_file(world, "c1", "memory.max", "314572800\n");
+	use(world, "c1", 75);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).enforced_limit_bytes, 368 * MIB);
+	assert_int_equal(world->node.workloads[0]->ratchet.to.limit_bytes, 0);
+}
+
+/* What the config does not tell, as a script starts it, its process does. */
+static void program_is_told_by_its_processes(void **state)
+{
+	struct world *world = *state;
+	be_quick(world);
+	start_node(world);
+
+	run_at(world, "c1", 512, "", 0);
+	write_cgroup_file(world, "c1", "cgroup.procs", "815\n816\n");
+	fixture_write(world->roots.proc_fd, "815/cmdline", "/bin/sh");
+	pass(world, 30);
+	assert_int_equal(world->node.workloads[0]->ratchet.program, SIZING_UNKNOWN);
+	assert_int_equal(world->node.containers[0]->looks, 1);
+
+	fixture_write(world->roots.proc_fd, "816/cmdline", "/usr/bin/java");
+	pass(world, 200); /* not looked at again so soon */
+	assert_int_equal(world->node.workloads[0]->ratchet.program, SIZING_UNKNOWN);
+	pass(world, 100);
+	assert_int_equal(world->node.workloads[0]->ratchet.program, SIZING_JVM);
+	assert_int_equal(world->node.containers[0]->looks, 2);
+	node_tune(&world->node, world->now_usec);
+	assert_memory_equal(published(world).ratchet, "jvm ", 4);
+	pass(world, 1000);
+	assert_int_equal(world->node.containers[0]->looks, 2);
+}
+
 /* It would be killed by it. */
 static void cap_below_what_is_used_is_recommended_but_not_enforced(void **state)
 {
@@ -365,6 +527,22 @@ static void cap_below_what_is_used_is_recommended_but_not_enforced(void **state)
 	limits = published(world);
 	assert_true(limits.enforced_limit_bytes > 300 * MIB);
 	assert_int_equal(limits.enforced_limit_bytes, limits.recommendation.limit_bytes);
+}
+
+/* Its profile could never be written, which would be tried, and be told of, for good. */
+static void name_that_is_too_long_for_a_file_has_no_workload(void **state)
+{
+	struct world *world = *state;
+
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	memset(record.identity.owner, 'o', 253);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 1);
+	assert_int_equal(world->node.n_workloads, 0);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	assert_int_equal(world->n_said[EVENT_DECISION], 1);
 }
 
 static void sandbox_is_followed_without_a_workload(void **state)
@@ -1411,7 +1589,13 @@ int main(void)
 		NODE_TEST(creation_is_said_and_published_at_once),
 		NODE_TEST(started_container_is_sampled_and_tuned),
 		NODE_TEST(what_is_warm_is_enforced),
+		NODE_TEST(old_profile_is_a_floor_while_a_new_image_warms_up),
+		NODE_TEST(so_it_is_under_the_policy_adaptive),
+		NODE_TEST(program_that_follows_its_limit_keeps_it),
+		NODE_TEST(resized_container_tells_nothing_of_its_program),
+		NODE_TEST(program_is_told_by_its_processes),
 		NODE_TEST(cap_below_what_is_used_is_recommended_but_not_enforced),
+		NODE_TEST(name_that_is_too_long_for_a_file_has_no_workload),
 		NODE_TEST(sandbox_is_followed_without_a_workload),
 		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
 		NODE_TEST(pid_that_is_used_again_is_not_followed),

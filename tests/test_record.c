@@ -27,6 +27,7 @@ static struct record whole(void)
 		.bundle = "/run/containers/storage/overlay-containers/" ID "/userdata",
 		.pid_file = "/run/containers/storage/overlay-containers/" ID "/userdata/pidfile",
 		.oom_score_adj = -997,
+		.sizes = "jvm",
 		.declared_bytes = GIB,
 		.recommended_bytes = 512 * MIB,
 		.override_bytes = 600 * MIB,
@@ -34,7 +35,9 @@ static struct record whole(void)
 		.mode = MODE_ENFORCE,
 		.source = SOURCE_ENFORCED,
 		.limit_bytes = 768 * MIB,
-		.reason = "enforced+max-change",
+		.reason = "enforced+p95+max-change",
+		.step_bytes = {[GUARD_P95] = 300 * MIB, [GUARD_MAX_CHANGE] = 768 * MIB},
+		.before_bytes = 1097 * MIB,
 		.fault = "cannot write \"config.json\"",
 		.protect = {.request_bytes = 300 * MIB, .bytes = {1 * MIB, 2 * MIB, 3 * MIB}},
 		.created_usec = 1,
@@ -69,6 +72,7 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME_TEXT(bundle);
 	SAME_TEXT(pid_file);
 	SAME(oom_score_adj);
+	SAME_TEXT(sizes);
 	SAME(declared_bytes);
 	SAME(recommended_bytes);
 	SAME(override_bytes);
@@ -77,6 +81,9 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME(source);
 	SAME(limit_bytes);
 	SAME_TEXT(reason);
+	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++)
+		SAME(step_bytes[guard]);
+	SAME(before_bytes);
 	SAME_TEXT(fault);
 	SAME(protect.request_bytes);
 	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
@@ -111,6 +118,41 @@ static void assert_read_refused(const struct fixture *fixture, const char *id, i
 	if (!strstr(err.text, part))
 		fail_msg("\"%s\" is not in \"%s\"", part, err.text);
 	assert_memory_equal(&record, &before, sizeof record);
+}
+
+static void steps_are_what_the_decision_took(void **state)
+{
+	const struct guard_settings guards = {MIB, GIB, 0.3, false, false};
+	struct decision_input input = {
+		.mode = MODE_ENFORCE,
+		.declared_bytes = GIB,
+		.recommended_bytes = 100 * MIB,
+		.enforced_bytes = 100 * MIB,
+		.p95_bytes = 200 * MIB,
+		.last_applied_bytes = 500 * MIB,
+	};
+	struct decision decision;
+	struct record record = {0};
+	(void)state;
+
+	decision_make(&input, &guards, &decision);
+	record_set_decision(&record, &input, &decision);
+	assert_string_equal(record.reason, "enforced+p95+max-change");
+	assert_int_equal(record.step_bytes[GUARD_P95], 200 * MIB);
+	assert_int_equal(record.step_bytes[GUARD_MAX_CHANGE], 350 * MIB);
+	assert_int_equal(record.step_bytes[GUARD_OOM], 0);
+	assert_int_equal(record.before_bytes, 500 * MIB);
+	assert_int_equal(record.limit_bytes, 350 * MIB);
+	assert_int_equal(record.recommended_bytes, 100 * MIB);
+
+	/* Nothing is left of it in the next one. */
+	input.enforced_bytes = 0;
+	decision_make(&input, &guards, &decision);
+	record_set_decision(&record, &input, &decision);
+	assert_string_equal(record.reason, "observed");
+	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++)
+		assert_int_equal(record.step_bytes[guard], 0);
+	assert_int_equal(record.before_bytes, 0);
 }
 
 static void what_is_recorded_is_read_back(void **state)
@@ -391,6 +433,7 @@ int main(void)
 		FIXTURE_TEST(record_that_could_not_be_read_again_is_not_written),
 		FIXTURE_TEST(hostile_ids_reach_no_file),
 		FIXTURE_TEST(longest_id_is_a_file_name),
+		cmocka_unit_test(steps_are_what_the_decision_took),
 		cmocka_unit_test(id_is_found_in_a_file_name),
 		cmocka_unit_test(other_files_are_no_records),
 		cmocka_unit_test(temporary_file_is_taken_for_no_record),

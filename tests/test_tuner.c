@@ -537,9 +537,9 @@ static void any_input_gives_a_recommendation_that_holds(void **state)
 static void every_term_and_outcome_has_a_name(void **state)
 {
 	(void)state;
-	for (int i = 0; i <= TERM_MAX; i++)
+	for (int i = 0; i <= TERM_RATCHET; i++)
 		assert_non_null(tuner_term_names[i]);
-	assert_null(tuner_term_names[TERM_MAX + 1]);
+	assert_null(tuner_term_names[TERM_RATCHET + 1]);
 	for (int i = 0; i <= TUNER_CHANGED; i++)
 		assert_non_null(tuner_outcome_names[i]);
 	assert_null(tuner_outcome_names[TUNER_CHANGED + 1]);

@@ -259,6 +259,24 @@ static void switched_off_node_is_left_alone(void **state)
 	assert_int_equal(faccessat(node->fixture.root_fd, "run/tidemark/containers", F_OK, 0), -1);
 }
 
+static void program_that_sizes_itself_is_named_in_the_record(void **state)
+{
+	static const char config[] = "{\"process\":{\"args\":[\"/usr/bin/java\",\"-jar\",\"a.jar\"],\"env\":[\"A=1\"]}}";
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json", config);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.sizes, "jvm");
+
+	node_write(node, "bundle/config.json", CONFIG_DECLARED);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.sizes, "");
+}
+
 static void pod_can_switch_itself_off(void **state)
 {
 	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"off\"");
@@ -341,6 +359,43 @@ static void bad_override_is_ignored_with_one_line(void **state)
 	assert_int_equal(record.source, SOURCE_ENFORCED);
 }
 
+/* Whatever stands in a value, it is one line of printable text that the log gets. */
+static void hostile_value_is_told_in_one_clean_line(void **state)
+{
+	const struct node *node = *state;
+
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"a\\n\\u001b[2J\\u009b\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_logged(&outcome, "its annotation tidemark.dev/mode is ignored: a??[2J?? is not off, observe or enforce");
+	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"observe \""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_logged(&outcome, "its annotation tidemark.dev/mode is ignored: observe  is not");
+	assert_config(node, CONFIG(TUNED, TUNED, ",\"tidemark.dev/mode\":\"observe \""));
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"observe observe observe\""));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_logged(&outcome, "its annotation tidemark.dev/mode is ignored: its value is longer than 15 bytes");
+}
+
+/* In a sandbox's config.json an author's annotations stand last: the type says "container" here, and all the names
+ * may be another's. A key that only a sandbox has betrays it. */
+static void forged_sandbox_is_not_tuned(void **state)
+{
+	const struct node *node = *state;
+	struct record record;
+
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED,
+			  ",\"io.kubernetes.cri-o.KubeName\":\"web\"" OVERRIDES("900Mi")));
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_true(record.is_sandbox);
+	assert_string_equal(record.reason, "declared");
+	assert_int_equal(record.override_bytes, 0);
+}
+
 static void annotations_that_are_not_allowed_have_no_effect(void **state)
 {
 	const struct node *node = *state;
@@ -392,6 +447,36 @@ static void namespace_has_its_own_mode(void **state)
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_int_equal(record.mode, MODE_OBSERVE);
 	assert_config(node, CONFIG_DECLARED);
+}
+
+/* By the same name when it is created as when it is resized. */
+static void outside_of_kubernetes_the_namespace_is_a_dash(void **state)
+{
+	static const char config[] = "{\"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\"},\"linux\":{\"resources\":"
+				     "{\"memory\":{\"limit\":" DECLARED "}}}}";
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "enforce", "[namespace \"-\"]\nmode = observe\n[namespace \"shop\"]\nmode = off\n");
+	node_write(node, "bundle/config.json", config);
+	run(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.mode, MODE_OBSERVE);
+}
+
+static void nothing_is_said_where_the_namespace_is_off(void **state)
+{
+	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"of\"" OVERRIDES("lots"));
+	const struct node *node = *state;
+	struct record record;
+
+	node_configure(node, "enforce", "[namespace \"shop\"]\nmode = off\n");
+	node_write(node, "bundle/config.json", config);
+	run_both(node, NULL, CREATE(node), &outcome);
+	assert_silent(&outcome);
+	assert_config(node, config);
+	assert_int_equal(node_record(node, ID, &record), -ENOENT);
 }
 
 static void profile_of_another_image_is_not_applied(void **state)
@@ -1192,6 +1277,31 @@ static void resize_that_fails_leaves_the_protection_on_record(void **state)
 	assert_protected(node, 500 * MIB, 0, 770 * MIB);
 }
 
+static void resize_goes_by_an_override_as_long_as_it_is_allowed(void **state)
+{
+	struct node *node = *state;
+	const struct way way = {.stdin_text = RESOURCES(DECLARED)};
+	struct record record;
+
+	NEED_MACHINE();
+	container_start(node);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	record.override_bytes = 900 * MIB;
+	int fd = node_open(node, "run/tidemark/containers");
+	assert_int_equal(record_write(fd, &record, NULL), 0);
+	close(fd);
+	run(node, &way, UPDATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.reason, "override");
+	assert_int_equal(record.limit_bytes, 900 * MIB);
+
+	node_configure(node, "enforce", "[annotations]\nallow = mode workload\n");
+	run(node, &way, UPDATE(node), &outcome);
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_string_equal(record.reason, "enforced");
+	assert_int_equal(record.limit_bytes, 800 * MIB);
+}
+
 static void resize_below_the_recommendation_is_done_as_asked(void **state)
 {
 	struct node *node = *state;
@@ -1451,14 +1561,19 @@ int main(void)
 		NODE_TEST(run_and_restore_are_creations_too),
 		NODE_TEST(observe_mode_changes_no_byte_and_leaves_a_record),
 		NODE_TEST(switched_off_node_is_left_alone),
+		NODE_TEST(program_that_sizes_itself_is_named_in_the_record),
 		NODE_TEST(pod_can_switch_itself_off),
 		NODE_TEST(pod_can_ask_to_be_observed_only),
 		NODE_TEST(pod_cannot_ask_for_more_than_the_node_does),
 		NODE_TEST(override_is_applied_within_the_guards),
 		NODE_TEST(bad_override_is_ignored_with_one_line),
+		NODE_TEST(hostile_value_is_told_in_one_clean_line),
+		NODE_TEST(forged_sandbox_is_not_tuned),
 		NODE_TEST(annotations_that_are_not_allowed_have_no_effect),
 		NODE_TEST(author_can_name_the_workload_within_the_namespace),
 		NODE_TEST(namespace_has_its_own_mode),
+		NODE_TEST(outside_of_kubernetes_the_namespace_is_a_dash),
+		NODE_TEST(nothing_is_said_where_the_namespace_is_off),
 		NODE_TEST(profile_of_another_image_is_not_applied),
 		NODE_TEST(pod_that_declares_more_than_before_is_given_it),
 		NODE_TEST(unlimited_container_is_given_no_limit),
@@ -1490,6 +1605,7 @@ int main(void)
 		NODE_TEST(resize_takes_back_what_is_not_enforced_any_more),
 		NODE_TEST(resize_never_sets_memory_high_below_what_is_in_use),
 		NODE_TEST(resize_that_fails_leaves_the_protection_on_record),
+		NODE_TEST(resize_goes_by_an_override_as_long_as_it_is_allowed),
 		NODE_TEST(resize_below_the_recommendation_is_done_as_asked),
 		NODE_TEST(resize_leaves_room_for_what_is_in_use),
 		NODE_TEST(resize_by_a_file_is_handed_on_by_stdin),

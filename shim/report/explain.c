@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cgroups/quantity.h"
+#include "oci/sizing.h"
 
 struct sentence {
 	char *buf;
@@ -126,6 +127,39 @@ static void say_bound(struct sentence *out, const char *sentence, uint64_t bound
 		say_kept(out);
 }
 
+static const char *const program_names[] = {
+	[SIZING_JVM] = "a JVM",
+	[SIZING_GO] = "a Go program with GOMEMLIMIT",
+};
+
+/* What a program that sizes itself by its limit is kept at, and by which evidence. */
+static void say_ratchet(struct sentence *out, const struct limits *limits, const struct tuner_settings *tuner)
+{
+	struct ratchet ratchet;
+
+	(void)ratchet_parse(limits->ratchet, &ratchet);
+	const char *program = program_names[ratchet.program];
+	const uint64_t floor_bytes = ratchet_floor(&ratchet);
+
+	if (floor_bytes == 0 || round_up(floor_bytes, tuner) != limits->recommendation.limit_bytes) {
+		say_kept(out);
+	} else if (ratchet.since_usec > 0) {
+		say(out, "its use follows its limit%s%s%s: at %s it used %.0f %% less than at %s, so it keeps %s",
+		    program ? " (" : "", program ? program : "", program ? ")" : "",
+		    AMOUNT(ratchet.to.limit_bytes), ratchet_drop(&ratchet) * 100,
+		    AMOUNT(ratchet.from.limit_bytes), AMOUNT(ratchet.top_bytes));
+		if (!program)
+			say(out, "; a lower one is tried again after %s ([tuner] ratchet_hold)",
+			    TIME(tuner->ratchet_hold_usec));
+	} else {
+		say(out,
+		    "%s sizes itself by its limit: at most %.0f %% below %s until it was seen what it makes of "
+		    "less, up to the next %s",
+		    program, (1 - RATCHET_STEP) * 100, AMOUNT(ratchet_lowest(&ratchet)),
+		    AMOUNT(tuner_round_bytes(tuner)));
+	}
+}
+
 const char *explain_request(const struct limits *limits, const struct settings *settings,
 			    char buf[static EXPLAIN_MAX])
 {
@@ -203,6 +237,9 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 			    : rec->oom_row < 3 ? ", twice as much as that was not enough"
 					       : ", four times as much as that was not enough",
 			    AMOUNT(tuner_round_bytes(tuner)));
+		break;
+	case TERM_RATCHET:
+		say_ratchet(&out, limits, tuner);
 		break;
 	case TERM_MIN:
 		say_bound(&out, "the smallest limit that is recommended ([tuner] limit_min)",
@@ -323,39 +360,38 @@ static bool reason_has(const char *reason, const char *guard)
 	return false;
 }
 
-static void say_guard(struct sentence *out, enum guard guard, const struct settings *settings)
+/* One of the words in braces of DECISION_GUARDS. */
+static void say_word(struct sentence *out, const char *word, size_t length, const struct record *record,
+		     const struct guard_settings *guards)
 {
-	switch (guard) {
-	case GUARD_P95:
-		say(out, "never below the observed 95th percentile");
-		break;
-	case GUARD_PRESTART:
-		say(out, "never less than %s above what the runtime needs before the program starts",
-		    AMOUNT(settings->guards.min_bytes));
-		break;
-	case GUARD_OOM:
-		say(out, "never back to a limit that a container was OOM-killed at");
-		break;
-	case GUARD_MAX_CHANGE:
-		say(out, "at most %.3g %% away from the limit applied before, unless a floor asks for more",
-		    settings->guards.max_change_ratio * 100);
-		break;
-	case GUARD_NODE_RANGE:
-		say(out, "between %s and %s on this node", AMOUNT(settings->guards.min_bytes),
-		    AMOUNT(settings->guards.max_bytes));
-		break;
-	case GUARD_IN_USE:
-		say(out, "never below what the running container was using");
-		break;
-	case GUARD_DECLARED:
-		say(out, "never above what the pod declares");
-		break;
-	case GUARD_UNLIMITED:
-		say(out, "a container that declares no limit is given none");
-		break;
-	case GUARDS_COUNT:
-		break;
+	if (strncmp(word, "{min}", length) == 0)
+		say(out, "%s", AMOUNT(guards->min_bytes));
+	else if (strncmp(word, "{max}", length) == 0)
+		say(out, "%s", AMOUNT(guards->max_bytes));
+	else if (strncmp(word, "{change}", length) == 0)
+		say(out, "%.3g %%", guards->max_change_ratio * 100);
+	else if (record->before_bytes > 0)
+		say(out, "the %s applied before", AMOUNT(record->before_bytes));
+	else if (record->step_bytes[GUARD_MAX_CHANGE] > 0)
+		say(out, "the %s declared", LIMIT(record->declared_bytes));
+	else
+		say(out, "the limit applied before"); /* a record of a time when it was not kept */
+}
+
+static void say_guard(struct sentence *out, enum guard guard, const struct record *record,
+		      const struct guard_settings *guards)
+{
+	for (const char *at = guard_sentences[guard]; *at;) {
+		size_t length = strcspn(at, "{");
+		say(out, "%.*s", (int)length, at);
+		at += length;
+		length = strcspn(at, "}") + (*at != '\0');
+		if (length > 0)
+			say_word(out, at, length, record, guards);
+		at += length;
 	}
+	if (record->step_bytes[guard] > 0)
+		say(out, ": %s", AMOUNT(record->step_bytes[guard]));
 }
 
 const char *explain_decision(const struct record *record, const struct settings *settings,
@@ -391,7 +427,7 @@ const char *explain_decision(const struct record *record, const struct settings 
 		if (!reason_has(record->reason, guard_names[guard]))
 			continue;
 		say(&out, guarded ? "; " : ": ");
-		say_guard(&out, guard, settings);
+		say_guard(&out, guard, record, &settings->guards);
 		guarded = true;
 	}
 	return buf;

@@ -10,7 +10,7 @@
 #include "shim/store/record.h"
 #include "shim/store/settings.h"
 
-#define EXPLAIN_MAX 512
+#define EXPLAIN_MAX 768
 
 /* Each writes one sentence, with no newline, and returns buf. The settings are those of now: the numbers may have
  * been made under earlier ones. */

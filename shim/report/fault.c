@@ -2,6 +2,7 @@
 #include "shim/report/fault.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,19 @@
 #include <unistd.h>
 
 #include "cgroups/cleanup.h"
+#include "oci/json.h"
+
+char *fault_tame(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c;) {
+		size_t length = json_utf8_length((const char *)c);
+		bool is_control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && length == 2 && c[1] < 0xa0);
+		if (length == 0 || is_control)
+			memset(c, '?', length > 0 ? length : 1);
+		c += length > 0 ? length : 1;
+	}
+	return text;
+}
 
 void fault_log(const char *format, ...)
 {
@@ -22,6 +36,7 @@ void fault_log(const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(line + used, sizeof line - (size_t)used, format, args);
 	va_end(args);
+	fault_tame(line);
 
 	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0)

@@ -65,6 +65,7 @@ static const struct json_field fields[] = {
 	ROW_UNLESS("oom>floor", JSON_UINT, recommendation.oom_floor_bytes, 0),
 	ROW_UNLESS("oom>peak", JSON_UINT, recommendation.oom_peak_bytes, 0),
 	ROW_UNLESS("oom>row", JSON_UINT, recommendation.oom_row, 0),
+	ROW_UNLESS("ratchet", JSON_STRING, ratchet, 0),
 	ROW_UNLESS("prestart>crun", JSON_UINT, prestart_crun_bytes, 0),
 	ROW_UNLESS("prestart>runc", JSON_UINT, prestart_runc_bytes, 0),
 	ROW_UNLESS("declared", JSON_UINT, declared_bytes, UINT64_MAX),

@@ -10,6 +10,7 @@
 
 #include "cgroups/error.h"
 #include "oci/identity.h"
+#include "shim/tune/ratchet.h"
 #include "shim/tune/tide.h"
 #include "shim/tune/tuner.h"
 
@@ -30,6 +31,7 @@ struct limits {
 	/* Over the short one, at most a minute before written_usec: samples, until_usec, avg, p95, max. */
 	struct observed recent;
 	char tide[TIDE_TEXT_MAX]; /* tide_format(): for the daemon to go on from */
+	char ratchet[RATCHET_TEXT_MAX]; /* ratchet_format(): the same, and for explanations */
 
 	/* Seen between create and start, by runtime: the highest charge of the last containers. */
 	uint64_t prestart_crun_bytes, prestart_runc_bytes;

@@ -14,6 +14,7 @@
 
 #define ROW(path, kind, member)               JSON_FIELD(path, kind, struct record, member)
 #define ROW_UNLESS(path, kind, member, value) JSON_FIELD_UNLESS(path, kind, struct record, member, value)
+#define ROW_STEP(guard, range, name, sentence) ROW_UNLESS("decision>steps>" name, JSON_UINT, step_bytes[guard], 0),
 
 static const struct json_field fields[] = {
 	ROW("v", JSON_UINT, version),
@@ -30,6 +31,7 @@ static const struct json_field fields[] = {
 	ROW("bundle", JSON_STRING, bundle),
 	ROW_UNLESS("pid_file", JSON_STRING, pid_file, 0),
 	ROW("oom_score_adj", JSON_INT, oom_score_adj),
+	ROW_UNLESS("sizes", JSON_STRING, sizes, 0),
 	ROW_UNLESS("declared", JSON_UINT, declared_bytes, DECISION_UNLIMITED),
 	ROW_UNLESS("recommended", JSON_UINT, recommended_bytes, 0),
 	ROW_UNLESS("override", JSON_UINT, override_bytes, 0),
@@ -39,6 +41,8 @@ static const struct json_field fields[] = {
 	ROW_UNLESS("decision>limit", JSON_UINT, limit_bytes, DECISION_UNLIMITED),
 	ROW("decision>reason", JSON_STRING, reason),
 	ROW_UNLESS("decision>fault", JSON_STRING, fault, 0),
+	ROW_UNLESS("decision>before", JSON_UINT, before_bytes, 0),
+	DECISION_GUARDS(ROW_STEP)
 	ROW_UNLESS("protect>request", JSON_UINT, protect.request_bytes, 0),
 	ROW_UNLESS("protect>low", JSON_UINT, protect.bytes[UNIFIED_LOW], 0),
 	ROW_UNLESS("protect>min", JSON_UINT, protect.bytes[UNIFIED_MIN], 0),
@@ -56,6 +60,21 @@ static const struct json_field fields[] = {
 };
 
 #define FIELDS_COUNT (sizeof fields / sizeof *fields)
+
+void record_set_decision(struct record *record, const struct decision_input *input, const struct decision *decision)
+{
+	const uint64_t before_bytes = input->last_applied_bytes;
+
+	record->recommended_bytes = input->recommended_bytes;
+	record->limit_bytes = decision->limit_bytes;
+	record->source = decision->source;
+	decision_reason(decision, record->reason);
+	record->before_bytes = decision->n_steps > 0 && before_bytes != DECISION_UNLIMITED ? before_bytes : 0;
+	memset(record->step_bytes, 0, sizeof record->step_bytes);
+	for (size_t i = 0; i < decision->n_steps; i++)
+		if (decision->step[i].limit_bytes != DECISION_UNLIMITED)
+			record->step_bytes[decision->step[i].guard] = decision->step[i].limit_bytes;
+}
 
 int record_file_name(const char *id, char *buf, size_t size, struct error *err)
 {

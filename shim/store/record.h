@@ -29,6 +29,7 @@ struct record {
 	char bundle[512], pid_file[512];
 
 	int64_t oom_score_adj;
+	char sizes[16]; /* how the program sizes its heap, as far as the config tells: sizing_names[]; empty: nothing does */
 	uint64_t declared_bytes;    /* DECISION_UNLIMITED: none */
 	uint64_t recommended_bytes; /* 0: none */
 	uint64_t override_bytes;    /* asked for by the pod's annotation; 0: none */
@@ -38,6 +39,8 @@ struct record {
 	uint64_t limit_bytes; /* decided; DECISION_UNLIMITED: none */
 	char reason[DECISION_REASON_MAX];
 	struct protection protect; /* what we wrote to unified; the request is 0 where we wrote nothing */
+	uint64_t step_bytes[GUARDS_COUNT]; /* what each guard that is in reason made of it; 0: no limit, or not kept */
+	uint64_t before_bytes; /* limit of the creation before, as max-change had it; 0: none, or not kept */
 	char fault[240]; /* why the container was started as declared though it should not have been; or empty */
 
 	uint64_t created_usec, started_usec, updated_usec; /* CLOCK_REALTIME; 0: not yet */
@@ -51,6 +54,9 @@ struct record {
 		uint64_t current_bytes, peak_bytes, anon_bytes, file_bytes, kernel_bytes;
 	} prestart;
 };
+
+/* Takes over what was decided from this input. */
+void record_set_decision(struct record *record, const struct decision_input *input, const struct decision *decision);
 
 /* containers_fd: /run/tidemark/containers. Returns 0, -ENOENT, -EBADMSG or -ENOTSUP (a newer version). */
 int record_read(int containers_fd, const char *id, struct record *ret, struct error *err);

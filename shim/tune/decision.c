@@ -37,116 +37,93 @@ static uint64_t share(uint64_t bytes, double ratio)
 	return product >= 0x1p62 ? UINT64_C(1) << 62 : product <= 0 ? 0 : (uint64_t)product;
 }
 
-static uint64_t p95_floor(const struct decision_input *in, const struct guard_settings *guards)
+/* What a guard lets a limit be. most wins over least. */
+struct range {
+	uint64_t least, most;
+};
+
+static struct range at_least(uint64_t bytes)
+{
+	return (struct range){granule_up(bytes), DECISION_UNLIMITED};
+}
+
+static struct range range_p95(const struct decision_input *in, const struct guard_settings *guards)
 {
 	(void)guards;
-	return granule_up(in->p95_bytes);
+	return at_least(in->p95_bytes);
 }
 
-static uint64_t prestart_floor(const struct decision_input *in, const struct guard_settings *guards)
+static struct range range_prestart(const struct decision_input *in, const struct guard_settings *guards)
 {
-	return in->prestart_bytes > 0 ? granule_up(add(in->prestart_bytes, guards->min_bytes)) : 0;
+	return at_least(in->prestart_bytes > 0 ? add(in->prestart_bytes, guards->min_bytes) : 0);
 }
 
-static uint64_t oom_floor(const struct decision_input *in, const struct guard_settings *guards)
+static struct range range_oom(const struct decision_input *in, const struct guard_settings *guards)
 {
 	(void)guards;
-	return granule_up(in->oom_floor_bytes);
+	return at_least(in->oom_floor_bytes);
 }
 
-/* The highest of the floors. */
-static uint64_t needed(const struct decision_input *in, const struct guard_settings *guards)
-{
-	return max_of(p95_floor(in, guards), max_of(prestart_floor(in, guards), oom_floor(in, guards)));
-}
-
-static uint64_t guard_p95(const struct decision_input *in, const struct guard_settings *guards,
-			  uint64_t limit)
-{
-	return max_of(limit, p95_floor(in, guards));
-}
-
-static uint64_t guard_prestart(const struct decision_input *in, const struct guard_settings *guards,
-			       uint64_t limit)
-{
-	return max_of(limit, prestart_floor(in, guards));
-}
-
-static uint64_t guard_oom(const struct decision_input *in, const struct guard_settings *guards,
-			  uint64_t limit)
-{
-	return max_of(limit, oom_floor(in, guards));
-}
+static uint64_t floor_of(const struct decision_input *in, const struct guard_settings *guards);
 
 /* Steps away from the limit that was last applied, or from the declared one where there is none yet. It never
- * takes back what the guards before it asked for: a program that needs more gets it at once. */
-static uint64_t guard_max_change(const struct decision_input *in, const struct guard_settings *guards,
-				 uint64_t limit)
+ * takes back what the floors before it asked for: a program that needs more gets it at once. */
+static struct range range_max_change(const struct decision_input *in, const struct guard_settings *guards)
 {
 	uint64_t base = in->last_applied_bytes;
 	if (base == 0 || base == DECISION_UNLIMITED)
 		base = in->declared_bytes;
 	if (base == DECISION_UNLIMITED)
-		return limit;
+		return at_least(0);
 
 	uint64_t least = granule_up(share(base, 1 - guards->max_change_ratio));
 	uint64_t most = share(base, 1 + guards->max_change_ratio) / GRANULE * GRANULE;
-	return min_of(max_of(limit, least), max_of(max_of(most, least), needed(in, guards)));
+	return (struct range){least, max_of(max_of(most, least), floor_of(in, guards))};
 }
 
 /* Where the node's most is less than a floor asks for, tuning is not possible: the container gets what is declared. */
-static uint64_t guard_node_range(const struct decision_input *in, const struct guard_settings *guards,
-				 uint64_t limit)
+static struct range range_node(const struct decision_input *in, const struct guard_settings *guards)
 {
-	if (needed(in, guards) > guards->max_bytes)
-		return in->declared_bytes;
-	return min_of(max_of(limit, guards->min_bytes), guards->max_bytes);
+	if (floor_of(in, guards) > guards->max_bytes)
+		return (struct range){in->declared_bytes, in->declared_bytes};
+	return (struct range){guards->min_bytes, guards->max_bytes};
 }
 
 /* A memory.max below what is charged makes the kernel reclaim at once and kill if it cannot. */
-static uint64_t guard_in_use(const struct decision_input *in, const struct guard_settings *guards,
-			     uint64_t limit)
+static struct range range_in_use(const struct decision_input *in, const struct guard_settings *guards)
 {
 	(void)guards;
-	return max_of(limit, granule_up(in->in_use_bytes));
+	return at_least(in->in_use_bytes);
 }
 
-static uint64_t guard_declared(const struct decision_input *in, const struct guard_settings *guards,
-			       uint64_t limit)
+static struct range range_declared(const struct decision_input *in, const struct guard_settings *guards)
 {
-	return guards->allow_raise ? limit : min_of(limit, in->declared_bytes);
+	return (struct range){0, guards->allow_raise ? DECISION_UNLIMITED : in->declared_bytes};
 }
 
-static uint64_t guard_unlimited(const struct decision_input *in, const struct guard_settings *guards,
-				uint64_t limit)
+static struct range range_unlimited(const struct decision_input *in, const struct guard_settings *guards)
 {
 	bool stays = in->declared_bytes == DECISION_UNLIMITED && !guards->limit_unlimited;
-	return stays ? DECISION_UNLIMITED : limit;
+	return (struct range){stays ? DECISION_UNLIMITED : 0, DECISION_UNLIMITED};
 }
 
-const char *const guard_names[] = {
-	[GUARD_P95] = "p95",
-	[GUARD_PRESTART] = "prestart",
-	[GUARD_OOM] = "oom",
-	[GUARD_MAX_CHANGE] = "max-change",
-	[GUARD_NODE_RANGE] = "node-range",
-	[GUARD_IN_USE] = "in-use",
-	[GUARD_DECLARED] = "declared",
-	[GUARD_UNLIMITED] = "unlimited",
-	[GUARDS_COUNT] = NULL,
-};
+#define RANGE(guard, range, name, sentence)    [guard] = range,
+#define NAME(guard, range, name, sentence)     [guard] = name,
+#define SENTENCE(guard, range, name, sentence) [guard] = sentence,
 
-static uint64_t (*const guard_acts[])(const struct decision_input *in, const struct guard_settings *guards,
-				      uint64_t limit) = {
-	[GUARD_P95] = guard_p95,
-	[GUARD_PRESTART] = guard_prestart,
-	[GUARD_OOM] = guard_oom,
-	[GUARD_MAX_CHANGE] = guard_max_change,
-	[GUARD_NODE_RANGE] = guard_node_range,
-	[GUARD_IN_USE] = guard_in_use,
-	[GUARD_DECLARED] = guard_declared,
-	[GUARD_UNLIMITED] = guard_unlimited,
-};
+static struct range (*const guard_ranges[])(const struct decision_input *in,
+					    const struct guard_settings *guards) = {DECISION_GUARDS(RANGE)};
+const char *const guard_names[] = {DECISION_GUARDS(NAME) NULL};
+const char *const guard_sentences[GUARDS_COUNT] = {DECISION_GUARDS(SENTENCE)};
+
+/* The highest of the floors that come first. */
+static uint64_t floor_of(const struct decision_input *in, const struct guard_settings *guards)
+{
+	uint64_t floor_bytes = 0;
+	for (enum guard guard = 0; guard < GUARD_MAX_CHANGE; guard++)
+		floor_bytes = max_of(floor_bytes, guard_ranges[guard](in, guards).least);
+	return floor_bytes;
+}
 
 static enum decision_source source_of(const struct decision_input *in)
 {
@@ -168,7 +145,8 @@ void decision_make(const struct decision_input *input, const struct guard_settin
 		uint64_t limit =
 			decision.source == SOURCE_OVERRIDE ? input->override_bytes : input->enforced_bytes;
 		for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
-			uint64_t moved = guard_acts[guard](input, guards, limit);
+			struct range range = guard_ranges[guard](input, guards);
+			uint64_t moved = min_of(max_of(limit, range.least), range.most);
 			if (moved == limit)
 				continue;
 			limit = moved;

@@ -9,7 +9,8 @@ const char *const tuner_term_names[] = {
 	[TERM_NONE] = "none", [TERM_P95] = "p95",         [TERM_AVG] = "avg",
 	[TERM_PEAK] = "peak", [TERM_REQUEST] = "request", [TERM_OOM] = "oom",
 	[TERM_HIGHEST] = "highest", [TERM_MARGIN] = "margin", [TERM_COLD] = "cold",
-	[TERM_MIN] = "min",   [TERM_MAX] = "max",         NULL,
+	[TERM_MIN] = "min",   [TERM_MAX] = "max",
+	[TERM_RATCHET] = "ratchet", NULL,
 };
 
 const char *const tuner_policy_names[] = {
@@ -167,6 +168,7 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 
 	struct amount limit = policy->limit(settings, observed, request.bytes, &seen);
 	limit = amount_or(limit, ret->oom_floor_bytes, TERM_OOM);
+	limit = amount_or(limit, observed->ratchet_floor_bytes, TERM_RATCHET);
 	if (keep)
 		limit = amount_or(limit, ret->limit_bytes, ret->limit_term);
 	limit = limit_fit(settings, policy, limit);
@@ -174,8 +176,11 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 	if (request.bytes > limit.bytes)
 		request = (struct amount){limit.bytes, TERM_MAX};
 
-	/* A limit that is known to be too low would kill: it waits for nothing. */
-	bool outgrown = policy->least(settings, observed) > ret->limit_bytes && limit.bytes > ret->limit_bytes;
+	/* A limit that is known to be too low would kill, or starve what sizes itself by it: it waits for nothing. */
+	uint64_t least_bytes = policy->least(settings, observed);
+	if (least_bytes < observed->ratchet_floor_bytes)
+		least_bytes = observed->ratchet_floor_bytes;
+	bool outgrown = least_bytes > ret->limit_bytes && limit.bytes > ret->limit_bytes;
 
 	if (ret->limit_bytes > 0 && !outgrown) {
 		if (request.bytes == ret->request_bytes && limit.bytes == ret->limit_bytes)

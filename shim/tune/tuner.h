@@ -39,6 +39,8 @@ struct tuner_settings {
 	uint64_t oom_loop_usec; /* within which a kill at the limit that was raised after another is one of a loop */
 	uint64_t oom_hold_usec; /* how long a limit that a container died at keeps later ones above it */
 
+	uint64_t ratchet_hold_usec; /* how long a program's limit is kept that seemed to size itself by it */
+
 	uint64_t warmup_samples, warmup_usec;
 };
 
@@ -52,6 +54,9 @@ struct observed {
 	uint64_t highest_bytes; /* the highest working set */
 	uint64_t history_usec;  /* how much of them was measured, in days, of which today's is not whole yet */
 	uint64_t records;       /* days that brought a peak above all before */
+
+	/* What ratchet_floor() tells: no limit below it is recommended. 0: nothing is known against one. */
+	uint64_t ratchet_floor_bytes;
 
 	/* Of the samples, those since recommendation.warmup_since_usec, which a window that slides would else
 	 * hide: window_samples(). 0: not counted, and until the window has slid past the beginning of the
@@ -72,6 +77,7 @@ enum tuner_term {
 	TERM_COLD,    /* limit: as the policy percentile has it, for want of history */
 	TERM_MIN,     /* raised to the smallest that is allowed */
 	TERM_MAX,     /* lowered to the largest that is allowed */
+	TERM_RATCHET, /* limit: kept, as the use follows it */
 };
 extern const char *const tuner_term_names[]; /* NULL-ended, in the order of the enum */
 
@@ -120,7 +126,7 @@ extern const char *const tuner_outcome_names[];
  * first 6 h)
  * then hysteresis (adaptive: three quarters of it, and no bytes) and cooldown against what stands; one of the two
  * numbers that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:
- * that came within 5 % of it), is raised at once.
+ * that came within 5 % of it), or that is below the ratchet's floor, is raised at once.
  * While a changed image warms up, what stood before it is a floor. The request is lowered to a limit that the
  * node's maximum has pushed below it. A time in previous that is ahead of now (the clock was set back) delays
  * nothing for longer than it would have from now. *ret (which may be previous) always becomes valid; warm and

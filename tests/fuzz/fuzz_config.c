@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgroups/cleanup.h"
+#include "oci/annotations.h"
 #include "oci/config.h"
 
 static void check_span(const char *text, size_t length, struct json_span span, bool is_object)
@@ -39,6 +40,29 @@ static void check_error(int result, const struct error *err)
 	ENSURE(result == -EBADMSG && err->code == EBADMSG && err->text[0] != '\0');
 }
 
+static void on_annotation_fault(const char *key, const char *why, void *data)
+{
+	unsigned *told = data;
+	unsigned bit = strcmp(key, ANNOTATION_MODE) == 0 ? 1 : strcmp(key, ANNOTATION_WORKLOAD) == 0 ? 2 : 4;
+
+	ENSURE(why[0] && !(*told & bit)); /* each once */
+	*told |= bit;
+}
+
+static void check_annotations(const char *text, const struct config *config)
+{
+	struct annotations annotations;
+	unsigned told = 0;
+
+	annotations_read(text, config, &annotations, on_annotation_fault, &told);
+	ENSURE(memchr(annotations.mode, '\0', sizeof annotations.mode) && !((told & 1) && annotations.mode[0]));
+	ENSURE(strlen(annotations.workload) <= 253 && !((told & 2) && annotations.workload[0]));
+	ENSURE(!strchr(annotations.workload, '/') && annotations.workload[0] != '.');
+	ENSURE(annotations.limit_bytes <= INT64_MAX && annotations.request_bytes <= INT64_MAX);
+	ENSURE(annotations.limit_bytes == 0 || annotations.request_bytes <= annotations.limit_bytes);
+	ENSURE(!(told & 4) || (annotations.limit_bytes == 0 && annotations.request_bytes == 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config config;
@@ -54,8 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = config_read(text, size, &config, &err);
 	if (r < 0)
 		check_error(r, &err);
-	else
+	else {
 		check_resources(text, size, &config.resources);
+		check_annotations(text, &config);
+	}
 	r = resources_read(text, size, &resources, &err);
 	if (r < 0)
 		check_error(r, &err);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* How long processes wait for memory: a cgroup's memory.pressure (PSI; Documentation/accounting/psi.rst). */
+
+#include <stdint.h>
+
+#include "cgroups/error.h"
+
+struct pressure {
+	/* Shares of the last 10 s in hundredths of a per cent, and all of the cgroup's life in microseconds: in which some
+	 * process waited, and in which all did. */
+	uint32_t some_avg10, full_avg10;
+	uint64_t some_usec, full_usec;
+};
+
+/* dir_fd: the cgroup's directory. Returns 0; MEMORY_GONE; -ENOTSUP on a kernel that was built or booted without PSI;
+ * or -errno. */
+int pressure_read(int dir_fd, struct pressure *ret, struct error *err);
+
+/* What the file holds; for tests. Returns 0 or -EBADMSG. */
+int pressure_parse(const char *text, struct pressure *ret);
+
+/* "4.50 %". Returns buf. */
+#define PRESSURE_TEXT_MAX 16
+const char *pressure_text(uint32_t hundredths, char buf[static PRESSURE_TEXT_MAX]);
