@@ -161,13 +161,17 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	wrapper_copy_text(record->sandbox_id, sizeof record->sandbox_id, config->sandbox_id);
 	wrapper_copy_text(record->image_ref, sizeof record->image_ref, config->image_ref);
 	record->is_sandbox = config_is_sandbox(config);
+	record->role = config->role;
 	record->oom_score_adj = config->oom_score_adj;
 	record->declared_bytes = bundle_recall_declared(bundle_fd, config->resources.limit_bytes);
 	find_identity(config, bundle_fd, record->id, &record->identity);
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
-	if (annotations.workload[0] && config->pod_namespace[0])
+	if (annotations.workload[0] && config->pod_namespace[0]) {
 		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
 				  annotations.workload);
+		record->identity.kind = OWNER_UNKNOWN;
+		record->identity.service[0] = '\0';
+	}
 	wrapper_decide(wrapper, record, 0);
 
 	/* The record first: a limit that nobody could account for must not be set. */

@@ -74,6 +74,10 @@ void workload_take_record(struct workload *workload, const struct record *record
 		}
 		memcpy(limits->image_ref, record->image_ref, sizeof limits->image_ref);
 	}
+	limits->identity.kind = record->identity.kind;
+	memcpy(limits->identity.service, record->identity.service, sizeof limits->identity.service);
+	limits->role = record->role;
+	limits->oom_score_adj = record->oom_score_adj;
 	limits->declared_bytes = record->declared_bytes;
 	limits->applied_bytes = record->limit_bytes;
 	workload->seen_usec = now_usec;
