@@ -19,6 +19,9 @@ const char *explain_request(const struct limits *limits, const struct settings *
 			    char buf[static EXPLAIN_MAX]);
 const char *explain_limit(const struct limits *limits, const struct settings *settings,
 			  char buf[static EXPLAIN_MAX]);
+/* Both in one sentence: "request: p95 180Mi with 20 % headroom, to the next 16Mi; limit: 1.5 × request". */
+const char *explain_rationale(const struct limits *limits, const struct settings *settings,
+			      char buf[static EXPLAIN_MAX]);
 /* Whether the recommendation may be applied, and what it waits for. */
 const char *explain_enforced(const struct limits *limits, const struct settings *settings, uint64_t now_usec,
 			     char buf[static EXPLAIN_MAX]);
