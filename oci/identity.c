@@ -136,6 +136,10 @@ int identity_owner(const char *pod_name, const struct pod_labels *labels, char *
 		if (labels && kind != OWNER_POD)
 			kind = OWNER_UNKNOWN;
 	}
+	/* Cut off, it names no object that can be found. */
+	if (length == GENERATED_MAX && base == BASE_MAX && kind != OWNER_STATEFULSET &&
+	    kind != OWNER_KNATIVE_SERVICE)
+		kind = OWNER_UNKNOWN;
 	memcpy(owner, pod_name, base);
 	owner[base] = '\0';
 	return kind;

@@ -198,7 +198,16 @@ static void the_labels_tell_the_kind_of_the_owner(void **state)
 		{"import-2024-x7k2p", {.job = "import-2024"}, OWNER_JOB, OWNER_UNKNOWN},
 		{"backup-28912345-x7k2p", {.job = "backup-28912345"}, OWNER_CRONJOB, OWNER_CRONJOB},
 		{X40 X10 "xx-28912hwpqx", {.job = X40 X10 "xx-28912345"}, OWNER_CRONJOB, OWNER_CRONJOB},
-		{X40 X10 "xxxxxxxxhwpqx", {.job = X40 X10 "xxxxxxxxyyyyy"}, OWNER_JOB, OWNER_UNKNOWN},
+		/* Of these names only the beginning is known. */
+		{X40 X10 "xxxxxxxxhwpqx", {.job = X40 X10 "xxxxxxxxyyyyy"}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxxxxhwpqx", {.template_hash = "6d4b75cb6d"}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxxxxhwpqx", {.revision_hash = "5d9c7b8f6"}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxxxhwpqx", {.revision_hash = "5d9c7b8f6"}, OWNER_POD, OWNER_POD},
+		{X40 X10 "xxxxxxx-hwpqx", {.revision_hash = "5d9c7b8f6"}, OWNER_DAEMONSET, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxx-6hwpqx",
+		 {.template_hash = "6d4b75cb6d"},
+		 OWNER_DEPLOYMENT,
+		 OWNER_DEPLOYMENT},
 		{"busybox", {0}, OWNER_POD, OWNER_POD},
 		/* No controller whose pods are named so put its label there: another one's (a ReplicaSet's
 		   alone, Argo Rollouts'). */
