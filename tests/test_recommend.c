@@ -52,32 +52,7 @@ static struct limits make_limits(const char *namespace, const char *owner, const
 	return limits;
 }
 
-static void make_cold(struct limits *limits)
-{
-	limits->enforced_request_bytes = limits->enforced_limit_bytes = 0;
-	limits->recommendation.warm = false;
-	limits->recommendation.warmup_since_usec = T0 + 5 * USEC_PER_HOUR;
-}
-
 /* ---- What comes out ---- */
-
-static char remarks[4096];
-
-static void take_remark(const struct advice *advice, const char *text)
-{
-	size_t used = strlen(remarks);
-	snprintf(remarks + used, sizeof remarks - used, "%s: %s\n", advice->identity->container, text);
-}
-
-static size_t write_all(struct document *document, const struct advice *advice, size_t count,
-			recommend_remark *remark)
-{
-	(void)remark;
-	return recommend_write(document, advice, count);
-}
-
-typedef size_t writer(struct document *document, const struct advice *advice, size_t count,
-		      recommend_remark *remark);
 
 static struct advice *make_advice(const struct limits *limits, size_t count)
 {
@@ -163,6 +138,31 @@ static void what_cannot_be_written_is_told(void **state)
 }
 
 #ifdef TIDEMARK_HAVE_YAML
+
+static void make_cold(struct limits *limits)
+{
+	limits->enforced_request_bytes = limits->enforced_limit_bytes = 0;
+	limits->recommendation.warm = false;
+	limits->recommendation.warmup_since_usec = T0 + 5 * USEC_PER_HOUR;
+}
+
+static char remarks[4096];
+
+static void take_remark(const struct advice *advice, const char *text)
+{
+	size_t used = strlen(remarks);
+	snprintf(remarks + used, sizeof remarks - used, "%s: %s\n", advice->identity->container, text);
+}
+
+static size_t write_all(struct document *document, const struct advice *advice, size_t count,
+			recommend_remark *remark)
+{
+	(void)remark;
+	return recommend_write(document, advice, count);
+}
+
+typedef size_t writer(struct document *document, const struct advice *advice, size_t count,
+		      recommend_remark *remark);
 
 /* Returns what the writer makes of it, to be freed, and leaves its remarks. */
 static char *in_yaml(writer *write, const struct limits *limits, size_t count, int result)
