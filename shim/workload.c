@@ -114,6 +114,10 @@ void workload_take_record(struct workload *workload, const struct record *record
 	workload_take_sizing(workload, sizing_of_name(record->sizes));
 	ratchet_begin(&workload->ratchet, record->limit_bytes);
 	(void)ratchet_format(&workload->ratchet, limits->ratchet);
+	limits->identity.kind = record->identity.kind;
+	memcpy(limits->identity.service, record->identity.service, sizeof limits->identity.service);
+	limits->role = record->role;
+	limits->oom_score_adj = record->oom_score_adj;
 	limits->declared_bytes = record->declared_bytes;
 	limits->applied_bytes = record->limit_bytes;
 	workload->seen_usec = now_usec;

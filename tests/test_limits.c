@@ -18,7 +18,9 @@ static struct limits published(void)
 {
 	return (struct limits){
 		.version = LIMITS_VERSION,
-		.identity = shop,
+		.identity = {"shop", "web", "nginx", OWNER_KNATIVE_SERVICE, "hello"},
+		.role = ROLE_INIT,
+		.oom_score_adj = -997,
 		.image_ref = "quay.io/"
 			     "nginx@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
 		.recommendation = {.request_bytes = 256 * MIB,
@@ -69,6 +71,10 @@ static void assert_same(const struct limits *a, const struct limits *b)
 	SAME_TEXT(identity.namespace);
 	SAME_TEXT(identity.owner);
 	SAME_TEXT(identity.container);
+	SAME(identity.kind);
+	SAME_TEXT(identity.service);
+	SAME(role);
+	SAME(oom_score_adj);
 	SAME_TEXT(image_ref);
 	SAME(recommendation.request_bytes);
 	SAME(recommendation.limit_bytes);

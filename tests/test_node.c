@@ -607,6 +607,26 @@ static void resize_is_a_new_decision(void **state)
 	assert_int_equal(published(world).applied_bytes, 300 * MIB);
 }
 
+static void owner_and_role_of_the_last_container_are_published(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	record.identity.kind = OWNER_KNATIVE_SERVICE;
+	strcpy(record.identity.service, "hello");
+	record.role = ROLE_INIT;
+	record.oom_score_adj = 984;
+	record.limit_bytes = 300 * MIB; /* is worth publishing */
+	record.updated_usec = world->now_usec + 1;
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	struct limits limits = published(world);
+	assert_int_equal(limits.identity.kind, OWNER_KNATIVE_SERVICE);
+	assert_string_equal(limits.identity.service, "hello");
+	assert_int_equal(limits.role, ROLE_INIT);
+	assert_int_equal(limits.oom_score_adj, 984);
+}
+
 static void fault_of_the_wrapper_is_told_as_refused(void **state)
 {
 	struct world *world = *state;
@@ -1575,6 +1595,7 @@ int main(void)
 		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
 		NODE_TEST(pid_that_is_used_again_is_not_followed),
 		NODE_TEST(resize_is_a_new_decision),
+		NODE_TEST(owner_and_role_of_the_last_container_are_published),
 		NODE_TEST(fault_of_the_wrapper_is_told_as_refused),
 		NODE_TEST(node_summary_adds_up),
 		NODE_TEST(kill_at_its_own_limit_is_on_disk_before_it_is_said),
