@@ -159,6 +159,17 @@ static void short_history_is_left_to_percentile(void **state)
 	}
 }
 
+static void peaks_are_given_their_margin_from_the_first_hour_on(void **state)
+{
+	(void)state;
+	/* percentile: 1000 × 1.1 = 1104. Here √(1408 × 1000 × 2 / 1.125) = 1582, but at most 2 × 300; over 600. */
+	struct observed observed = seen(300, 1000, 1000, 3 * USEC_PER_HOUR);
+	observed.p95_bytes = 600 * MIB;
+	struct recommendation r = recommend(MARGIN_NORMAL, &observed);
+	assert_int_equal(r.limit_term, TERM_MARGIN);
+	assert_int_equal(r.limit_bytes, 1200 * MIB);
+}
+
 static void old_peak_is_kept_in_mind_with_short_history_too(void **state)
 {
 	(void)state;
@@ -231,6 +242,8 @@ static void tight_is_never_above_normal(void **state)
 	(void)state;
 	for (int i = 0; i < 20000; i++) {
 		struct observed observed = any();
+		if (observed.history_usec <= 6 * USEC_PER_HOUR) /* that is percentile's */
+			continue;
 		assert_true(recommend(MARGIN_TIGHT, &observed).limit_bytes <=
 			    recommend(MARGIN_NORMAL, &observed).limit_bytes);
 	}
@@ -537,6 +550,7 @@ int main(void)
 		cmocka_unit_test(old_peak_is_kept_in_mind),
 		cmocka_unit_test(small_workload_is_not_given_many_times_what_it_uses),
 		cmocka_unit_test(short_history_is_left_to_percentile),
+		cmocka_unit_test(peaks_are_given_their_margin_from_the_first_hour_on),
 		cmocka_unit_test(old_peak_is_kept_in_mind_with_short_history_too),
 		cmocka_unit_test(limit_is_never_below_the_highest_peak_and_a_tenth),
 		cmocka_unit_test(higher_peak_never_makes_a_lower_limit),

@@ -15,7 +15,7 @@ static const struct weight {
 	double flat;           /* how far the margin of a flat one is trusted to shrink: see adaptive_restlessness() */
 	bool life;             /* whether a short life makes it smaller */
 	double highest_factor; /* the limit is at least the highest peak times this */
-	bool cold;             /* whether the first COLD_USEC are percentile's */
+	bool cold;             /* whether the first COLD_USEC are left to percentile */
 } weights[] = {
 	[MARGIN_NORMAL] = {1408 * MIB, false, 0.5, true, 1.10, true},
 	[MARGIN_TIGHT] = {64 * MIB, true, 0.1, false, 1.10, false},
@@ -116,15 +116,17 @@ static struct amount adaptive_request(const struct tuner_settings *settings, con
 	return (struct amount){bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
 }
 
-/* To the byte: what percentile would recommend is better known than any mixture of the two. */
-static uint64_t cold(const struct tuner_settings *settings, const struct observed *observed,
-		     struct recommendation *seen)
+/* As percentile would recommend it, to the byte. */
+static struct amount cold(const struct tuner_settings *settings, const struct observed *observed,
+			  struct recommendation *seen)
 {
 	struct amount request =
 		request_fit(settings, &policy_percentile, policy_percentile.request(settings, observed));
-	uint64_t bytes = policy_percentile.limit(settings, observed, request.bytes, seen).bytes;
-	uint64_t over = settings->round_bytes ? bytes % settings->round_bytes : 0;
-	return over > 0 ? bytes_add(bytes, settings->round_bytes - over) : bytes;
+	struct amount limit = policy_percentile.limit(settings, observed, request.bytes, seen);
+	uint64_t over = settings->round_bytes ? limit.bytes % settings->round_bytes : 0;
+	if (over > 0)
+		limit.bytes = bytes_add(limit.bytes, settings->round_bytes - over);
+	return limit;
 }
 
 static struct amount adaptive_limit(const struct tuner_settings *settings, const struct observed *observed,
@@ -137,19 +139,22 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 	/* Where the peaks stand far above p95, a little over them can be more than a lot over p95. */
 	uint64_t base_bytes =
 		adaptive_base_bytes(settings->adaptive_margin, observed->p95_bytes, observed->max_bytes);
-	bool is_cold = observed->history_usec <= COLD_USEC;
-	uint64_t normal_bytes = is_cold ? cold(settings, observed, seen) : reach(MARGIN_NORMAL, observed);
-	uint64_t reach_bytes = reach(settings->adaptive_margin, observed);
-	if (reach_bytes > normal_bytes)
-		reach_bytes = normal_bytes;
+	uint64_t reach_bytes = reach(settings->adaptive_margin, observed), most_bytes = reach(MARGIN_NORMAL, observed);
+	if (reach_bytes > most_bytes)
+		reach_bytes = most_bytes;
 	seen->seen_margin_bytes = reach_bytes > base_bytes ? reach_bytes - base_bytes : 0;
 	seen->seen_history_usec = observed->history_usec;
 	seen->seen_records = observed->records;
 	seen->seen_life_usec = own->life ? life(settings->adaptive_margin, observed) : 0;
 
 	struct amount limit = {bytes_scale(seen->seen_highest_bytes, own->highest_factor), TERM_HIGHEST};
-	if (is_cold && own->cold)
-		return amount_or(limit, normal_bytes, TERM_COLD);
+	if (own->cold && observed->history_usec <= COLD_USEC) {
+		struct amount known = cold(settings, observed, seen);
+		limit = amount_or(limit, known.bytes, TERM_COLD);
+		/* What is all peaks is given a tenth above them there, and no more. */
+		if (known.term != TERM_PEAK)
+			return limit;
+	}
 	return amount_or(limit, reach_bytes, TERM_MARGIN);
 }
 

@@ -113,7 +113,8 @@ extern const char *const tuner_outcome_names[];
  * The policy `adaptive`, after d days of history of which r brought a new peak:
  *     request = p95 × 1.20, but not above the limit, up to the next 4Mi, within [64Mi, 4Gi]
  *     limit   = max(highest × 1.10, p95 + √(1408Mi × max × (r + 1) / (d + 1) × u × ⁴√(life / 24 h)), the OOM floor),
- *               up to the next 4Mi, within [128Mi, 8Gi]; for the first 6 h what percentile would have it
+ *               up to the next 4Mi, within [128Mi, 8Gi]; for the first 6 h what percentile would have it,
+ *               if that is not max × 1.10
  *     u       = (max / avg - 1) / 0.1, within [0.5, 2]
  *     life    = life_usec within [1 h, 24 h], 24 h where it is not known
  * (tight: u within [0.1, 2], 64Mi for 1408Mi, max for p95, life 24 h, but not above normal, and nothing of the
