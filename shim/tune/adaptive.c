@@ -39,8 +39,8 @@ static const struct weight {
 /* The root, rounded down; a digit at a time. The wrapper, which shares this file, does without libm. */
 static uint64_t root(uint64_t square)
 {
-	uint64_t result = 0;
-	for (uint64_t bit = UINT64_C(1) << 62; bit > 0; bit >>= 2) {
+	uint64_t result = 0, bit = square > 0 ? UINT64_C(1) << (63 - __builtin_clzll(square)) / 2 * 2 : 0;
+	for (; bit > 0; bit >>= 2) {
 		if (square >= result + bit) {
 			square -= result + bit;
 			result = (result >> 1) + bit;
@@ -93,7 +93,9 @@ static uint64_t margin(int setting, const struct observed *observed)
 	if (chance > 1)
 		chance = 1;
 	square *= chance * adaptive_restlessness(setting, observed->avg_bytes, observed->max_bytes);
-	square *= fourth_root(life(setting, observed)) / fourth_root(LIFE_MOST_USEC);
+	uint64_t life_usec = life(setting, observed);
+	if (life_usec < LIFE_MOST_USEC)
+		square *= fourth_root(life_usec) / fourth_root(LIFE_MOST_USEC);
 	uint64_t bytes = square < 0x1p63 ? root((uint64_t)square) * KIB : UINT64_MAX;
 	uint64_t most = bytes_scale(observed->avg_bytes, MARGIN_MOST);
 	return bytes < most ? bytes : most;

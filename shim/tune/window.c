@@ -262,13 +262,14 @@ uint64_t slot_quantile(const struct slot *slot, double q)
 	if ((double)rank < share || rank == 0)
 		rank++;
 
-	uint64_t seen = 0;
-	for (unsigned i = 0; i < SLOT_BUCKETS; i++) {
-		seen += slot->buckets[i];
-		if (seen >= rank)
+	/* From above: it is the high ones that are asked for. */
+	uint64_t left = slot->count;
+	for (unsigned i = bucket_of(slot->max_bytes); i > 0; i--) {
+		left -= slot->buckets[i];
+		if (left < rank)
 			return earlier(bucket_middle(i), slot->max_bytes);
 	}
-	return slot->max_bytes;
+	return 0;
 }
 
 /* ---- The closed slots ---- */
