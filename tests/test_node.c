@@ -697,29 +697,6 @@ static void id_that_is_used_again_is_another_container(void **state)
 	assert_int_equal(world->node.containers[0]->samples, 1);
 }
 
-static void stale_records_are_swept_and_living_ones_are_not(void **state)
-{
-	struct world *world = *state;
-	start_node(world);
-	struct record dead = make_record(world, "dead"), waiting = make_record(world, "waiting");
-	dead.pid = 77;
-	waiting.pid = 78;
-	write_record(world, &dead);
-	write_record(world, &waiting);
-	fixture_write(world->roots.proc_fd, "77/cgroup", "0::/user.slice\n");
-	fixture_write(world->roots.proc_fd, "78/cgroup", "0::" CGROUP("waiting") "\n");
-	run_container(world, "c1");
-	node_sweep(&world->node, world->now_usec);
-	node_on_records(&world->node, world->now_usec);
-	assert_int_equal(world->node.n_containers, 3);
-
-	world->now_usec += 6 * USEC_PER_MIN;
-	node_sweep(&world->node, world->now_usec);
-	node_on_records(&world->node, world->now_usec);
-	assert_int_equal(world->node.n_containers, 2);
-	assert_int_equal(record_read(world->roots.containers_fd, "dead", &dead, NULL), -ENOENT);
-}
-
 /* A container that lives for so long, and what is then known of its like. */
 static uint64_t live(struct world *world, const char *id, uint64_t life_usec, bool killed)
 {
@@ -759,6 +736,29 @@ static void lives_are_learned_from_their_ends_and_outlive_the_daemon(void **stat
 	pass(world, 1);
 	node_tune(&world->node, world->now_usec);
 	assert_int_equal(published(world).observed.life_usec / USEC_PER_MIN, 120);
+}
+
+static void stale_records_are_swept_and_living_ones_are_not(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record dead = make_record(world, "dead"), waiting = make_record(world, "waiting");
+	dead.pid = 77;
+	waiting.pid = 78;
+	write_record(world, &dead);
+	write_record(world, &waiting);
+	fixture_write(world->roots.proc_fd, "77/cgroup", "0::/user.slice\n");
+	fixture_write(world->roots.proc_fd, "78/cgroup", "0::" CGROUP("waiting") "\n");
+	run_container(world, "c1");
+	node_sweep(&world->node, world->now_usec);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 3);
+
+	world->now_usec += 6 * USEC_PER_MIN;
+	node_sweep(&world->node, world->now_usec);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 2);
+	assert_int_equal(record_read(world->roots.containers_fd, "dead", &dead, NULL), -ENOENT);
 }
 
 /* ---- Restarts ---- */
@@ -1206,8 +1206,8 @@ int main(void)
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
 		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
 		NODE_TEST(id_that_is_used_again_is_another_container),
-		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
 		NODE_TEST(lives_are_learned_from_their_ends_and_outlive_the_daemon),
+		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
 		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),
 		NODE_TEST(kill_is_not_told_again_after_a_restart),
 		NODE_TEST(crash_loses_no_closed_slot),
