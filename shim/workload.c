@@ -151,6 +151,12 @@ int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, 
 	return window_add_peak(&workload->window, now_usec, bytes, sampled);
 }
 
+void workload_take_life(struct workload *workload, uint64_t created_usec, bool ended, uint64_t now_usec)
+{
+	if (now_usec > created_usec)
+		tide_add_life(&workload->tide, now_usec, now_usec - created_usec, ended);
+}
+
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,
 			uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec)
 {

@@ -129,18 +129,24 @@ static void say_margin(struct sentence *out, const struct recommendation *rec, c
 	uint64_t base_bytes =
 		adaptive_base_bytes(tuner->adaptive_margin, rec->seen_p95_bytes, rec->seen_max_bytes);
 
+	char life[32] = "";
+
 	if (round_up(base_bytes + rec->seen_margin_bytes, tuner) != rec->limit_bytes) {
 		say_kept(out);
 		return;
 	}
+	if (rec->seen_life_usec > 0 && rec->seen_life_usec < USEC_PER_DAY)
+		(void)snprintf(life, sizeof life, " × ⁴√(%s / 24h)", TIME(rec->seen_life_usec));
 	say(out,
-	    "%s, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g), after "
+	    "%s, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g%s), after "
 	    "%.1f days, of which %" PRIu64 " brought a new peak, and with a mean of %s",
 	    base_bytes == rec->seen_max_bytes ? "the highest working set" : "the 95th percentile",
 	    AMOUNT(base_bytes), AMOUNT(rec->seen_margin_bytes),
 	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records,
-	    days, adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), days,
-	    rec->seen_records, AMOUNT(rec->seen_avg_bytes));
+	    days, adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), life,
+	    days, rec->seen_records, AMOUNT(rec->seen_avg_bytes));
+	if (*life)
+		say(out, ", its containers living for %s at most", TIME(rec->seen_life_usec));
 	if (tuner->adaptive_margin != MARGIN_NORMAL)
 		say(out, ", never more than a normal margin would give");
 	say(out, ", up to the next %s", AMOUNT(tuner_round_bytes(tuner)));
@@ -241,7 +247,7 @@ static void say_limit(struct sentence *out, const struct limits *limits, const s
 		    "max "
 		    "%s, up to the next %s",
 		    TIME(rec->seen_history_usec), AMOUNT(rec->seen_avg_bytes), AMOUNT(rec->seen_p95_bytes),
-		    AMOUNT(rec->seen_max_bytes), AMOUNT(tuner_round_bytes(tuner)));
+		    AMOUNT(rec->seen_max_bytes), AMOUNT(tuner->round_bytes));
 		break;
 	case TERM_OOM:
 		/* The kill is forgotten before the limit that it led to is lowered. */
