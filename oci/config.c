@@ -20,6 +20,7 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>io.kubernetes.cri-o.SandboxID", JSON_STRING, sandbox_id),
 	ROW("annotations>io.kubernetes.cri-o.ImageName", JSON_STRING, image_name),
 	ROW("annotations>io.kubernetes.cri-o.ImageRef", JSON_STRING, image_ref),
+	ROW("annotations>io.kubernetes.container.type", JSON_VALUE, role_text),
 	ROW("annotations>tidemark.dev/mode", JSON_VALUE, mode),
 	ROW("annotations>tidemark.dev/workload", JSON_VALUE, workload),
 	ROW("annotations>tidemark.dev/overrides", JSON_VALUE, overrides),
@@ -41,6 +42,8 @@ static const struct json_field config_fields[] = {
 
 #undef ROW
 #define ROW(path, kind, member) JSON_FIELD(path, kind, struct resources, member)
+
+const char *const container_role_names[] = {"unknown", "container", "init", "ephemeral", NULL};
 
 static const struct json_field resources_fields[] = {
 	ROW("", JSON_BRACES, braces),
@@ -109,6 +112,19 @@ static int resources_parse(const char *text, struct resources *resources, struct
 	return 0;
 }
 
+/* A pod's author may have put anything there, where the kubelet is one that does not. */
+static int role_of(const char *text, struct json_span span)
+{
+	for (int role = ROLE_CONTAINER; container_role_names[role]; role++) {
+		const char *name = container_role_names[role];
+		const size_t length = strlen(name);
+		if (span.length == length + 2 && text[span.at] == '"' &&
+		    memcmp(text + span.at + 1, name, length) == 0)
+			return role;
+	}
+	return ROLE_UNKNOWN;
+}
+
 int config_read(const char *text, size_t length, struct config *ret, struct error *err)
 {
 	struct config config = {0};
@@ -120,6 +136,7 @@ int config_read(const char *text, size_t length, struct config *ret, struct erro
 	r = resources_parse(text, &config.resources, err);
 	if (r < 0)
 		return r;
+	config.role = role_of(text, config.role_text);
 	*ret = config;
 	return 0;
 }
@@ -153,6 +170,8 @@ static const struct {
 	LABEL("controller-revision-hash", controller_revision_hash),
 	LABEL("statefulset.kubernetes.io/pod-name", statefulset_pod_name),
 	LABEL("batch.kubernetes.io/job-name", job_name),
+	LABEL("serving.knative.dev/service", knative_service),
+	LABEL("serving.knative.dev/configuration", knative_configuration),
 #undef LABEL
 };
 

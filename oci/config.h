@@ -47,6 +47,17 @@ struct resources {
 /* Names in a Kubernetes API object have at most 253 bytes. */
 #define CONFIG_NAME_SIZE 256
 
+/* Values of labels at most 63. */
+#define CONFIG_LABEL_SIZE 64
+
+enum container_role {
+	ROLE_UNKNOWN,   /* by a kubelet that does not say, or none */
+	ROLE_CONTAINER, /* of spec.containers */
+	ROLE_INIT,      /* of spec.initContainers: also a sidecar */
+	ROLE_EPHEMERAL, /* put into a running pod by a person */
+};
+extern const char *const container_role_names[]; /* as the kubelet has them; NULL-ended */
+
 struct config {
 	/* Annotations that CRI-O writes after the pod's own ones, so that a pod's author cannot forge them. */
 	char pod_namespace[CONFIG_NAME_SIZE], pod_name[CONFIG_NAME_SIZE], pod_uid[64];
@@ -61,6 +72,9 @@ struct config {
 
 	/* The arrays of the program's arguments and of its environment: oci/sizing.h reads them. */
 	struct json_span args, env;
+	/* Where in its pod the container stands, by the kubelet's io.kubernetes.container.type. */
+	struct json_span role_text;
+	int role; /* enum container_role */
 
 	int64_t oom_score_adj;
 	struct resources resources;
@@ -82,6 +96,7 @@ int resources_parse_number(const char *text, struct json_span span, const char *
 struct pod_labels {
 	char pod_template_hash[64], controller_revision_hash[CONFIG_NAME_SIZE];
 	char statefulset_pod_name[CONFIG_NAME_SIZE], job_name[CONFIG_NAME_SIZE];
+	char knative_service[CONFIG_LABEL_SIZE], knative_configuration[CONFIG_LABEL_SIZE];
 };
 
 /* Finds the labels in the text of a sandbox's config.json, which is taken to be JSON: it is CRI-O's own, and a

@@ -14,6 +14,9 @@
 /* A template hash is a 32-bit number in decimal, each digit spelled as one of the letters above. */
 #define HASH_LETTERS "456789bcdf"
 
+const char *const owner_kind_names[] = {"unknown", "Pod",     "Deployment",     "StatefulSet", "DaemonSet",
+					"Job",     "CronJob", "KnativeService", NULL};
+
 static bool all_of(const char *text, size_t length, const char *letters)
 {
 	return length > 0 && strspn(text, letters) >= length;
@@ -65,8 +68,9 @@ static size_t without_schedule(const char *name, size_t length, size_t min)
 	return base > 0 ? base : length;
 }
 
-/* The owner of a pod of the job, where its name begins as such a pod's does. */
-static size_t owner_by_job(const char *name, size_t length, const char *job)
+/* The owner of a pod of the job, where its name begins as such a pod's does: a CronJob, if the job's name has
+ * a time in it. */
+static size_t owner_by_job(const char *name, size_t length, const char *job, int *kind)
 {
 	size_t job_length = strlen(job);
 	size_t kept = job_length < BASE_MAX ? job_length : BASE_MAX;
@@ -74,48 +78,71 @@ static size_t owner_by_job(const char *name, size_t length, const char *job)
 	if (kept >= length || strncmp(name, job, kept) != 0 || (kept < BASE_MAX && name[kept] != '-'))
 		return 0;
 	size_t base = without_schedule(job, job_length, 8);
+	*kind = base < job_length ? OWNER_CRONJOB : OWNER_JOB;
 	return base < kept ? base : kept;
 }
 
-static size_t owner_by_labels(const char *name, size_t length, const struct pod_labels *labels)
+static size_t owner_by_labels(const char *name, size_t length, const struct pod_labels *labels, int *kind)
 {
 	size_t base;
 
-	if (labels->statefulset_pod_name[0])
+	if (labels->statefulset_pod_name[0]) {
+		*kind = OWNER_STATEFULSET;
 		return without_part(name, length, 1, 10, DIGITS);
-	if (labels->pod_template_hash[0])
+	}
+	if (labels->pod_template_hash[0]) {
+		/* Knative makes a Deployment for each revision, and undoes what others do to it. */
+		*kind = labels->knative_service[0]         ? OWNER_KNATIVE_SERVICE
+			: labels->knative_configuration[0] ? OWNER_UNKNOWN
+							   : OWNER_DEPLOYMENT;
 		return without_template_hash(name, length, labels->pod_template_hash);
+	}
 	if (labels->job_name[0])
-		return owner_by_job(name, length, labels->job_name);
+		return owner_by_job(name, length, labels->job_name, kind);
 	if (labels->controller_revision_hash[0]) {
 		base = without_suffix(name, length);
+		*kind = base > 0 ? OWNER_DAEMONSET : OWNER_STATEFULSET;
 		return base > 0 ? base : without_part(name, length, 1, 10, DIGITS);
 	}
 	return 0;
 }
 
-static size_t owner_by_shape(const char *name, size_t length)
+static size_t owner_by_shape(const char *name, size_t length, int *kind)
 {
 	size_t base = without_suffix(name, length);
 	if (base > 0) {
 		/* Of a base that was cut, only the first characters of a hash or a time may be left. */
 		const bool cut = base == BASE_MAX;
 		size_t deployment = without_part(name, base, cut ? 1 : 6, 10, HASH_LETTERS);
-		return deployment > 0 ? deployment : without_schedule(name, base, cut ? 1 : 8);
+		size_t cron_job = without_schedule(name, base, cut ? 1 : 8);
+		*kind = deployment > 0 ? OWNER_DEPLOYMENT : cron_job < base ? OWNER_CRONJOB : OWNER_UNKNOWN;
+		return deployment > 0 ? deployment : cron_job;
 	}
 	base = without_part(name, length, 1, 5, DIGITS);
+	*kind = base > 0 ? OWNER_STATEFULSET : OWNER_POD;
 	return base > 0 ? base : length;
 }
 
-void identity_owner(const char *pod_name, const struct pod_labels *labels, char *owner)
+int identity_owner(const char *pod_name, const struct pod_labels *labels, char *owner)
 {
 	size_t length = strnlen(pod_name, CONFIG_NAME_SIZE - 1);
-	size_t base = labels ? owner_by_labels(pod_name, length, labels) : 0;
+	int kind = OWNER_UNKNOWN;
+	size_t base = labels ? owner_by_labels(pod_name, length, labels, &kind) : 0;
 
-	if (base == 0 || base > length)
-		base = owner_by_shape(pod_name, length);
+	if (base == 0 || base > length) {
+		base = owner_by_shape(pod_name, length, &kind);
+		/* Those controllers put labels on their pods: without them a name of their shape is
+		 * another's. */
+		if (labels && kind != OWNER_POD)
+			kind = OWNER_UNKNOWN;
+	}
+	/* Cut off, it names no object that can be found. */
+	if (length == GENERATED_MAX && base == BASE_MAX && kind != OWNER_STATEFULSET &&
+	    kind != OWNER_KNATIVE_SERVICE)
+		kind = OWNER_UNKNOWN;
 	memcpy(owner, pod_name, base);
 	owner[base] = '\0';
+	return kind;
 }
 
 /* Ids that container managers draw: 64 hexadecimal digits. */
@@ -144,7 +171,9 @@ bool identity_of(const struct config *config, const struct pod_labels *labels, c
 	if (identity_is_of_pod(config)) {
 		set_name(identity.namespace, config->pod_namespace);
 		set_name(identity.container, config->container_name);
-		identity_owner(config->pod_name, labels, identity.owner);
+		identity.kind = identity_owner(config->pod_name, labels, identity.owner);
+		if (identity.kind == OWNER_KNATIVE_SERVICE)
+			memcpy(identity.service, labels->knative_service, sizeof identity.service);
 	} else {
 		const char *name = id && !is_generated_id(id) ? id : fallback_name;
 		if (!name || !name[0])

@@ -9,10 +9,28 @@
 
 #include "oci/config.h"
 
+enum owner_kind {
+	OWNER_UNKNOWN, /* or none: outside Kubernetes */
+	OWNER_POD,
+	OWNER_DEPLOYMENT,
+	OWNER_STATEFULSET,
+	OWNER_DAEMONSET,
+	OWNER_JOB,
+	OWNER_CRONJOB,
+	OWNER_KNATIVE_SERVICE,
+	OWNER_KINDS_COUNT,
+};
+extern const char *const owner_kind_names[]; /* NULL-ended, in the order of the enum */
+
 struct identity {
 	char namespace[CONFIG_NAME_SIZE]; /* "-" outside Kubernetes */
 	char owner[CONFIG_NAME_SIZE];     /* Deployment, StatefulSet, DaemonSet, CronJob, Job or pod */
 	char container[CONFIG_NAME_SIZE];
+
+	/* What is known of the owner beyond its name; no part of the identity. */
+	int kind; /* enum owner_kind */
+	/* Of a Knative Service: the owner is the Deployment of one of its revisions. */
+	char service[CONFIG_LABEL_SIZE];
 };
 
 /* labels are those of the pod, which say what kind of controller named it, or NULL where they are not known; the
@@ -28,9 +46,10 @@ bool identity_of(const struct config *config, const struct pod_labels *labels, c
 bool identity_is_of_pod(const struct config *config);
 
 /* The owner in a pod's name: the name less what its controller adds. owner has CONFIG_NAME_SIZE bytes.
- * Rules: Kubernetes' names.SimpleNameGenerator (base cut to 58 characters, then 5 of
+ * Returns its kind (enum owner_kind): what the labels say if they are known, else what pods with such a name
+ * mostly belong to. Rules: Kubernetes' names.SimpleNameGenerator (base cut to 58 characters, then 5 of
  * "bcdfghjklmnpqrstvwxz2456789"), the Deployment, StatefulSet, DaemonSet, Job and CronJob controllers. */
-void identity_owner(const char *pod_name, const struct pod_labels *labels, char *owner);
+int identity_owner(const char *pod_name, const struct pod_labels *labels, char *owner);
 
 /* "<namespace>/<owner>/<container>" with every byte that is not safe in a file name as %XX, so that
  * nothing leaves its directory and two names never meet. Returns 0, -ENAMETOOLONG, or -EINVAL for an empty name. */

@@ -147,6 +147,7 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	wrapper_copy_text(record->sandbox_id, sizeof record->sandbox_id, config->sandbox_id);
 	wrapper_copy_text(record->image_ref, sizeof record->image_ref, config->image_ref);
 	record->is_sandbox = config_is_sandbox(config);
+	record->role = config->role;
 	record->oom_score_adj = config->oom_score_adj;
 	enum sizing sizing = sizing_of_config(text, config->args, config->env);
 	if (sizing != SIZING_UNKNOWN)
@@ -155,9 +156,12 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	record->declared_bytes = mark.declared_bytes;
 	find_identity(config, bundle_fd, record->id, &record->identity);
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
-	if (annotations.workload[0] && identity_is_of_pod(config))
+	if (annotations.workload[0] && identity_is_of_pod(config)) {
 		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
 				  annotations.workload);
+		record->identity.kind = OWNER_UNKNOWN;
+		record->identity.service[0] = '\0';
+	}
 	wrapper_decide(wrapper, record, 0);
 
 	/* The record first: a limit that nobody could account for must not be set. */

@@ -127,29 +127,67 @@ static int do_replay(struct ctl *ctl, int argc, char *argv[])
 	return replay_command(&ctl->settings, ctl->output == OUTPUT_JSON, argc + 1, argv - 1);
 }
 
+static const char *const output_names[] = {
+	[OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml",
+	[OUTPUT_PATCH] = "patch", [OUTPUT_VPA] = "vpa",
+};
+
+#define FORMATS(...) ((const enum output[]){__VA_ARGS__, OUTPUT_NONE})
+#ifdef TIDEMARK_HAVE_YAML
+#define FORMATS_RECOMMEND FORMATS(OUTPUT_YAML, OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_PATCH, OUTPUT_VPA)
+#else
+#define FORMATS_RECOMMEND FORMATS(OUTPUT_TABLE, OUTPUT_JSON)
+#endif
+
 static const struct verb {
 	const char *name, *arguments, *help;
 	int (*act)(struct ctl *ctl, int argc, char *argv[]);
-	bool apart; /* has options of its own, and no need of a survey of this node */
+	const enum output *formats; /* the first is its default; NULL: it has one form only */
+	bool apart;                 /* has options of its own, and no need of a survey of this node */
+	bool by_namespace;          /* takes -n */
 } verbs[] = {
-	{"status", "", "the node in a screen: what is declared, used and recommended", ctl_status},
+	{"status", "", "the node in a screen: what is declared, used and recommended", ctl_status,
+	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON)},
 	{"explain", "CONTAINER|POD|WORKLOAD", "where each number came from, and which guard moved it",
-	 ctl_explain},
-	{"top", "[OPTION...]", "the same as it moves; `tidemarkctl top --help`", ctl_top, true},
-	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
+	 ctl_explain, .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON)},
+	{"recommend", "[CONTAINER|POD|WORKLOAD]", "what to write into manifests, and why", ctl_recommend,
+	 .formats = FORMATS_RECOMMEND, .by_namespace = true},
 	{"history", "[OPTION...] WORKLOAD", "what happened to a workload, and why; `tidemarkctl history --help`",
-	 ctl_history, true},
-	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay, true},
+	 ctl_history, .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
+	{"top", "[OPTION...]", "containers as they move; `tidemarkctl top --help`", ctl_top, .apart = true},
+	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
+	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay,
+	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
 };
+
+/* "yaml, json or table". Returns buf. */
+static const char *format_list(const struct verb *verb, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (const enum output *format = verb->formats; format && *format && used < size; format++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%s",
+					 format == verb->formats ? ""
+					 : format[1]             ? ", "
+								 : " or ",
+					 output_names[*format]);
+	return buf;
+}
 
 static void print_help(FILE *stream)
 {
 	(void)fputs("tidemarkctl: shows what tidemark measured and decided\n\n"
-		    "usage: tidemarkctl [-o table|json] COMMAND\n\n",
+		    "usage: tidemarkctl [OPTION...] COMMAND\n\n",
 		    stream);
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		(void)fprintf(stream, "  %-9s %-24s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
-	(void)fputs("\n  -o, --output FORMAT   table (the default) or json\n"
+	(void)fputs("\n  -o, --output FORMAT   the first is the default\n", stream);
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (verbs[i].formats)
+			(void)fprintf(stream, "                          of %s: %s\n", verbs[i].name,
+				      format_list(&verbs[i], (char[64]){0}, 64));
+	(void)fputs("  -n, --namespace NAME  only what is in this namespace (recommend)\n"
 		    "  -h, --help            this text\n"
 		    "      --version         the version\n",
 		    stream);
@@ -172,7 +210,32 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-static int run(struct ctl *ctl, int argc, char *argv[])
+/* Takes the format and the namespace, if the command has such. */
+static int take_options(struct ctl *ctl, const struct verb *verb, const char *output)
+{
+	char list[64];
+
+	if (ctl->namespace && !verb->by_namespace) {
+		ctl_print_line(stderr, "tidemarkctl: %s does not take --namespace", verb->name);
+		return -1;
+	}
+	ctl->output = verb->formats ? *verb->formats : OUTPUT_NONE;
+	if (!output)
+		return 0;
+	for (const enum output *format = verb->formats; format && *format; format++)
+		if (strcmp(output, output_names[*format]) == 0) {
+			ctl->output = *format;
+			return 0;
+		}
+	if (verb->formats)
+		ctl_print_line(stderr, "tidemarkctl: --output of %s is %s", verb->name,
+			       format_list(verb, list, sizeof list));
+	else
+		ctl_print_line(stderr, "tidemarkctl: %s has one form only, and no --output", verb->name);
+	return -1;
+}
+
+static int run(struct ctl *ctl, const char *output, int argc, char *argv[])
 {
 	struct error err;
 
@@ -185,6 +248,8 @@ static int run(struct ctl *ctl, int argc, char *argv[])
 		ctl_print_line(stderr, "tidemarkctl: no command %.300s; `tidemarkctl --help` lists them", argv[0]);
 		return EXIT_FAILURE;
 	}
+	if (take_options(ctl, verb, output) < 0)
+		return EXIT_FAILURE;
 	if (verb->apart) {
 		ctl_open_settings(ctl);
 	} else if (ctl_open(ctl, &err) < 0) {
@@ -200,11 +265,12 @@ int main(int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"output", required_argument, NULL, 'o'},
+		{"namespace", required_argument, NULL, 'n'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
-	const char *root = getenv("TIDEMARK_ROOT");
+	const char *root = getenv("TIDEMARK_ROOT"), *output = NULL;
 	struct ctl ctl = {.root = root ? root : ""};
 	int n_words = 1;
 
@@ -213,7 +279,7 @@ int main(int argc, char *argv[])
 	while (optind < argc) {
 		int option = strncmp(argv[optind], "-/", 2) == 0
 				     ? -1
-				     : getopt_long(argc, argv, "+o:h", options, NULL);
+				     : getopt_long(argc, argv, "+o:n:h", options, NULL);
 		switch (option) {
 		case -1:
 			if (optind < argc)
@@ -225,12 +291,10 @@ int main(int argc, char *argv[])
 			}
 			break;
 		case 'o':
-			if (strcmp(optarg, "json") == 0) {
-				ctl.output = OUTPUT_JSON;
-			} else if (strcmp(optarg, "table") != 0) {
-				ctl_print_fault("--output is table or json");
-				return EXIT_FAILURE;
-			}
+			output = optarg;
+			break;
+		case 'n':
+			ctl.namespace = optarg;
 			break;
 		case 'h':
 			print_help(stdout);
@@ -242,5 +306,5 @@ int main(int argc, char *argv[])
 			return EXIT_FAILURE;
 		}
 	}
-	return run(&ctl, n_words - 1, argv + 1);
+	return run(&ctl, output, n_words - 1, argv + 1);
 }

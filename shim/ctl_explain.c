@@ -10,8 +10,7 @@
 
 #include "shim/report/explain.h"
 
-/* Whether the argument means this workload: the whole name, or any one of its parts. */
-static bool workload_matches(const struct survey_workload *workload, const char *argument)
+bool ctl_workload_matches(const struct survey_workload *workload, const char *argument)
 {
 	char text[IDENTITY_TEXT_MAX];
 	const struct identity *identity = &workload->identity;
@@ -20,8 +19,7 @@ static bool workload_matches(const struct survey_workload *workload, const char 
 	       strcmp(identity->owner, argument) == 0 || strcmp(identity->container, argument) == 0;
 }
 
-/* By the container's id, of which the first 4 characters will do, or its pod's name. */
-static bool container_matches(const struct survey_container *container, const char *argument)
+bool ctl_container_matches(const struct survey_container *container, const char *argument)
 {
 	size_t length = strlen(argument);
 
@@ -132,7 +130,7 @@ static void explain_one(const struct ctl *node, const struct survey_workload *wo
 {
 	struct ctl own = *node, *const ctl = &own; /* with the settings of its namespace */
 	char name[IDENTITY_TEXT_MAX];
-	const bool whole = workload_matches(workload, argument), is_json = node->output == OUTPUT_JSON;
+	const bool whole = ctl_workload_matches(workload, argument), is_json = node->output == OUTPUT_JSON;
 
 	settings_for_namespace(&own.settings, workload->identity.namespace);
 	(void)identity_text(&workload->identity, name);
@@ -151,7 +149,7 @@ static void explain_one(const struct ctl *node, const struct survey_workload *wo
 	bool first_container = true;
 	for (size_t i = 0; i < workload->n_containers; i++) {
 		const struct survey_container *container = &workload->containers[i];
-		if (!whole && !container_matches(container, argument))
+		if (!whole && !ctl_container_matches(container, argument))
 			continue;
 		if (is_json && !first_container)
 			(void)fputs(",", stdout);
@@ -172,9 +170,9 @@ int ctl_explain(struct ctl *ctl, int argc, char *argv[])
 	}
 	for (size_t i = 0; i < ctl->survey.n_workloads; i++) {
 		const struct survey_workload *workload = &ctl->survey.workloads[i];
-		bool matches = workload_matches(workload, argv[0]);
+		bool matches = ctl_workload_matches(workload, argv[0]);
 		for (size_t c = 0; c < workload->n_containers && !matches; c++)
-			matches = container_matches(&workload->containers[c], argv[0]);
+			matches = ctl_container_matches(&workload->containers[c], argv[0]);
 		if (!matches)
 			continue;
 		explain_one(ctl, workload, argv[0], !found);

@@ -134,34 +134,14 @@ static void fill_line(const struct ctl *ctl, const struct survey_workload *workl
 	(void)snprintf(line->cell[COLUMNS - 1], sizeof line->cell[0], "%s", state_of(ctl, workload));
 }
 
-/* In characters, not bytes. */
-static int width_of(const char *text)
-{
-	int width = 0;
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
-}
-
-/* The first and the last column are words, the others amounts. */
-static void print_cells(const struct status_line *line, const int width[static COLUMNS])
-{
-	for (size_t c = 0; c < COLUMNS; c++) {
-		const char *text = line->cell[c];
-		const int pad = width[c] - width_of(text);
-		if (c == 0)
-			(void)printf("%s%*s", text, pad, "");
-		else if (c < COLUMNS - 1)
-			(void)printf("  %*s%s", pad, "", text);
-		else
-			(void)printf("  %s\n", text);
-	}
-}
-
 static void print_table(const struct ctl *ctl)
 {
 	struct status_line line;
+	const char *cells[COLUMNS];
 	int width[COLUMNS] = {0};
+
+	for (size_t c = 0; c < COLUMNS; c++)
+		cells[c] = line.cell[c];
 
 	/* Twice: how wide the columns are shows at the end. The line 0 is the head. */
 	for (int is_measured = 0; is_measured < 2; is_measured++)
@@ -171,11 +151,9 @@ static void print_table(const struct ctl *ctl)
 			else
 				fill_line(ctl, &ctl->survey.workloads[i - 1], &line);
 			if (is_measured)
-				print_cells(&line, width);
+				ctl_print_cells(cells, COLUMNS, width);
 			else
-				for (size_t c = 0; c < COLUMNS; c++)
-					if (width_of(line.cell[c]) > width[c])
-						width[c] = width_of(line.cell[c]);
+				ctl_measure_line(cells, COLUMNS, width);
 		}
 }
 

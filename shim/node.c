@@ -351,6 +351,8 @@ void node_sample_container(struct node *node, struct container *container, bool 
 		node_took(node, container->workload,
 			  workload_take_sample(container->workload, memory_working_set(&container->memory),
 					       now_usec));
+	if (r == 0 && container->workload)
+		workload_take_life(container->workload, container->created_usec, false, now_usec);
 	if (r == 0 && thorough)
 		node_look_at(node, container);
 	if (r == 0 && thorough) {
@@ -474,6 +476,8 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
 				  workload_take_peak(workload, peak_bytes, container->samples > 0, now_usec));
+		if (workload && container_oom_kills(container) == 0)
+			workload_take_life(workload, container->created_usec, true, now_usec);
 	}
 	/* One that had ended before we began is none of ours. */
 	if (container->state == CONTAINER_RUNNING ||

@@ -114,6 +114,10 @@ void workload_take_record(struct workload *workload, const struct record *record
 	workload_take_sizing(workload, sizing_of_name(record->sizes));
 	ratchet_begin(&workload->ratchet, record->limit_bytes);
 	(void)ratchet_format(&workload->ratchet, limits->ratchet);
+	limits->identity.kind = record->identity.kind;
+	memcpy(limits->identity.service, record->identity.service, sizeof limits->identity.service);
+	limits->role = record->role;
+	limits->oom_score_adj = record->oom_score_adj;
 	limits->declared_bytes = record->declared_bytes;
 	limits->applied_bytes = record->limit_bytes;
 	workload->seen_usec = now_usec;
@@ -145,6 +149,12 @@ int workload_take_peak(struct workload *workload, uint64_t bytes, bool sampled, 
 	tide_add(&workload->tide, now_usec, bytes);
 	(void)window_add_peak(&workload->recent, now_usec, bytes, sampled);
 	return window_add_peak(&workload->window, now_usec, bytes, sampled);
+}
+
+void workload_take_life(struct workload *workload, uint64_t created_usec, bool ended, uint64_t now_usec)
+{
+	if (now_usec > created_usec)
+		tide_add_life(&workload->tide, now_usec, now_usec - created_usec, ended);
 }
 
 void workload_learn_oom(struct workload *workload, const struct tuner_settings *settings,

@@ -50,6 +50,10 @@ void workload_take_record(struct workload *workload, const struct record *record
  * container, so that a single bad one (whose image was not cached, say) is not kept for ever. */
 void workload_take_prestart(struct workload *workload, const char *runtime, uint64_t peak_bytes);
 
+/* One of its containers, which was created then, runs, or (ended) has ended, and was not killed: see
+ * tide_add_life(). */
+void workload_take_life(struct workload *workload, uint64_t created_usec, bool ended, uint64_t now_usec);
+
 /* A sample of one of its containers, or the peak that one left: see window_add() and window_add_peak(), whose
  * results they return. */
 int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec);

@@ -134,6 +134,58 @@ is_json "protection is in JSON, too" json '{n["name"]: n.get("bytes") for n in d
 run settings
 is "settings shows what is in force" said 'mode = enforce'
 
+# ---- Recommendations for manifests ----
+
+kind() { # kind OWNER_KIND OOM_SCORE_ADJ: members of a workload whose recommendation is ready.
+	printf ',"owner_kind":"%s","oom_score_adj":%s,"recommended":{"request":234881024,"limit":352321536,"request_term":"p95","limit_term":"request","from_p95":188743680},"enforced":{"request":234881024,"limit":352321536},"observed":{"samples":900,"since_usec":1000000,"until_usec":21601000000,"avg":115343360,"p95":188743680,"max":220200960},"declared":536870912,"applied":536870912' "$1" "$2"
+}
+limits fn api server "$(kind Deployment -997)"
+limits fn api logs "$(kind Deployment 1000)"
+limits fn nightly dump "$(kind CronJob 999)"
+limits fn lone lone "$(kind Pod 1000)"
+
+yaml() { # yaml EXPRESSION: whether that holds of the documents d on stdout.
+	[ "$status" -eq 0 ] && python3 -c 'import yaml, sys; d = list(yaml.safe_load_all(open(sys.argv[1]))); sys.exit(not eval(sys.argv[2]))' "$root/out" "$1"
+}
+skip() {
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+has_yaml=0
+"$ctl" --help | grep -q 'of recommend: yaml, json, table, patch or vpa$' && has_yaml=1
+if [ "$has_yaml" -eq 0 ]; then is_yaml() { skip "$1" 'built without YAML'; }
+elif ! python3 -c 'import yaml' 2>/dev/null; then is_yaml() { skip "$1" 'no python3-yaml'; }
+else is_yaml() { is "$@"; }; fi
+
+run recommend -n fn api -o json
+is_json "recommend has a document an owner, with all its containers" json \
+	'[(w["namespace"], w["kind"], w["name"], [c["name"] for c in w["containers"]]) for w in d] == [("fn", "Deployment", "api", ["logs", "server"])]'
+is_json "a request is told from oom_score_adj, and marked so" json \
+	'd[0]["containers"][1]["current"] == {"request": 536870912, "limit": 536870912, "request_inferred": True} and "request" not in d[0]["containers"][0]["current"]'
+is_json "what is recommended comes with its reason" json \
+	'd[0]["containers"][0]["recommended"] == {"request": 234881024, "limit": 352321536} and d[0]["containers"][0]["rationale"] == "request: p95 180Mi with 20 % headroom, to the next 16Mi; limit: 1.5 × request"'
+run -o json recommend shop/db/postgres
+is_json "what has to wait says why" json '"not_yet" in d[0]["containers"][0] and d[0]["kind"] == "unknown"'
+run -o json recommend box
+is_json "what was never measured says so" json \
+	'd == [{"namespace": "-", "name": "box", "containers": [{"name": "box", "current": {"limit": 536870912, "applied": 375824384}, "not_yet": "nothing has been measured yet"}]}]'
+run -o json recommend 01234
+is_json "a container's id names its workload" json '[w["name"] for w in d] == ["web"]'
+run recommend -o table --namespace=fn
+is "as a table it has a line a container" test "$(grep -c '^fn/.*1.5 × request$' "$root/out")" -eq 4
+run recommend
+is_yaml "YAML is the default" yaml 'len(d) == 7 and [w for w in d if w["namespace"] == "fn"][0]["containers"][0]["recommended"] == {"request": "224Mi", "limit": "336Mi"}'
+run recommend -n fn -o patch
+is_yaml "a patch is a document an object" yaml '[(w["apiVersion"], w["kind"], w["metadata"]) for w in d] == [("apps/v1", "Deployment", {"name": "api", "namespace": "fn"}), ("batch/v1", "CronJob", {"name": "nightly", "namespace": "fn"})]'
+is_yaml "with each container's memory and no more" yaml \
+	'd[0]["spec"] == {"template": {"spec": {"containers": [{"name": n, "resources": {"requests": {"memory": "224Mi"}, "limits": {"memory": "336Mi"}}} for n in ("logs", "server")]}}}'
+is_yaml "what cannot be patched is told on stderr" grep -qx 'tidemarkctl: fn/lone/lone (Pod): left out: a pod on its own has no template' "$root/err"
+run recommend -n fn lone -o patch
+is_yaml "a patch of nothing is an error" test "$status" -eq 1 -a ! -s "$root/out"
+run recommend -n fn -o vpa
+is_yaml "a VerticalPodAutoscaler changes nothing by itself" yaml \
+	'[w["spec"]["updatePolicy"]["updateMode"] for w in d] == ["Off", "Off"] and d[0]["spec"]["resourcePolicy"]["containerPolicies"][1]["minAllowed"] == {"memory": "224Mi"}'
+
 # ---- Wrong use ----
 
 run explain nobody
@@ -149,7 +201,21 @@ is "explain takes one argument only" bad 'explain takes one argument'
 run status web
 is "status takes no argument" bad 'status takes no argument'
 run -o yaml status
-is "an unknown format is an error" bad 'table or json'
+is "a format that a command does not have is an error" bad 'output of status is table or json'
+run -o json settings
+is "also of a command that has one only" bad 'settings has one form only'
+run recommend -o xml
+is "so is one that none has" bad 'output of recommend is .*json'
+run -n shop status
+is "a command that does not go by namespace says so" bad 'status does not take --namespace'
+run recommend web db
+is "recommend takes one argument at most" bad 'recommend takes one argument at most'
+run recommend ''
+is "and no empty one" bad 'recommend takes one argument at most'
+run recommend nobody
+is "a name that matches nothing is an error" bad 'no container, pod or workload nobody is known'
+run -n nowhere recommend
+is "so is a namespace that has nothing" bad 'known in namespace nowhere'
 run --frobnicate status
 is "an unknown option is an error" test "$status" -eq 1 -a ! -s "$root/out" -a -s "$root/err"
 is "that names the program and the option" grep -q 'tidemarkctl.*frobnicate' "$root/err"
@@ -165,7 +231,7 @@ is "the version goes to stdout" said 'tidemarkctl '
 
 # ---- Output that cannot be written ----
 
-for command in status 'explain web' '-o json status' '-o json explain web' settings --help --version; do
+for command in status 'explain web' '-o json status' '-o json explain web' 'recommend' '-o json recommend' settings --help --version; do
 	# shellcheck disable=SC2086
 	"$ctl" $command >/dev/full 2>"$root/err"
 	status=$?
@@ -196,6 +262,15 @@ is_json "in JSON they stay what they are" json \
 	'any(w["workload"] == "-/\x1b[2J\x1b]0;x\x07/quo\"te\\" for w in d["workloads"]) and any(w["workload"] == "\x01" * 255 + "/" + "\x01" * 255 + "/" + "\x01" * 255 for w in d["workloads"])'
 run -o json explain hostile1
 is_json "also in explain" json 'd[0]["containers"][0]["pod"] == "p\x9b31m\nod\t" and "\x1b[31m\x7f\x85" in d[0]["containers"][0]["numbers"][0]["why"]'
+run -o json recommend hostile1
+is_json "also in recommend" json 'd[0]["name"] == "\x1b[2J\x1b]0;x\x07" and d[0]["containers"][0]["name"] == "quo\"te\\"'
+run -o table recommend hostile1
+is "whose table is calm" calm "$root/out"
+record hostile2 'no' '1e3' 'a: b\n---\nkind: \"Secret\"\u001b\u009b' 'p' "$decision"
+run recommend hostile2
+is_yaml "in YAML, too, they are what they are" yaml '[(w["namespace"], w["name"], w["containers"][0]["name"]) for w in d] == [("no", "1e3", "a: b\n---\nkind: \"Secret\"\x1b\x9b")]'
+is_yaml "and are calm" calm "$root/out"
+rm "$root/run/tidemark/containers/hostile2.json"
 run -o json explain longest1
 is_json "the longest names fit" json 'd[0]["containers"][0]["pod"] == "\x01" * 255'
 

@@ -106,6 +106,37 @@ static void every_cut_of_a_document_is_refused(void **state)
 	free(text);
 }
 
+/* Where no kubelet writes it, a pod's author may. */
+static void the_role_is_one_of_the_kubelets_words_or_not_known(void **state)
+{
+	static const struct {
+		const char *value;
+		int role;
+	} cases[] = {
+		{"\"container\"", ROLE_CONTAINER},
+		{"\"init\"", ROLE_INIT},
+		{"\"ephemeral\"", ROLE_EPHEMERAL},
+		{"\"Init\"", ROLE_UNKNOWN},
+		{"\"\"", ROLE_UNKNOWN},
+		{"\"unknown\"", ROLE_UNKNOWN},
+		{"\"a role that would not fit into any buffer that one would have for it\"", ROLE_UNKNOWN},
+		{"null", ROLE_UNKNOWN},
+		{"[1]", ROLE_UNKNOWN},
+		{"{\"init\":1}", ROLE_UNKNOWN},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[256];
+		struct config config;
+		struct error err;
+		snprintf(text, sizeof text, "{\"annotations\":{\"io.kubernetes.container.type\":%s}}",
+			 cases[i].value);
+		assert_int_equal(config_read(text, strlen(text), &config, &err), 0);
+		assert_int_equal(config.role, cases[i].role);
+	}
+}
+
 static void no_limit_has_many_words(void **state)
 {
 	static const char *const texts[] = {
@@ -245,6 +276,7 @@ static void labels_of_a_sandbox_are_found(void **state)
 		"{\"annotations\":{\"x\":\"{\\\"pod-template-hash\\\":\\\"forged\\\"}\",\"y\\\\\":\"pod-template-hash\","
 		"\"pod-template-hash\" : \"6d4b75cb6d\",\"controller-revision-hash\":\"pg-77c6d\",\n"
 		"\"statefulset.kubernetes.io/pod-name\":\"pg-0\",\"batch.kubernetes.io/job-name\":\"job\","
+		"\"serving.knative.dev/service\":\"hello\",\"serving.knative.dev/configuration\":\"world\","
 		"\"io.kubernetes.cri-o.ContainerType\":\"sandbox\"}}";
 	struct pod_labels labels;
 	(void)state;
@@ -254,6 +286,8 @@ static void labels_of_a_sandbox_are_found(void **state)
 	assert_string_equal(labels.controller_revision_hash, "pg-77c6d");
 	assert_string_equal(labels.statefulset_pod_name, "pg-0");
 	assert_string_equal(labels.job_name, "job");
+	assert_string_equal(labels.knative_service, "hello");
+	assert_string_equal(labels.knative_configuration, "world");
 }
 
 static void labels_that_are_cut_off_or_no_plain_strings_are_passed_over(void **state)
@@ -311,6 +345,7 @@ int main(void)
 		cmocka_unit_test(a_container_of_crio_is_understood),
 		cmocka_unit_test(every_fixture_is_understood),
 		cmocka_unit_test(every_cut_of_a_document_is_refused),
+		cmocka_unit_test(the_role_is_one_of_the_kubelets_words_or_not_known),
 		cmocka_unit_test(no_limit_has_many_words),
 		cmocka_unit_test(a_limit_is_read_to_the_last_byte),
 		cmocka_unit_test(unified_wins),

@@ -163,6 +163,43 @@ static void limit_tells_its_term(void **state)
 	assert_limit(&limits, "not known yet");
 }
 
+static void rationale_has_both_in_brief(void **state)
+{
+	(void)state;
+	struct limits limits = make_limits();
+	struct recommendation *rec = &limits.recommendation;
+	struct settings settings = make_settings();
+	char buf[EXPLAIN_MAX];
+
+	rec->seen_p95_bytes = 180 * MIB;
+	rec->request_bytes = 224 * MIB;
+	rec->limit_bytes = 336 * MIB;
+	assert_string_equal(explain_rationale(&limits, &settings, buf),
+			    "request: p95 180Mi with 20 % headroom, to the next 16Mi; limit: 1.5 × request");
+	/* Nothing is said of a rounding that was none, but of one that was. */
+	rec->seen_p95_bytes = 160 * MIB;
+	rec->request_bytes = 192 * MIB;
+	settings.tuner.limit_request_factor = 1.3;
+	rec->limit_bytes = 256 * MIB;
+	assert_string_equal(explain_rationale(&limits, &settings, buf),
+			    "request: p95 160Mi with 20 % headroom; limit: 1.3 × request, to the next 16Mi");
+	settings.tuner.request_avg_factor = 0.5;
+	rec->request_term = TERM_AVG;
+	rec->seen_avg_bytes = 384 * MIB;
+	rec->limit_term = TERM_PEAK;
+	rec->seen_max_bytes = 230 * MIB;
+	assert_string_equal(
+		explain_rationale(&limits, &settings, buf),
+		"request: avg 384Mi × 0.5; limit: max 230Mi with 10 % headroom, to the next 16Mi");
+	/* What it has no shorter words for is said as in explain. */
+	rec->request_term = TERM_MIN;
+	rec->limit_bytes = 8 * GIB;
+	rec->limit_term = TERM_MAX;
+	assert_string_equal(explain_rationale(&limits, &settings, buf),
+			    "request: kept from before: earlier settings, or too little is known since; "
+			    "limit: the largest limit that is recommended ([tuner] limit_max)");
+}
+
 static void limit_after_a_kill_tells_what_it_died_at(void **state)
 {
 	(void)state;
@@ -310,6 +347,7 @@ static void sentences_agree_with_the_tuner(void **state)
 			tuner_recommend(&settings.tuner, &limits.observed, &none, T0, &limits.recommendation);
 			assert_null(strstr(explain_request(&limits, &settings, buf), "kept"));
 			assert_null(strstr(explain_limit(&limits, &settings, buf), "kept"));
+			assert_null(strstr(explain_rationale(&limits, &settings, buf), "kept"));
 		}
 }
 
@@ -705,6 +743,7 @@ int main(void)
 		cmocka_unit_test(observed_says_when_there_is_nothing),
 		cmocka_unit_test(request_tells_its_term),
 		cmocka_unit_test(limit_tells_its_term),
+		cmocka_unit_test(rationale_has_both_in_brief),
 		cmocka_unit_test(limit_after_a_kill_tells_what_it_died_at),
 		cmocka_unit_test(limit_of_what_sizes_itself_tells_what_was_seen),
 		cmocka_unit_test(kills_are_remembered_with_limit_and_peak),

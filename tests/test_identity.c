@@ -20,6 +20,7 @@
 /* The labels that a controller sets on its pods; all but one are empty, as a rule. */
 struct labels {
 	const char *template_hash, *revision_hash, *statefulset_pod, *job;
+	const char *knative_service, *knative_configuration;
 };
 
 static void set_text(char *to, size_t size, const char *from)
@@ -27,20 +28,27 @@ static void set_text(char *to, size_t size, const char *from)
 	(void)snprintf(to, size, "%s", from ? from : "");
 }
 
+static struct pod_labels set_labels(const struct labels *labels)
+{
+	struct pod_labels set = {0};
+
+	set_text(set.pod_template_hash, sizeof set.pod_template_hash, labels->template_hash);
+	set_text(set.controller_revision_hash, sizeof set.controller_revision_hash, labels->revision_hash);
+	set_text(set.statefulset_pod_name, sizeof set.statefulset_pod_name, labels->statefulset_pod);
+	set_text(set.job_name, sizeof set.job_name, labels->job);
+	set_text(set.knative_service, sizeof set.knative_service, labels->knative_service);
+	set_text(set.knative_configuration, sizeof set.knative_configuration, labels->knative_configuration);
+	return set;
+}
+
 static void assert_owner(const char *pod_name, const struct labels *labels, const char *expected)
 {
 	struct pod_labels set = {0};
 	char owner[CONFIG_NAME_SIZE];
 
-	if (labels) {
-		set_text(set.pod_template_hash, sizeof set.pod_template_hash, labels->template_hash);
-		set_text(set.controller_revision_hash, sizeof set.controller_revision_hash,
-			 labels->revision_hash);
-		set_text(set.statefulset_pod_name, sizeof set.statefulset_pod_name,
-			 labels->statefulset_pod);
-		set_text(set.job_name, sizeof set.job_name, labels->job);
-	}
-	identity_owner(pod_name, labels ? &set : NULL, owner);
+	if (labels)
+		set = set_labels(labels);
+	(void)identity_owner(pod_name, labels ? &set : NULL, owner);
 	if (strcmp(owner, expected) != 0)
 		fail_msg("%s: owner %s, not %s", pod_name, owner, expected);
 }
@@ -169,6 +177,106 @@ static void a_forged_label_does_not_count(void **state)
 	assert_owners(cases, COUNT(cases));
 }
 
+struct kind_case {
+	const char *pod_name;
+	struct labels labels;
+	int kind, by_shape; /* with the labels, and where none could be read */
+};
+
+static void the_labels_tell_the_kind_of_the_owner(void **state)
+{
+	static const struct kind_case cases[] = {
+		{"web-6d4b75cb6d-hwpqx", {.template_hash = "6d4b75cb6d"}, OWNER_DEPLOYMENT, OWNER_DEPLOYMENT},
+		{"node-exporter-x7k2p", {.revision_hash = "5d9c7b8f6"}, OWNER_DAEMONSET, OWNER_UNKNOWN},
+		{"proxy-6d4b75cb6d-x7k2p", {.revision_hash = "5d9c7b8f6"}, OWNER_DAEMONSET, OWNER_DEPLOYMENT},
+		{"pg-0",
+		 {.revision_hash = "pg-77c6d", .statefulset_pod = "pg-0"},
+		 OWNER_STATEFULSET,
+		 OWNER_STATEFULSET},
+		{"pg-0", {.revision_hash = "pg-77c6d"}, OWNER_STATEFULSET, OWNER_STATEFULSET},
+		{"import-x7k2p", {.job = "import"}, OWNER_JOB, OWNER_UNKNOWN},
+		{"import-2024-x7k2p", {.job = "import-2024"}, OWNER_JOB, OWNER_UNKNOWN},
+		{"backup-28912345-x7k2p", {.job = "backup-28912345"}, OWNER_CRONJOB, OWNER_CRONJOB},
+		{X40 X10 "xx-28912hwpqx", {.job = X40 X10 "xx-28912345"}, OWNER_CRONJOB, OWNER_CRONJOB},
+		/* Of these names only the beginning is known. */
+		{X40 X10 "xxxxxxxxhwpqx", {.job = X40 X10 "xxxxxxxxyyyyy"}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxxxxhwpqx", {.template_hash = "6d4b75cb6d"}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxxxxhwpqx", {.revision_hash = "5d9c7b8f6"}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxxxhwpqx", {.revision_hash = "5d9c7b8f6"}, OWNER_POD, OWNER_POD},
+		{X40 X10 "xxxxxxx-hwpqx", {.revision_hash = "5d9c7b8f6"}, OWNER_DAEMONSET, OWNER_UNKNOWN},
+		{X40 X10 "xxxxxx-6hwpqx",
+		 {.template_hash = "6d4b75cb6d"},
+		 OWNER_DEPLOYMENT,
+		 OWNER_DEPLOYMENT},
+		{"busybox", {0}, OWNER_POD, OWNER_POD},
+		/* No controller whose pods are named so put its label there: another one's (a ReplicaSet's
+		   alone, Argo Rollouts'). */
+		{"web-6d4b75cb6d-hwpqx", {0}, OWNER_UNKNOWN, OWNER_DEPLOYMENT},
+		{"pg-0", {0}, OWNER_UNKNOWN, OWNER_STATEFULSET},
+		{"web-x7k2p", {0}, OWNER_UNKNOWN, OWNER_UNKNOWN},
+		/* Forged. */
+		{"web-6d4b75cb6d-hwpqx", {.template_hash = "ffffffffff"}, OWNER_UNKNOWN, OWNER_DEPLOYMENT},
+		{"web-6d4b75cb6d-hwpqx", {.statefulset_pod = "other-0"}, OWNER_UNKNOWN, OWNER_DEPLOYMENT},
+		{"busybox", {.template_hash = "busybox"}, OWNER_POD, OWNER_POD},
+		/* Knative: with a Service, or a Configuration alone. */
+		{"hello-00001-deployment-6d4b75cb6d-hwpqx",
+		 {.template_hash = "6d4b75cb6d",
+		  .knative_service = "hello",
+		  .knative_configuration = "hello"},
+		 OWNER_KNATIVE_SERVICE,
+		 OWNER_DEPLOYMENT},
+		{"hello-00001-deployment-6d4b75cb6d-hwpqx",
+		 {.template_hash = "6d4b75cb6d", .knative_configuration = "hello"},
+		 OWNER_UNKNOWN,
+		 OWNER_DEPLOYMENT},
+		{"pg-0",
+		 {.statefulset_pod = "pg-0", .knative_service = "hello"},
+		 OWNER_STATEFULSET,
+		 OWNER_STATEFULSET},
+	};
+	char owner[CONFIG_NAME_SIZE];
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct pod_labels labels = set_labels(&cases[i].labels);
+		int kind = identity_owner(cases[i].pod_name, &labels, owner);
+		int by_shape = identity_owner(cases[i].pod_name, NULL, owner);
+		if (kind != cases[i].kind || by_shape != cases[i].by_shape)
+			fail_msg("%s (%zu): %s, by shape %s", cases[i].pod_name, i, owner_kind_names[kind],
+				 owner_kind_names[by_shape]);
+	}
+	assert_null(owner_kind_names[OWNER_KINDS_COUNT]);
+}
+
+static void a_knative_service_is_kept_apart_from_its_revision(void **state)
+{
+	static const struct labels known = {
+		.template_hash = "6d4b75cb6d", .knative_service = "hello", .knative_configuration = "hello"};
+	const struct config config = {.pod_namespace = "fn",
+				      .pod_name = "hello-00001-deployment-6d4b75cb6d-hwpqx",
+				      .container_name = "user-container"};
+	struct pod_labels labels = set_labels(&known);
+	struct identity identity;
+	(void)state;
+
+	assert_true(identity_of(&config, &labels, NULL, NULL, &identity));
+	assert_string_equal(identity.owner, "hello-00001-deployment");
+	assert_string_equal(identity.service, "hello");
+	/* Of no revision's Deployment. */
+	labels.pod_template_hash[0] = '\0';
+	assert_true(identity_of(&config, &labels, NULL, NULL, &identity));
+	assert_int_equal(identity.kind, OWNER_UNKNOWN);
+	assert_string_equal(identity.service, "");
+}
+
+static void what_is_known_beside_the_names_is_no_part_of_the_identity(void **state)
+{
+	const struct identity one = {"n", "o", "c", OWNER_JOB, "s"}, other = {"n", "o", "c", OWNER_POD, ""};
+	(void)state;
+
+	assert_int_equal(identity_compare(&one, &other), 0);
+}
+
 static void a_pod_of_crio_is_its_workload(void **state)
 {
 	struct config config;
@@ -185,6 +293,7 @@ static void a_pod_of_crio_is_its_workload(void **state)
 	assert_string_equal(identity.owner, "web");
 	assert_string_equal(identity.namespace, config.pod_namespace);
 	assert_string_equal(identity.container, config.container_name);
+	assert_int_equal(identity.kind, OWNER_DEPLOYMENT);
 	identity_text(&identity, text);
 	assert_non_null(strstr(text, "/web/"));
 }
@@ -200,6 +309,7 @@ static void outside_kubernetes_the_managers_name_counts(void **state)
 	assert_string_equal(identity.namespace, "-");
 	assert_string_equal(identity.owner, "mine");
 	assert_string_equal(identity.container, "mine");
+	assert_int_equal(identity.kind, OWNER_UNKNOWN);
 	assert_true(identity_of(&config, NULL, drawn, "web", &identity)); /* podman run --name web */
 	assert_string_equal(identity.owner, "web");
 	assert_true(identity_of(&config, NULL, drawn, NULL, &identity));
@@ -324,6 +434,9 @@ int main(void)
 		cmocka_unit_test(a_base_that_was_cut_still_has_one_owner),
 		cmocka_unit_test(a_long_name_of_a_persons_choice_stays),
 		cmocka_unit_test(a_forged_label_does_not_count),
+		cmocka_unit_test(the_labels_tell_the_kind_of_the_owner),
+		cmocka_unit_test(a_knative_service_is_kept_apart_from_its_revision),
+		cmocka_unit_test(what_is_known_beside_the_names_is_no_part_of_the_identity),
 		cmocka_unit_test(a_pod_of_crio_is_its_workload),
 		cmocka_unit_test(outside_kubernetes_the_managers_name_counts),
 		cmocka_unit_test(a_pod_that_lacks_a_name_is_none),

@@ -18,7 +18,9 @@ static struct limits published(void)
 {
 	return (struct limits){
 		.version = LIMITS_VERSION,
-		.identity = shop,
+		.identity = {"shop", "web", "nginx", OWNER_KNATIVE_SERVICE, "hello"},
+		.role = ROLE_INIT,
+		.oom_score_adj = -997,
 		.image_ref = "quay.io/"
 			     "nginx@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
 		.recommendation = {.request_bytes = 256 * MIB,
@@ -37,7 +39,8 @@ static struct limits published(void)
 				   .seen_highest_bytes = 301,
 				   .seen_history_usec = 302,
 				   .seen_records = 303,
-				   .seen_margin_bytes = 304},
+				   .seen_margin_bytes = 304,
+				   .seen_life_usec = 306},
 		.enforced_request_bytes = 250 * MIB,
 		.enforced_limit_bytes = 500 * MIB,
 		.observed = {.samples = 86400,
@@ -49,7 +52,8 @@ static struct limits published(void)
 			     .max_bytes = 300 * MIB,
 			     .highest_bytes = 400 * MIB,
 			     .history_usec = 305,
-			     .records = 2},
+			     .records = 2,
+			     .life_usec = 307},
 		.ratchet = "jvm 536870912 1600000000000000 1 600 0 536870912 300 268435456 200",
 		.tide = "1600000000000000 3 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
 		.prestart_crun_bytes = 131072,
@@ -69,6 +73,10 @@ static void assert_same(const struct limits *a, const struct limits *b)
 	SAME_TEXT(identity.namespace);
 	SAME_TEXT(identity.owner);
 	SAME_TEXT(identity.container);
+	SAME(identity.kind);
+	SAME_TEXT(identity.service);
+	SAME(role);
+	SAME(oom_score_adj);
 	SAME_TEXT(image_ref);
 	SAME(recommendation.request_bytes);
 	SAME(recommendation.limit_bytes);
@@ -88,6 +96,8 @@ static void assert_same(const struct limits *a, const struct limits *b)
 	SAME(recommendation.seen_history_usec);
 	SAME(recommendation.seen_records);
 	SAME(recommendation.seen_margin_bytes);
+	SAME(recommendation.seen_life_usec);
+	SAME(observed.life_usec);
 	SAME(recommendation.oom_limit_bytes);
 	SAME(recommendation.oom_floor_bytes);
 	SAME(recommendation.oom_usec);

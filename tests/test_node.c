@@ -607,6 +607,26 @@ static void resize_is_a_new_decision(void **state)
 	assert_int_equal(published(world).applied_bytes, 300 * MIB);
 }
 
+static void owner_and_role_of_the_last_container_are_published(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	record.identity.kind = OWNER_KNATIVE_SERVICE;
+	strcpy(record.identity.service, "hello");
+	record.role = ROLE_INIT;
+	record.oom_score_adj = 984;
+	record.limit_bytes = 300 * MIB; /* is worth publishing */
+	record.updated_usec = world->now_usec + 1;
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	struct limits limits = published(world);
+	assert_int_equal(limits.identity.kind, OWNER_KNATIVE_SERVICE);
+	assert_string_equal(limits.identity.service, "hello");
+	assert_int_equal(limits.role, ROLE_INIT);
+	assert_int_equal(limits.oom_score_adj, 984);
+}
+
 static void fault_of_the_wrapper_is_told_as_refused(void **state)
 {
 	struct world *world = *state;
@@ -918,6 +938,47 @@ static void id_that_is_used_again_is_another_container(void **state)
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	assert_int_equal(world->n_said[EVENT_DECISION], 2);
 	assert_int_equal(world->node.containers[0]->samples, 1);
+}
+
+/* A container that lives for so long, and what is then known of its like. */
+static uint64_t live(struct world *world, const char *id, uint64_t life_usec, bool killed)
+{
+	run_container(world, id);
+	world->now_usec += life_usec;
+	pass(world, 1);
+	if (killed) {
+		write_cgroup_file(world, id, "memory.events", "oom 1\noom_kill 1\n");
+		write_cgroup_file(world, id, "memory.events.local", "oom 1\noom_kill 1\n");
+		node_on_events(&world->node, world->now_usec);
+	}
+	remove_cgroup(world, id);
+	pass(world, 10);
+	node_tune(&world->node, world->now_usec);
+	return published(world).observed.life_usec / USEC_PER_MIN;
+}
+
+static void lives_are_learned_from_their_ends_and_outlive_the_daemon(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	/* The third one's life was cut short, the fourth's is that of a crash loop. */
+	assert_int_equal(live(world, "c1", 20 * USEC_PER_MIN, false), 0);
+	assert_int_equal(live(world, "c2", 30 * USEC_PER_MIN, false), 0);
+	assert_int_equal(live(world, "c3", 40 * USEC_PER_MIN, true), 0);
+	assert_int_equal(live(world, "c4", 9 * USEC_PER_MIN, false), 0);
+	node_flush(&world->node, world->now_usec);
+	stop_node(world);
+	start_node(world);
+	/* How far the one that was killed had come counts all the same. */
+	assert_int_equal(live(world, "c5", 20 * USEC_PER_MIN, false), 40);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+
+	/* One that still runs. */
+	run_container(world, "c6");
+	world->now_usec += 2 * USEC_PER_HOUR;
+	pass(world, 1);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).observed.life_usec / USEC_PER_MIN, 120);
 }
 
 static void stale_records_are_swept_and_living_ones_are_not(void **state)
@@ -1600,6 +1661,7 @@ int main(void)
 		NODE_TEST(start_that_was_not_recorded_is_found_by_the_pid_file),
 		NODE_TEST(pid_that_is_used_again_is_not_followed),
 		NODE_TEST(resize_is_a_new_decision),
+		NODE_TEST(owner_and_role_of_the_last_container_are_published),
 		NODE_TEST(fault_of_the_wrapper_is_told_as_refused),
 		NODE_TEST(node_summary_adds_up),
 		NODE_TEST(kill_at_its_own_limit_is_on_disk_before_it_is_said),
@@ -1617,6 +1679,7 @@ int main(void)
 		NODE_TEST(what_the_node_says_is_counted),
 		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
 		NODE_TEST(id_that_is_used_again_is_another_container),
+		NODE_TEST(lives_are_learned_from_their_ends_and_outlive_the_daemon),
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
 		NODE_TEST(container_and_workload_have_a_short_and_a_long_window),
 		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),

@@ -17,7 +17,8 @@ static struct record whole(void)
 	return (struct record){
 		.version = RECORD_VERSION,
 		.id = ID,
-		.identity = {"shop", "web", "nginx"},
+		.identity = {"shop", "web", "nginx", OWNER_KNATIVE_SERVICE, "hello"},
+		.role = ROLE_INIT,
 		.pod_name = "web-5d4f8c7b9d-x2k4z",
 		.pod_uid = "0f3c1b9e-8d1c-4f6e-9a57-3f1f0b7f9f11",
 		.sandbox_id = "aabbcc",
@@ -63,6 +64,9 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME_TEXT(identity.namespace);
 	SAME_TEXT(identity.owner);
 	SAME_TEXT(identity.container);
+	SAME(identity.kind);
+	SAME_TEXT(identity.service);
+	SAME(role);
 	SAME_TEXT(pod_name);
 	SAME_TEXT(pod_uid);
 	SAME_TEXT(sandbox_id);

@@ -212,6 +212,44 @@ static void period_without_a_sample_is_not_judged(void **state)
 	replay_free(replay);
 }
 
+static void feed_flat_days(struct replay *replay)
+{
+	for (uint64_t s = 0; s < 60 * HOUR; s += 300)
+		add(replay, "a", s, 1000);
+}
+
+static void lives_are_learned_and_cold_starts_know_of_none(void **state)
+{
+	(void)state;
+	struct replay_settings hourly = settings(USEC_PER_HOUR), daily = settings(USEC_PER_DAY);
+	struct replay_result of_hours[REPLAY_POLICIES], of_days[REPLAY_POLICIES];
+	static struct taken hours, days;
+
+	struct replay *replay = replay_new(&hourly, take, &hours);
+	feed_flat_days(replay);
+	replay_finish(replay, of_hours);
+	replay_free(replay);
+	replay = replay_new(&daily, take, &days);
+	feed_flat_days(replay);
+	replay_finish(replay, of_days);
+	replay_free(replay);
+
+	/* √(1408 × 1000 × 1/3 × 0.5) = 484; × 24^-⅛: 326. What stands is kept while it is within 15 %. */
+	uint64_t daily_bytes = find(&days, REPLAY_ADAPTIVE, 48 * HOUR)->limit_bytes;
+	uint64_t hourly_bytes = find(&hours, REPLAY_ADAPTIVE, 48 * HOUR)->limit_bytes;
+	assert_in_range(daily_bytes, 1484 * MIB, UINT64_C(1484) * MIB * 115 / 100);
+	assert_in_range(hourly_bytes, 1326 * MIB, UINT64_C(1326) * MIB * 115 / 100);
+	/* The first six hours are percentile's, whatever lives then. */
+	assert_int_equal(find(&hours, REPLAY_ADAPTIVE, 6 * HOUR)->limit_bytes,
+			 find(&hours, REPLAY_PERCENTILE, 6 * HOUR)->limit_bytes);
+	for (size_t i = 0; i < REPLAY_COLD_STARTS; i++) {
+		const struct replay_score *hour = &of_hours[REPLAY_ADAPTIVE].cold[i];
+		assert_int_equal(hour->periods, 1);
+		assert_true(hour->limit_bytes >= of_days[REPLAY_ADAPTIVE].cold[i].limit_bytes);
+		assert_true(hour->limit_bytes <= of_days[REPLAY_ADAPTIVE].cold[i].limit_bytes);
+	}
+}
+
 static void time_that_goes_back_is_refused(void **state)
 {
 	(void)state;
@@ -297,6 +335,7 @@ int main(void)
 		cmocka_unit_test(what_comes_after_a_creation_does_not_change_its_limit),
 		cmocka_unit_test(same_trace_gives_the_same_figures),
 		cmocka_unit_test(period_without_a_sample_is_not_judged),
+		cmocka_unit_test(lives_are_learned_and_cold_starts_know_of_none),
 		cmocka_unit_test(time_that_goes_back_is_refused),
 		cmocka_unit_test(references_are_as_their_authors_have_them),
 		cmocka_unit_test(lines_are_read),

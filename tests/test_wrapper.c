@@ -186,6 +186,7 @@ static void enforced_limit_is_written_and_nothing_else(void **state)
 	assert_string_equal(record.id, ID);
 	assert_string_equal(record.identity.namespace, "shop");
 	assert_string_equal(record.identity.owner, "web");
+	assert_int_equal(record.identity.kind, OWNER_DEPLOYMENT);
 	assert_string_equal(record.identity.container, "nginx");
 	assert_string_equal(record.pod_name, "web-5d4f8c7b9d-x2k4z");
 	assert_string_equal(record.pod_uid, "0f3c1b9e");
@@ -425,6 +426,7 @@ static void author_can_name_the_workload_within_the_namespace(void **state)
 	assert_silent(&outcome);
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_string_equal(record.identity.owner, "other");
+	assert_int_equal(record.identity.kind, OWNER_UNKNOWN);
 	assert_string_equal(record.identity.namespace, plain.identity.namespace);
 }
 

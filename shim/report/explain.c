@@ -12,6 +12,7 @@
 struct sentence {
 	char *buf;
 	size_t used;
+	bool brief; /* part of a rationale */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format, ...)
@@ -41,7 +42,7 @@ static const char *limit_text(uint64_t bytes, char buf[static QUANTITY_MAX])
 const char *explain_observed(const struct limits *limits, char buf[static EXPLAIN_MAX])
 {
 	const struct observed *seen = &limits->observed;
-	struct sentence out = {buf, 0};
+	struct sentence out = {buf, 0, false};
 
 	if (seen->samples == 0) {
 		say(&out, seen->max_bytes > 0 ? "only the peak that a container left at its end is known"
@@ -83,17 +84,43 @@ static void say_kept(struct sentence *out)
 	say(out, "kept from before: earlier settings, or too little is known since");
 }
 
+/* What a formula multiplies, in words and in a word. */
+struct operand {
+	const char *words, *word;
+};
+static const struct operand operand_p95 = {"the 95th percentile", "p95"};
+static const struct operand operand_avg = {"the mean", "avg"};
+static const struct operand operand_max = {"the highest working set", "max"};
+static const struct operand operand_highest = {"the highest working set of 14 days", "max of 14 days"};
+static const struct operand operand_request = {"the request", "request"};
+
+/* "p95 110Mi with 20 % headroom, to the next 16Mi", "1.5 × request". */
+static void say_product_briefly(struct sentence *out, const struct operand *operand, uint64_t bytes,
+				double factor, const struct tuner_settings *tuner, uint64_t result)
+{
+	if (operand == &operand_request)
+		say(out, "%g × %s", factor, operand->word);
+	else if (factor > 1)
+		say(out, "%s %s with %.3g %% headroom", operand->word, AMOUNT(bytes), (factor - 1) * 100);
+	else
+		say(out, "%s %s × %g", operand->word, AMOUNT(bytes), factor);
+	if ((uint64_t)((double)bytes * factor) != result)
+		say(out, ", to the next %s", AMOUNT(tuner_round_bytes(tuner)));
+}
+
 /* "the 95th percentile, 110Mi, × 1.2, up to the next 16Mi", if that is what it makes. */
-static void say_product(struct sentence *out, const char *what, uint64_t bytes, double factor,
+static void say_product(struct sentence *out, const struct operand *operand, uint64_t bytes, double factor,
 			const struct tuner_settings *tuner, uint64_t result)
 {
 	double product = (double)bytes * factor;
 
-	if (product < 0x1p63 && round_up((uint64_t)product, tuner) == result)
-		say(out, "%s, %s, × %g, up to the next %s", what, AMOUNT(bytes), factor,
-		    AMOUNT(tuner_round_bytes(tuner)));
-	else
+	if (product >= 0x1p63 || round_up((uint64_t)product, tuner) != result)
 		say_kept(out);
+	else if (out->brief)
+		say_product_briefly(out, operand, bytes, factor, tuner, result);
+	else
+		say(out, "%s, %s, × %g, up to the next %s", operand->words, AMOUNT(bytes), factor,
+		    AMOUNT(tuner_round_bytes(tuner)));
 }
 
 static void say_margin(struct sentence *out, const struct recommendation *rec, const struct tuner_settings *tuner)
@@ -102,18 +129,24 @@ static void say_margin(struct sentence *out, const struct recommendation *rec, c
 	uint64_t base_bytes =
 		adaptive_base_bytes(tuner->adaptive_margin, rec->seen_p95_bytes, rec->seen_max_bytes);
 
+	char life[32] = "";
+
 	if (round_up(base_bytes + rec->seen_margin_bytes, tuner) != rec->limit_bytes) {
 		say_kept(out);
 		return;
 	}
+	if (rec->seen_life_usec > 0 && rec->seen_life_usec < USEC_PER_DAY)
+		(void)snprintf(life, sizeof life, " × ⁴√(%s / 24h)", TIME(rec->seen_life_usec));
 	say(out,
-	    "%s, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g), after "
+	    "%s, %s, and a margin of %s: √(%s × %s × (%" PRIu64 " + 1) / (%.1f + 1) × %.2g%s), after "
 	    "%.1f days, of which %" PRIu64 " brought a new peak, and with a mean of %s",
 	    base_bytes == rec->seen_max_bytes ? "the highest working set" : "the 95th percentile",
 	    AMOUNT(base_bytes), AMOUNT(rec->seen_margin_bytes),
 	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records,
-	    days, adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), days,
-	    rec->seen_records, AMOUNT(rec->seen_avg_bytes));
+	    days, adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), life,
+	    days, rec->seen_records, AMOUNT(rec->seen_avg_bytes));
+	if (*life)
+		say(out, ", its containers living for %s at most", TIME(rec->seen_life_usec));
 	if (tuner->adaptive_margin != MARGIN_NORMAL)
 		say(out, ", never more than a normal margin would give");
 	say(out, ", up to the next %s", AMOUNT(tuner_round_bytes(tuner)));
@@ -160,76 +193,69 @@ static void say_ratchet(struct sentence *out, const struct limits *limits, const
 	}
 }
 
-const char *explain_request(const struct limits *limits, const struct settings *settings,
-			    char buf[static EXPLAIN_MAX])
+static void say_request(struct sentence *out, const struct recommendation *rec,
+			const struct tuner_settings *tuner)
 {
-	const struct recommendation *rec = &limits->recommendation;
-	const struct tuner_settings *tuner = &settings->tuner;
-	struct sentence out = {buf, 0};
-
 	switch (rec->request_term) {
 	case TERM_P95:
-		say_product(&out, "the 95th percentile", rec->seen_p95_bytes, tuner->request_p95_factor,
-			    tuner, rec->request_bytes);
+		say_product(out, &operand_p95, rec->seen_p95_bytes, tuner->request_p95_factor, tuner,
+			    rec->request_bytes);
 		break;
 	case TERM_AVG:
-		say_product(&out, "the mean", rec->seen_avg_bytes, tuner->request_avg_factor, tuner,
+		say_product(out, &operand_avg, rec->seen_avg_bytes, tuner->request_avg_factor, tuner,
 			    rec->request_bytes);
 		break;
 	case TERM_MIN:
-		say_bound(&out, "the smallest request that is recommended ([tuner] request_min)",
+		say_bound(out, "the smallest request that is recommended ([tuner] request_min)",
 			  tuner->request_min_bytes, rec->request_bytes);
 		break;
 	case TERM_MAX:
 		if (rec->request_bytes == rec->limit_bytes && rec->request_bytes < tuner->request_max_bytes)
-			say(&out, "as much as the limit, which cannot be higher");
+			say(out, "as much as the limit, which cannot be higher");
 		else
-			say_bound(&out, "the largest request that is recommended ([tuner] request_max)",
+			say_bound(out, "the largest request that is recommended ([tuner] request_max)",
 				  tuner->request_max_bytes, rec->request_bytes);
 		break;
 	default:
-		say(&out, "not known yet");
+		say(out, "not known yet");
 	}
-	return buf;
 }
 
-const char *explain_limit(const struct limits *limits, const struct settings *settings,
-			  char buf[static EXPLAIN_MAX])
+static void say_limit(struct sentence *out, const struct limits *limits, const struct tuner_settings *tuner)
 {
 	const struct recommendation *rec = &limits->recommendation;
-	const struct tuner_settings *tuner = &settings->tuner;
-	struct sentence out = {buf, 0};
 
 	switch (rec->limit_term) {
 	case TERM_PEAK:
-		say_product(&out, "the highest working set", rec->seen_max_bytes, tuner->limit_max_factor,
-			    tuner, rec->limit_bytes);
+		say_product(out, &operand_max, rec->seen_max_bytes, tuner->limit_max_factor, tuner,
+			    rec->limit_bytes);
 		break;
 	case TERM_REQUEST:
-		say_product(&out, "the request", rec->request_bytes, tuner->limit_request_factor, tuner,
+		say_product(out, &operand_request, rec->request_bytes, tuner->limit_request_factor, tuner,
 			    rec->limit_bytes);
 		break;
 	case TERM_HIGHEST:
-		say_product(&out, "the highest working set of 14 days", rec->seen_highest_bytes,
+		say_product(out, &operand_highest, rec->seen_highest_bytes,
 			    adaptive_highest_factor(tuner->adaptive_margin), tuner, rec->limit_bytes);
 		break;
 	case TERM_MARGIN:
-		say_margin(&out, rec, tuner);
+		say_margin(out, rec, tuner);
 		break;
 	case TERM_COLD:
-		say(&out,
-		    "there are only %s of history: as the policy percentile has it, from avg %s, p95 %s and max "
+		say(out,
+		    "there are only %s of history: as the policy percentile has it, from avg %s, p95 %s and "
+		    "max "
 		    "%s, up to the next %s",
 		    TIME(rec->seen_history_usec), AMOUNT(rec->seen_avg_bytes), AMOUNT(rec->seen_p95_bytes),
-		    AMOUNT(rec->seen_max_bytes), AMOUNT(tuner_round_bytes(tuner)));
+		    AMOUNT(rec->seen_max_bytes), AMOUNT(tuner->round_bytes));
 		break;
 	case TERM_OOM:
 		/* The kill is forgotten before the limit that it led to is lowered. */
 		if (rec->oom_limit_bytes == 0 || rec->oom_floor_bytes > rec->limit_bytes ||
 		    round_up(rec->oom_floor_bytes, tuner) != rec->limit_bytes)
-			say(&out, "raised after an OOM kill, and not lowered since");
+			say(out, "raised after an OOM kill, and not lowered since");
 		else
-			say(&out,
+			say(out,
 			    "a container was OOM-killed at %s: that × %g, and at least %s more%s, up to the "
 			    "next %s",
 			    AMOUNT(rec->oom_limit_bytes), tuner->oom_factor, AMOUNT(tuner->oom_bytes),
@@ -239,19 +265,48 @@ const char *explain_limit(const struct limits *limits, const struct settings *se
 			    AMOUNT(tuner_round_bytes(tuner)));
 		break;
 	case TERM_RATCHET:
-		say_ratchet(&out, limits, tuner);
+		say_ratchet(out, limits, tuner);
 		break;
 	case TERM_MIN:
-		say_bound(&out, "the smallest limit that is recommended ([tuner] limit_min)",
+		say_bound(out, "the smallest limit that is recommended ([tuner] limit_min)",
 			  tuner->limit_min_bytes, rec->limit_bytes);
 		break;
 	case TERM_MAX:
-		say_bound(&out, "the largest limit that is recommended ([tuner] limit_max)",
+		say_bound(out, "the largest limit that is recommended ([tuner] limit_max)",
 			  tuner->limit_max_bytes, rec->limit_bytes);
 		break;
 	default:
-		say(&out, "not known yet");
+		say(out, "not known yet");
 	}
+}
+
+const char *explain_request(const struct limits *limits, const struct settings *settings,
+			    char buf[static EXPLAIN_MAX])
+{
+	struct sentence out = {buf, 0, false};
+
+	say_request(&out, &limits->recommendation, &settings->tuner);
+	return buf;
+}
+
+const char *explain_limit(const struct limits *limits, const struct settings *settings,
+			  char buf[static EXPLAIN_MAX])
+{
+	struct sentence out = {buf, 0, false};
+
+	say_limit(&out, limits, &settings->tuner);
+	return buf;
+}
+
+const char *explain_rationale(const struct limits *limits, const struct settings *settings,
+			      char buf[static EXPLAIN_MAX])
+{
+	struct sentence out = {buf, 0, true};
+
+	say(&out, "request: ");
+	say_request(&out, &limits->recommendation, &settings->tuner);
+	say(&out, "; limit: ");
+	say_limit(&out, limits, &settings->tuner);
 	return buf;
 }
 
@@ -328,7 +383,7 @@ const char *explain_enforced(const struct limits *limits, const struct settings 
 {
 	const struct recommendation *rec = &limits->recommendation;
 	const struct tuner_settings *tuner = &settings->tuner;
-	struct sentence out = {buf, 0};
+	struct sentence out = {buf, 0, false};
 
 	if (limits->enforced_limit_bytes > 0) {
 		say_next_creation(&out, limits, settings);
@@ -397,7 +452,7 @@ static void say_guard(struct sentence *out, enum guard guard, const struct recor
 const char *explain_decision(const struct record *record, const struct settings *settings,
 			     char buf[static EXPLAIN_MAX])
 {
-	struct sentence out = {buf, 0};
+	struct sentence out = {buf, 0, false};
 	bool guarded = false;
 
 	say(&out, "%s declared, ", LIMIT(record->declared_bytes));

@@ -29,6 +29,9 @@ const char *explain_oom(const struct limits *limits, const struct settings *sett
  * allow_raise)". Returns NULL where it can. */
 const char *explain_stuck(const struct limits *limits, const struct settings *settings, uint64_t limit_bytes,
 			  char buf[static EXPLAIN_MAX]);
+/* Both in one sentence: "request: p95 180Mi with 20 % headroom, to the next 16Mi; limit: 1.5 × request". */
+const char *explain_rationale(const struct limits *limits, const struct settings *settings,
+			      char buf[static EXPLAIN_MAX]);
 /* Whether the recommendation may be applied, and what it waits for. */
 const char *explain_enforced(const struct limits *limits, const struct settings *settings, uint64_t now_usec,
 			     char buf[static EXPLAIN_MAX]);

@@ -20,7 +20,10 @@
 struct limits {
 	uint64_t version;
 	struct identity identity;
-	char image_ref[512]; /* of the last container */
+	/* Of the last container. */
+	int role;              /* enum container_role */
+	int64_t oom_score_adj; /* from which its request can be told; 0: not known */
+	char image_ref[512];
 
 	struct recommendation recommendation;
 	/* What may be applied: the recommendation once it is warm, else 0. */

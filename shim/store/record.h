@@ -21,6 +21,7 @@ struct record {
 	uint64_t version;
 	char id[RECORD_ID_SIZE];
 	struct identity identity; /* empty names: the workload is not known */
+	int role;                 /* enum container_role */
 	char pod_name[CONFIG_NAME_SIZE], pod_uid[64], sandbox_id[RECORD_ID_SIZE];
 	bool is_sandbox;
 	char image_ref[512];

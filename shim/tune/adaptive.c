@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The policy `adaptive`: a margin over what the last day took that is sublinear in size and shrinks as quiet days go
- * by, and never less than a little above the highest peak of 14 days. docs/TUNING.md has the reasons and figures
- * for each constant here. */
+/* The policy `adaptive`: a margin over what the last day took that is sublinear in size, shrinks as quiet days go
+ * by and is smaller for containers that do not live long, and never less than a little above the highest peak of 14
+ * days. docs/TUNING.md has the reasons and figures for each constant here. */
 
 #include "shim/tune/policy.h"
 
@@ -13,16 +13,25 @@ static const struct weight {
 	uint64_t scale_bytes;
 	bool over_max;         /* the margin is over max, else over p95 */
 	double flat;           /* how far the margin of a flat one is trusted to shrink: see adaptive_restlessness() */
+	bool life;             /* whether a short life makes it smaller */
 	double highest_factor; /* the limit is at least the highest peak times this */
-	uint64_t cold_usec;    /* until so much history, the limit is at least percentile's */
+	bool cold;             /* whether the first COLD_USEC are left to percentile */
 } weights[] = {
-	[MARGIN_NORMAL] = {1408 * MIB, false, 0.5, 1.10, 6 * USEC_PER_HOUR},
-	[MARGIN_TIGHT] = {64 * MIB, true, 0.1, 1.10, 0},
+	[MARGIN_NORMAL] = {1408 * MIB, false, 0.5, true, 1.10, true},
+	[MARGIN_TIGHT] = {64 * MIB, true, 0.1, false, 1.10, false},
 };
+
+/* Before, there is no telling a flat workload from one whose day has not begun. */
+#define COLD_USEC (6 * USEC_PER_HOUR)
 
 /* The margin is at most so many times the mean: small containers would else be given a multiple of what they use,
  * and one whose peaks stand far above its mean has shown already what it is capable of. */
 #define MARGIN_MOST 2
+
+/* No trace says that a longer life needs more; and after containers that lived for minutes there may come one that
+ * stays. */
+#define LIFE_MOST_USEC  USEC_PER_DAY
+#define LIFE_LEAST_USEC USEC_PER_HOUR
 
 #define ORDINARY_RISE 0.1
 #define RESTLESS_MOST 2
@@ -30,8 +39,8 @@ static const struct weight {
 /* The root, rounded down; a digit at a time. The wrapper, which shares this file, does without libm. */
 static uint64_t root(uint64_t square)
 {
-	uint64_t result = 0;
-	for (uint64_t bit = UINT64_C(1) << 62; bit > 0; bit >>= 2) {
+	uint64_t result = 0, bit = square > 0 ? UINT64_C(1) << (63 - __builtin_clzll(square)) / 2 * 2 : 0;
+	for (; bit > 0; bit >>= 2) {
 		if (square >= result + bit) {
 			square -= result + bit;
 			result = (result >> 1) + bit;
@@ -58,8 +67,23 @@ uint64_t adaptive_base_bytes(int margin_setting, uint64_t p95_bytes, uint64_t ma
 	return weights[margin_setting].over_max ? max_bytes : p95_bytes;
 }
 
-/* √(scale × max × (r + 1) / (d + 1) × restlessness), reckoned in KiB. After d days of which r brought a new peak,
- * the chance that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. */
+static uint64_t life(int setting, const struct observed *observed)
+{
+	uint64_t usec = observed->life_usec;
+	if (usec == 0 || usec > LIFE_MOST_USEC || !weights[setting].life)
+		return LIFE_MOST_USEC;
+	return usec > LIFE_LEAST_USEC ? usec : LIFE_LEAST_USEC;
+}
+
+/* Only ever told as a part of another one: 2^18 times the fourth root. */
+static double fourth_root(uint64_t usec)
+{
+	return (double)root(root(usec << 24) << 24);
+}
+
+/* √(scale × max × (r + 1) / (d + 1) × restlessness × ⁴√(life / 24 h)), reckoned in KiB. After d days of which r
+ * brought a new peak, the chance that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. A life
+ * of an hour is safer than one of a day, but far from 24 times: most of what grows does so early. */
 static uint64_t margin(int setting, const struct observed *observed)
 {
 	double days = (double)observed->history_usec / (double)USEC_PER_DAY;
@@ -69,6 +93,9 @@ static uint64_t margin(int setting, const struct observed *observed)
 	if (chance > 1)
 		chance = 1;
 	square *= chance * adaptive_restlessness(setting, observed->avg_bytes, observed->max_bytes);
+	uint64_t life_usec = life(setting, observed);
+	if (life_usec < LIFE_MOST_USEC)
+		square *= fourth_root(life_usec) / fourth_root(LIFE_MOST_USEC);
 	uint64_t bytes = square < 0x1p63 ? root((uint64_t)square) * KIB : UINT64_MAX;
 	uint64_t most = bytes_scale(observed->avg_bytes, MARGIN_MOST);
 	return bytes < most ? bytes : most;
@@ -91,6 +118,19 @@ static struct amount adaptive_request(const struct tuner_settings *settings, con
 	return (struct amount){bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
 }
 
+/* As percentile would recommend it, to the byte. */
+static struct amount cold(const struct tuner_settings *settings, const struct observed *observed,
+			  struct recommendation *seen)
+{
+	struct amount request =
+		request_fit(settings, &policy_percentile, policy_percentile.request(settings, observed));
+	struct amount limit = policy_percentile.limit(settings, observed, request.bytes, seen);
+	uint64_t over = settings->round_bytes ? limit.bytes % settings->round_bytes : 0;
+	if (over > 0)
+		limit.bytes = bytes_add(limit.bytes, settings->round_bytes - over);
+	return limit;
+}
+
 static struct amount adaptive_limit(const struct tuner_settings *settings, const struct observed *observed,
 				    uint64_t request_bytes, struct recommendation *seen)
 {
@@ -107,16 +147,17 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 	seen->seen_margin_bytes = reach_bytes > base_bytes ? reach_bytes - base_bytes : 0;
 	seen->seen_history_usec = observed->history_usec;
 	seen->seen_records = observed->records;
+	seen->seen_life_usec = own->life ? life(settings->adaptive_margin, observed) : 0;
 
 	struct amount limit = {bytes_scale(seen->seen_highest_bytes, own->highest_factor), TERM_HIGHEST};
-	limit = amount_or(limit, reach_bytes, TERM_MARGIN);
-	if (observed->history_usec <= own->cold_usec) {
-		struct amount request = request_fit(settings, &policy_percentile,
-						    policy_percentile.request(settings, observed));
-		struct amount cold = policy_percentile.limit(settings, observed, request.bytes, seen);
-		limit = amount_or(limit, cold.bytes, TERM_COLD);
+	if (own->cold && observed->history_usec <= COLD_USEC) {
+		struct amount known = cold(settings, observed, seen);
+		limit = amount_or(limit, known.bytes, TERM_COLD);
+		/* What is all peaks is given a tenth above them there, and no more. */
+		if (known.term != TERM_PEAK)
+			return limit;
 	}
-	return limit;
+	return amount_or(limit, reach_bytes, TERM_MARGIN);
 }
 
 /* Half of the way from the highest peak to what is kept above it. */

@@ -176,6 +176,8 @@ static void track_create(struct replay *replay, struct series *series, struct tr
 
 	window_observe(&series->window, now_usec - span_usec, UINT64_MAX, &observed);
 	tide_observe(&series->tide, now_usec, &observed);
+	if (track != &series->track[0])
+		observed.life_usec = 0; /* of a first creation, which no container was before */
 	tide_peaks(&series->tide, now_usec, peaks);
 	for (int i = 0; i < TUNED; i++) {
 		(void)tuner_recommend(&replay->tuner[i], &observed, &track->standing[i], now_usec,
@@ -244,8 +246,10 @@ static void series_turn(struct replay *replay, struct series *series, uint64_t n
 		if (now_usec >= track->turn_usec) {
 			bool ends = i > 0 && track->lives;
 			uint64_t created_usec = track->turn_usec;
-			if (i == 0)
+			if (i == 0) {
+				tide_add_life(&series->tide, created_usec, every_usec, true);
 				created_usec += (now_usec - created_usec) / every_usec * every_usec;
+			}
 			track_judge(replay, series, track);
 			if (ends || now_usec - created_usec >= every_usec) {
 				track->turn_usec = UINT64_MAX;

@@ -10,10 +10,11 @@
  * period, is then raised as after an OOM kill, and the container goes on. Periods without a sample are not judged.
  *
  * The recommendation itself is judged: warm-up and the guards of a creation, which the wrapper would apply, are
- * left out. The daemon looks at a workload every minute; here it is looked at when a container is created.
+ * left out. The daemon looks at a workload every minute; here it is looked at when a container is created. How long
+ * containers live is learned as it goes: each has lived for every_usec when the next one is created.
  *
  * Cold starts are judged apart: as if the first creation of the workload were after so much history, for one
- * period. */
+ * period; no container has ended then. */
 
 #include <stddef.h>
 #include <stdint.h>

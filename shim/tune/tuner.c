@@ -135,6 +135,7 @@ static void recommendation_see(struct recommendation *standing, const struct rec
 	standing->seen_history_usec = seen->seen_history_usec;
 	standing->seen_records = seen->seen_records;
 	standing->seen_margin_bytes = seen->seen_margin_bytes;
+	standing->seen_life_usec = seen->seen_life_usec;
 }
 
 enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const struct observed *observed,

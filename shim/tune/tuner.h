@@ -54,6 +54,7 @@ struct observed {
 	uint64_t highest_bytes; /* the highest working set */
 	uint64_t history_usec;  /* how much of them was measured, in days, of which today's is not whole yet */
 	uint64_t records;       /* days that brought a peak above all before */
+	uint64_t life_usec;     /* how long its containers live: the longest of the last day or two */
 
 	/* What ratchet_floor() tells: no limit below it is recommended. 0: nothing is known against one. */
 	uint64_t ratchet_floor_bytes;
@@ -91,6 +92,7 @@ struct recommendation {
 	uint64_t seen_avg_bytes, seen_p95_bytes, seen_max_bytes;
 	uint64_t seen_highest_bytes, seen_history_usec, seen_records; /* policy adaptive; else 0 */
 	uint64_t seen_margin_bytes;                                   /* what its size and history ask for */
+	uint64_t seen_life_usec; /* as it was counted; 0: as 24 h */
 
 	/* Warm-up: nothing is enforced until this image has been seen for long enough; then it is warm until the
 	 * next image. */
@@ -119,10 +121,12 @@ extern const char *const tuner_outcome_names[];
  *     limit   = max(max × 1.10, request × 1.50, the OOM floor), up to the next 16Mi, within [128Mi, 8Gi]
  * The policy `adaptive`, after d days of history of which r brought a new peak:
  *     request = p95 × 1.20, but not above the limit, up to the next 4Mi, within [64Mi, 4Gi]
- *     limit   = max(highest × 1.10, p95 + √(1408Mi × max × (r + 1) / (d + 1) × u), the OOM floor),
- *               up to the next 4Mi, within [128Mi, 8Gi]; for the first 6 h at least what percentile would have it
+ *     limit   = max(highest × 1.10, p95 + √(1408Mi × max × (r + 1) / (d + 1) × u × ⁴√(life / 24 h)), the OOM floor),
+ *               up to the next 4Mi, within [128Mi, 8Gi]; for the first 6 h what percentile would have it,
+ *               if that is not max × 1.10
  *     u       = (max / avg - 1) / 0.1, within [0.5, 2]
- * (tight: u within [0.1, 2], 64Mi for 1408Mi, max for p95, but not above normal, and nothing of the
+ *     life    = life_usec within [1 h, 24 h], 24 h where it is not known
+ * (tight: u within [0.1, 2], 64Mi for 1408Mi, max for p95, life 24 h, but not above normal, and nothing of the
  * first 6 h)
  * then hysteresis (adaptive: three quarters of it, and no bytes) and cooldown against what stands; one of the two
  * numbers that differs enough replaces both. A limit that has been outgrown, by a working set that was above it (adaptive:

@@ -264,13 +264,14 @@ uint64_t slot_quantile(const struct slot *slot, double q)
 	if ((double)rank < share || rank == 0)
 		rank++;
 
-	uint64_t seen = 0;
-	for (unsigned i = 0; i < SLOT_BUCKETS; i++) {
-		seen += slot->buckets[i];
-		if (seen >= rank)
+	/* From above: it is the high ones that are asked for. */
+	uint64_t left = slot->count;
+	for (unsigned i = bucket_of(slot->max_bytes); i > 0; i--) {
+		left -= slot->buckets[i];
+		if (left < rank)
 			return earlier(bucket_middle(i), slot->max_bytes);
 	}
-	return slot->max_bytes;
+	return 0;
 }
 
 /* ---- The closed slots ---- */
@@ -285,10 +286,13 @@ static bool closed_next(const struct window *window, size_t *at, struct slot_byt
 	if (!varint_read(&cursor, &length))
 		return false;
 
-	struct cursor inside = {cursor.at, cursor.at + length};
-	struct slot_header header = {0};
-	(void)slot_read_header(&inside, &header); /* it was checked when it came in */
-	*ret = (struct slot_bytes){cursor.at, (size_t)length, header.start_usec, header.end_usec};
+	/* It was checked when it came in, and is walked over at the close of every slot: only what is told of it is
+	 * read. */
+	struct cursor inside = {cursor.at + 1, cursor.at + length};
+	uint64_t start_usec = 0, duration_usec = 0;
+	(void)varint_read(&inside, &start_usec);
+	(void)varint_read(&inside, &duration_usec);
+	*ret = (struct slot_bytes){cursor.at, (size_t)length, start_usec, start_usec + duration_usec};
 	*at = (size_t)(cursor.at - window->closed) + (size_t)length;
 	return true;
 }

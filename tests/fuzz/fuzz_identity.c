@@ -79,11 +79,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_line(&rest, config.image_name, sizeof config.image_name);
 	take_line(&rest, id, sizeof id);
 	take_line(&rest, fallback, sizeof fallback);
+	take_line(&rest, labels.knative_service, sizeof labels.knative_service);
 
 	for (int with_labels = 0; with_labels < 2; with_labels++) {
 		if (!identity_of(&config, with_labels ? &labels : NULL, id, fallback, &identity))
 			continue;
 		ENSURE(identity.owner[0] && identity.namespace[0] && identity.container[0]);
+		ENSURE(identity.kind >= 0 && identity.kind < OWNER_KINDS_COUNT);
+		ENSURE((identity.kind == OWNER_KNATIVE_SERVICE) == (identity.service[0] != '\0'));
 		if (strcmp(identity.namespace, "-") != 0)
 			ENSURE(strncmp(config.pod_name, identity.owner, strlen(identity.owner)) == 0);
 		check_path(&identity);

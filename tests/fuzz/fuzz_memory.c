@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cgroups/capacity.h"
 #include "cgroups/cleanup.h"
 #include "cgroups/memory.h"
 
-/* The input is memory.stat, memory.events or memory.max. */
+/* The input is memory.stat, memory.events, memory.max or meminfo. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct memory before = {
@@ -35,5 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	int r = memory_parse_bytes(text, &bytes);
 	ENSURE(r == 0 || (r == -EBADMSG && bytes == 9));
+	bytes = 9;
+	r = capacity_parse(text, &bytes);
+	ENSURE(r == 0 ? bytes > 0 && bytes <= INT64_MAX : r == -EBADMSG && bytes == 9);
 	return 0;
 }
