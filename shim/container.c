@@ -317,7 +317,12 @@ void container_take_exit(struct container *container, const struct exit_peak *ex
 
 	container_note_peak(container, exit->peak_bytes);
 	container->peak_exact = true;
-	container_count_events(container, &own, &container->scope_events, exit->all_oom_kill, tick);
+	/* Where its own limit was not hit it may have been the scope's, which ends after it and is the container's
+	 * as well, or another's: that the kernel log says. */
+	if (own.oom > container->own_events.oom)
+		container_count_events(container, &own, &container->scope_events, exit->all_oom_kill, tick);
+	else if (exit->all_oom_kill > container->oom_kills)
+		container->oom_kills = exit->all_oom_kill;
 }
 
 enum oom_cause container_oom_cause(const struct container *container, const struct oom_kill *kill)

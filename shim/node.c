@@ -116,8 +116,6 @@ static void node_apply_exit(struct node *node, struct container *container, cons
 		return;
 	container_take_exit(container, exit, node->tick);
 	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
-	if (container->other_kills.by_events > container->other_kills.told)
-		node->kills_untold = true;
 	node_mark(node, container, false);
 }
 

@@ -1067,6 +1067,20 @@ static void kill_that_only_the_exit_tells_of_is_learned_from(void **state)
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 }
 
+static void kill_at_the_scopes_limit_is_not_told_again_by_the_exit(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	log_kill(world, "/pods/crio-c1.scope", CGROUP("c1"), 99);
+	node_on_kernel_log(&world->node, world->now_usec);
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 512 * MIB, .oom_kill = 1, .all_oom_kill = 1});
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_OOM_KILLS=1\n");
+}
+
 static void container_of_before_a_restart_is_found_by_its_cgroups_inode(void **state)
 {
 	struct world *world = *state;
@@ -1858,6 +1872,7 @@ int main(void)
 		NODE_TEST(end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits),
 		NODE_TEST(peak_of_a_container_that_still_runs_is_not_exact),
 		NODE_TEST(kill_that_only_the_exit_tells_of_is_learned_from),
+		NODE_TEST(kill_at_the_scopes_limit_is_not_told_again_by_the_exit),
 		NODE_TEST(container_of_before_a_restart_is_found_by_its_cgroups_inode),
 		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
 		NODE_TEST(id_that_is_used_again_is_another_container),
