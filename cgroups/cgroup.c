@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
@@ -131,6 +132,12 @@ int cgroup_effective_limit(int root_fd, const char *path, uint64_t *ret_bytes, s
 	*ret_bytes = least;
 	*ret_length = least_length;
 	return 0;
+}
+
+uint64_t cgroup_id(int dir_fd)
+{
+	struct stat st;
+	return fstat(dir_fd, &st) == 0 ? st.st_ino : 0;
 }
 
 int cgroup_is_populated(int dir_fd, struct error *err)

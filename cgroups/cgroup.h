@@ -36,6 +36,10 @@ int cgroup_open(int root_fd, const char *path, struct error *err);
 int cgroup_effective_limit(int root_fd, const char *path, uint64_t *ret_bytes, size_t *ret_length,
 			   struct error *err);
 
+/* The kernel's id of it, which no other cgroup will have: the inode number of its directory (where ino_t has
+ * 64 bits; fs/kernfs/inode.c). Returns 0 where that cannot be told. */
+uint64_t cgroup_id(int dir_fd);
+
 /* Whether the cgroup or one below it has a process: "populated" of cgroup.events. Returns 1, 0, also where
  * the cgroup is gone, or -errno. */
 int cgroup_is_populated(int dir_fd, struct error *err);

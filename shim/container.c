@@ -41,7 +41,7 @@ struct container *container_new(const char *id, const struct sampling_settings *
 	if (!container)
 		return NULL;
 	container->sampled = SAMPLED_NONE;
-	container->scope_fd = -1;
+	container->scope_fd = container->process_fd = -1;
 	container->max_bytes = container->ancestors_max_bytes = MEMORY_UNLIMITED;
 	for (size_t i = 0; i < WATCHES_COUNT; i++)
 		container->watches[i] = -1;
@@ -78,7 +78,8 @@ void container_close(struct container *container, struct sampler *sampler)
 {
 	sampler_close(sampler, &container->sampled);
 	cleanup_close_fd(&container->scope_fd);
-	container->scope_fd = -1;
+	cleanup_close_fd(&container->process_fd);
+	container->scope_fd = container->process_fd = -1;
 }
 
 void container_free(struct container *container, struct sampler *sampler)
@@ -122,6 +123,7 @@ int container_take_record(struct container *container, const struct record *reco
 	container->created_usec = record->created_usec;
 	container->started_usec = record->started_usec;
 	container->updated_usec = record->updated_usec;
+	container->pid = record->pid;
 	container->declared_bytes = record->declared_bytes;
 	container->limit_bytes = record->limit_bytes;
 	container->prestart_bytes =
@@ -271,24 +273,14 @@ bool container_sight(const struct container *container, const struct tuner_setti
 	return true;
 }
 
-int container_read_events(struct container *container, uint64_t tick, struct error *err)
+static void container_count_events(struct container *container, const struct memory_events *own,
+				   const struct memory_events *scope, uint64_t oom_kills, uint64_t tick)
 {
-	struct memory_events own, all, scope = container->scope_events;
-
-	int r = memory_read_events_local(container->sampled.dir_fd, &own, err);
-	if (r != 0)
-		return r;
-	if (container->scope_fd >= 0)
-		(void)memory_read_events_local(container->scope_fd, &scope, NULL);
-	r = memory_read_events(container->sampled.dir_fd, &all, err);
-	if (r != 0)
-		return r;
-
-	bool ooms = own.oom > container->own_events.oom || scope.oom > container->scope_events.oom;
-	bool kills = all.oom_kill > container->oom_kills;
-	container->own_events = own;
-	container->scope_events = scope;
-	container->oom_kills = all.oom_kill;
+	bool ooms = own->oom > container->own_events.oom || scope->oom > container->scope_events.oom;
+	bool kills = oom_kills > container->oom_kills;
+	container->own_events = *own;
+	container->scope_events = *scope;
+	container->oom_kills = oom_kills;
 
 	/* The kernel counts "oom" where a limit was hit, by every thread that runs into it; then kills; then
 	 * counts "oom_kill" where the victims were. The first is told at once, and the kill that follows is
@@ -306,7 +298,50 @@ int container_read_events(struct container *container, uint64_t tick, struct err
 	}
 	if (ooms || kills)
 		container->oom_open = ooms && !kills;
+}
+
+int container_read_events(struct container *container, uint64_t tick, struct error *err)
+{
+	struct memory_events own, all, scope = container->scope_events;
+
+	int r = memory_read_events_local(container->sampled.dir_fd, &own, err);
+	if (r != 0)
+		return r;
+	if (container->scope_fd >= 0)
+		(void)memory_read_events_local(container->scope_fd, &scope, NULL);
+	r = memory_read_events(container->sampled.dir_fd, &all, err);
+	if (r != 0)
+		return r;
+	container_count_events(container, &own, &scope, all.oom_kill, tick);
 	return 0;
+}
+
+bool container_read_exit(struct container *container)
+{
+	uint64_t peak_bytes;
+
+	/* In this order: who reads the peak first may read it before the last charge. */
+	if (container->sampled.dir_fd < 0 || cgroup_is_populated(container->sampled.dir_fd, NULL) != 0)
+		return false;
+	if (memory_read_peak(container->sampled.dir_fd, &peak_bytes, NULL) == 0 && peak_bytes > 0) {
+		container_note_peak(container, peak_bytes);
+		container->peak_exact = true;
+	}
+	return true;
+}
+
+void container_take_exit(struct container *container, const struct exit_peak *exit, uint64_t tick)
+{
+	const struct memory_events own = {.oom = exit->oom, .oom_kill = exit->oom_kill};
+
+	container_note_peak(container, exit->peak_bytes);
+	container->peak_exact = true;
+	/* Where its own limit was not hit it may have been the scope's, which ends after it and is the container's
+	 * as well, or another's: that the kernel log says. */
+	if (own.oom > container->own_events.oom)
+		container_count_events(container, &own, &container->scope_events, exit->all_oom_kill, tick);
+	else if (exit->all_oom_kill > container->oom_kills)
+		container->oom_kills = exit->all_oom_kill;
 }
 
 enum oom_cause container_oom_cause(const struct container *container, const struct oom_kill *kill)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroups/exit_peak.h"
 #include "cgroups/oom.h"
 #include "cgroups/sampler.h"
 #include "oci/sizing.h"
@@ -42,6 +43,7 @@ struct container {
 	char runtime[32];
 	bool is_sandbox;
 	uint64_t created_usec, started_usec, updated_usec;
+	uint64_t pid; /* of the init process; 0: not known */
 	uint64_t declared_bytes, limit_bytes, prestart_bytes;
 
 	struct workload *workload; /* borrowed; NULL: a sandbox, or not known */
@@ -51,6 +53,9 @@ struct container {
 	bool unsettled, removed;          /* on that list; its record is gone */
 	bool known;                       /* it was followed, and logged, before the daemon was started */
 	bool told_broken;
+	uint64_t cgroup_id;  /* see cgroup_id(); 0: not known */
+	int process_fd;      /* owned: a pidfd of its init process, or -1 */
+	uint64_t noted_usec; /* when its end was first noticed; 0: it was not */
 	uint64_t generation; /* of the scan that saw the record last */
 	uint64_t found_tick; /* when the record was first seen */
 
@@ -72,6 +77,7 @@ struct container {
 	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less
 	 * that is the best there is to say about the working set at the peak. */
 	uint64_t peak_bytes, peak_inactive_bytes;
+	bool peak_exact; /* it is the last: no process was left when it was read */
 
 	struct memory_events own_events, scope_events;
 	uint64_t oom_kills; /* processes, as the events count them */
@@ -109,6 +115,13 @@ int container_sample(struct container *container, struct sampler *sampler, uint6
 
 /* The values that change seldom: memory.max and memory.peak. Returns as above. */
 int container_read_bounds(struct container *container, struct error *err);
+
+/* memory.peak, where the cgroup is there and no process in it: the last that it will be. False if there is a
+ * process in it; true also where it is gone. */
+bool container_read_exit(struct container *container);
+
+/* The same as the kernel has told of it, with the events' counts. */
+void container_take_exit(struct container *container, const struct exit_peak *exit, uint64_t tick);
 
 /* What the container's processes say of how they size their heap: by the arguments of the first few of them. */
 enum sizing container_look(struct container *container, int proc_fd);

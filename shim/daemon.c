@@ -143,6 +143,22 @@ static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void
 	return 0;
 }
 
+static int on_processes(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_processes(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_exits(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_exits(&daemon->node, now_usec());
+	return 0;
+}
+
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
@@ -159,13 +175,16 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 	return 0;
 }
 
-/* Kills first: what is learned from them has to be on disk before the replacement is created. */
+/* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
+ * before the replacement is created. */
 static const struct {
 	size_t fd_offset;
 	sd_event_io_handler_t handler;
 	int priority;
 } inputs[] = {
+	{offsetof(struct node, processes_fd), on_processes, -40},
 	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
+	{offsetof(struct node, exits_fd), on_exits, -25},
 	{offsetof(struct node, events_fd), on_events, -20},
 	{offsetof(struct node, records_fd), on_records, -10},
 };
@@ -380,6 +399,22 @@ static int open_kernel_log(const char *dev, const struct journal *journal)
 	return fd < 0 ? -1 : fd;
 }
 
+/* NULL: the exact last peak of a container is what can be read of its cgroup in time. */
+static struct exit_peaks *open_exits(const struct settings *settings, const struct journal *journal)
+{
+	struct exit_peaks *exits = NULL;
+	struct error err;
+
+	if (settings->sampling.bpf == BPF_NO)
+		return NULL;
+	if (exit_peaks_open(&exits, &err) < 0) {
+		voice_fault(journal, LOG_NOTICE, "the last peak of some containers will be missed: %s",
+			    err.text);
+		return NULL;
+	}
+	return exits;
+}
+
 static void check_cgroup(int cgroup_fd, const char *path, const struct journal *journal)
 {
 	char text[256];
@@ -469,11 +504,16 @@ static int run(struct daemon *daemon, struct error *err)
 	struct history *history = open_history(daemon->path[PATH_STATE], &journal);
 	r = node_init(&daemon->node, &roots, &daemon->settings, journal, history, kernel_log_fd, kept_max,
 		      err);
+	/* From here on nothing is missed; what ends before it is in the tables waits. */
+	struct exit_peaks *exits = r == 0 ? open_exits(&daemon->settings, &journal) : NULL;
+	if (exits)
+		r = node_use_exits(&daemon->node, exits, err);
 	if (r == 0)
 		r = node_load(&daemon->node, now_usec(), err);
 	if (r == 0)
 		r = loop(daemon, err);
 	node_free(&daemon->node);
+	exit_peaks_close(exits);
 	if (history)
 		history_close(history);
 	return r;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -29,6 +30,10 @@ static const uint64_t look_samples[] = {5, 300};
 
 /* How old a record is at least that is removed as nobody's. */
 #define STALE_USEC (5 * USEC_PER_MIN)
+
+/* How long an end is not told while the kernel has not said that the cgroup was removed: a runtime's `delete`
+ * takes a tenth of a second, and some seconds on a node that is short of everything. */
+#define EXIT_WAIT_USEC (10 * USEC_PER_SEC)
 
 /* How often what is old is looked for. */
 #define PRUNE_USEC USEC_PER_HOUR
@@ -95,6 +100,59 @@ static void node_take_start(struct node *node, struct container *container, cons
 	voice_prestart(&node->journal, record);
 }
 
+/* ---- Exits ---- */
+
+/* One whose end is to be told: it ran, or should have, after we began. */
+static bool node_tells_end(const struct container *container)
+{
+	return container->state == CONTAINER_RUNNING ||
+	       (container->state == CONTAINER_CREATED && container->started_usec && !container->known);
+}
+
+static void node_apply_exit(struct node *node, struct container *container, const struct exit_peak *exit,
+			    uint64_t now_usec)
+{
+	if (!node_tells_end(container))
+		return;
+	container_take_exit(container, exit, node->tick);
+	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
+	node_mark(node, container, false);
+}
+
+void node_take_exit(struct node *node, const struct exit_peak *exit, uint64_t now_usec)
+{
+	struct container *container = registry_find_by_cgroup_id(node, exit->cgroup_id);
+	if (container)
+		node_apply_exit(node, container, exit, now_usec);
+	else if (node->recent)
+		recent_exits_add(node->recent, exit);
+}
+
+/* It may be gone already, and told. */
+static void node_know_cgroup(struct node *node, struct container *container, uint64_t cgroup_id,
+			     uint64_t now_usec)
+{
+	registry_set_cgroup_id(node, container, cgroup_id);
+	const struct exit_peak *exit = node->recent ? recent_exits_find(node->recent, cgroup_id) : NULL;
+	if (exit)
+		node_apply_exit(node, container, exit, now_usec);
+}
+
+/* Whether the kernel may yet tell how the container ended. Its cgroup is removed when the processes are gone,
+ * by systemd or by the runtime's `delete`, before which its record goes. */
+static bool node_awaits_exit(const struct node *node, struct container *container, uint64_t now_usec)
+{
+	if (!node_tells_end(container))
+		return false;
+	if (!container->peak_exact)
+		container_read_exit(container);
+	if (container->peak_exact || node->exits_fd < 0 || container->cgroup_id == 0)
+		return false;
+	if (container->noted_usec == 0)
+		container->noted_usec = now_usec;
+	return now_usec >= container->noted_usec && now_usec - container->noted_usec < EXIT_WAIT_USEC;
+}
+
 static void node_follow(struct node *node, struct container *container, uint64_t now_usec)
 {
 	struct error err;
@@ -122,6 +180,8 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 	}
 	container->state = CONTAINER_RUNNING;
 	container_read_ancestors(container, node->roots.cgroup_fd);
+	if (container->cgroup_id == 0)
+		node_know_cgroup(node, container, cgroup_id(container->sampled.dir_fd), now_usec);
 	watch_add(node, container);
 	/* What happened before the watch stood. */
 	node_check_events(node, container, now_usec);
@@ -192,6 +252,8 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 		node_take_decision(node, container, &record, now_usec);
 	if (started)
 		node_take_start(node, container, &record);
+	if (container->cgroup_id == 0 && record.cgroup_id)
+		node_know_cgroup(node, container, record.cgroup_id, now_usec);
 	if (container->state == CONTAINER_CREATED && container->cgroup)
 		node_follow(node, container, now_usec);
 }
@@ -302,6 +364,18 @@ static void node_sweep_temporary(const struct node *node, uint64_t now_usec)
 	}
 }
 
+static void node_tell_lost(struct node *node)
+{
+	uint64_t lost = node->exits ? exit_peaks_lost(node->exits) : node->exits_lost;
+
+	if (lost > node->exits_lost)
+		voice_fault(&node->journal, LOG_WARNING,
+			    "of %llu cgroups the kernel could not tell the exact last peak: too many went at "
+			    "once",
+			    (unsigned long long)(lost - node->exits_lost));
+	node->exits_lost = lost;
+}
+
 void node_sweep(struct node *node, uint64_t now_usec)
 {
 	struct stat st;
@@ -310,6 +384,7 @@ void node_sweep(struct node *node, uint64_t now_usec)
 
 	node_prune(node, now_usec);
 	node_sweep_temporary(node, now_usec);
+	node_tell_lost(node);
 	/* inotify says nothing of a directory that we hold open ourselves. */
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	for (size_t i = 0; i < node->n_containers; i++) {
@@ -328,6 +403,8 @@ void node_sweep(struct node *node, uint64_t now_usec)
 		if (container_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) == -ESRCH)
 			(void)record_remove(node->roots.containers_fd, container->id, NULL);
 	}
+	/* Ends that wait, where samples are rare. */
+	node_settle(node, now_usec);
 }
 
 /* ---- Samples and events ---- */
@@ -472,16 +549,15 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 		node_check_events(node, container, now_usec);
 		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
 		node_take_sight(node, container, true, now_usec);
+	}
+	/* One that had ended before we began is none of ours. */
+	if (node_tells_end(container)) {
 		uint64_t peak_bytes = container_peak_working_set(container);
 		if (workload && peak_bytes > 0)
 			node_took(node, workload,
 				  workload_take_peak(workload, peak_bytes, container->samples > 0, now_usec));
 		if (workload && container_oom_kills(container) == 0)
 			workload_take_life(workload, container->created_usec, true, now_usec);
-	}
-	/* One that had ended before we began is none of ours. */
-	if (container->state == CONTAINER_RUNNING ||
-	    (container->state == CONTAINER_CREATED && container->started_usec && !container->known)) {
 		if (workload && container->peak_bytes > 0)
 			workload->exit_peak_bytes = container->peak_bytes;
 		voice_exit(&node->journal, container, now_usec);
@@ -498,9 +574,13 @@ void node_settle(struct node *node, uint64_t now_usec)
 	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
 		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
 	node->kills_untold = false;
-	for (struct container *container; (container = node->unsettled);) {
+	for (struct container **at = &node->unsettled, *container; (container = *at);) {
+		if (node_awaits_exit(node, container, now_usec)) {
+			at = &container->next_unsettled;
+			continue;
+		}
 		node_end(node, container, now_usec);
-		node->unsettled = container->next_unsettled;
+		*at = container->next_unsettled;
 		container->next_unsettled = NULL;
 		container->unsettled = false;
 		if (container->removed)
@@ -579,12 +659,24 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.records_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
 		.events_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
 		.kernel_log_fd = kernel_log_fd,
+		.processes_fd = epoll_create1(EPOLL_CLOEXEC),
+		.exits_fd = -1,
 	};
 	node->journal.tally = &node->tally;
 	sampler_init(&node->sampler, kept_max);
-	if (node->records_fd < 0 || node->events_fd < 0)
-		return error_errno(err, errno, "cannot use inotify");
+	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0)
+		return error_errno(err, errno, "cannot use inotify and epoll");
 	return watch_records(node, err);
+}
+
+int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err)
+{
+	node->recent = calloc(1, sizeof *node->recent);
+	if (!node->recent)
+		return error_set(err, ENOMEM, "out of memory");
+	node->exits = exits;
+	node->exits_fd = exit_peaks_fd(exits);
+	return 0;
 }
 
 void node_free(struct node *node)
@@ -592,6 +684,8 @@ void node_free(struct node *node)
 	registry_free(node);
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);
+	cleanup_close_fd(&node->processes_fd);
+	free(node->recent);
 }
 
 int node_load(struct node *node, uint64_t now_usec, struct error *err)
@@ -638,5 +732,8 @@ void node_flush(struct node *node, uint64_t now_usec)
 		/* Samples alone are otherwise published now and then only. */
 		workload->dirty = workload->dirty || workload->measured || workload->fresh > 0;
 	}
+	/* What is waited for would not be heard. */
+	node->exits_fd = -1;
+	node_settle(node, now_usec);
 	node_tune(node, now_usec);
 }

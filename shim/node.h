@@ -45,12 +45,18 @@ struct node {
 	int events_fd;     /* inotify: node_on_events() */
 	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none, or it is not to be polled any
 			      more */
+	int processes_fd;  /* epoll: node_on_processes(); init processes, where exits_fd is -1 */
+	int exits_fd;      /* node_on_exits(); -1: the kernel tells of no exits, and no end waits for that */
+
+	struct exit_peaks *exits;    /* borrowed: node_use_exits() */
+	struct recent_exits *recent; /* owned: exits of cgroups that are not, or not yet, a container's */
+	uint64_t exits_lost;         /* so many that were said */
 
 	/* Each both in a list, to walk, and in a tree (tsearch(3)), to find. */
 	struct container **containers;
 	struct workload **workloads;
 	size_t n_containers, containers_size, n_workloads, workloads_size;
-	void *containers_by_id, *workloads_by_identity, *watches_by_number;
+	void *containers_by_id, *containers_by_cgroup_id, *workloads_by_identity, *watches_by_number;
 
 	uint64_t tick;               /* counts node_sample() */
 	uint64_t generation;         /* counts scans of the records */
@@ -75,6 +81,9 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 	      struct error *err);
 void node_free(struct node *node);
 
+/* The kernel tells of exits from here on: before node_load(). Returns 0 or -ENOMEM. */
+int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err);
+
 /* What was published and kept before, and the containers that are there. */
 int node_load(struct node *node, uint64_t now_usec, struct error *err);
 
@@ -82,6 +91,8 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err);
 void node_on_records(struct node *node, uint64_t now_usec);
 void node_on_events(struct node *node, uint64_t now_usec);
 void node_on_kernel_log(struct node *node, uint64_t now_usec);
+void node_on_processes(struct node *node, uint64_t now_usec);
+void node_on_exits(struct node *node, uint64_t now_usec);
 
 /* One sample of every container: each sampling.interval. */
 void node_sample(struct node *node, uint64_t now_usec);
@@ -123,6 +134,9 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 /* One OOM kill, if it has not been told: learned from, published, and then said. */
 void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
 		    const struct oom_kill *kill, uint64_t now_usec);
+
+/* A cgroup was removed, and this is what it had counted. */
+void node_take_exit(struct node *node, const struct exit_peak *exit, uint64_t now_usec);
 
 /* Its processes are gone; removed: its record, too. What follows from it is done by node_settle(), so that
  * nobody's container goes away under their hands. */

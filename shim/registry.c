@@ -54,11 +54,36 @@ struct container *registry_add(struct node *node, const char *id)
 	return container;
 }
 
+static int compare_cgroup_id(const void *a, const void *b)
+{
+	const struct container *left = a, *right = b;
+	return (left->cgroup_id > right->cgroup_id) - (left->cgroup_id < right->cgroup_id);
+}
+
+struct container *registry_find_by_cgroup_id(const struct node *node, uint64_t cgroup_id)
+{
+	const struct container key = {.cgroup_id = cgroup_id};
+	struct container **found =
+		cgroup_id ? tfind(&key, &node->containers_by_cgroup_id, compare_cgroup_id) : NULL;
+	return found ? *found : NULL;
+}
+
+void registry_set_cgroup_id(struct node *node, struct container *container, uint64_t cgroup_id)
+{
+	/* Another container's stays the other's. */
+	if (registry_find_by_cgroup_id(node, container->cgroup_id) == container)
+		tdelete(container, &node->containers_by_cgroup_id, compare_cgroup_id);
+	container->cgroup_id = cgroup_id;
+	if (cgroup_id && !tsearch(container, &node->containers_by_cgroup_id, compare_cgroup_id))
+		container->cgroup_id = 0;
+}
+
 void registry_remove(struct node *node, struct container *container)
 {
 	struct container *last = node->containers[--node->n_containers];
 
 	watch_remove(node, container);
+	registry_set_cgroup_id(node, container, 0);
 	if (container->workload)
 		container->workload->n_containers--;
 	node->containers[container->index] = last;

@@ -13,6 +13,10 @@ struct container *registry_find(const struct node *node, const char *id);
 /* The container whose cgroup this is or lies below; NULL if it is none's. */
 struct container *registry_find_by_cgroup(const struct node *node, const char *path);
 
+/* By the id of its cgroup, and how that is made known. */
+struct container *registry_find_by_cgroup_id(const struct node *node, uint64_t cgroup_id);
+void registry_set_cgroup_id(struct node *node, struct container *container, uint64_t cgroup_id);
+
 /* Makes one that is not there yet. NULL: out of memory. */
 struct container *registry_add(struct node *node, const char *id);
 void registry_remove(struct node *node, struct container *container);

@@ -56,8 +56,8 @@ static const char *const allowed[] = {
 	"utimensat", "write", "writev",
 	/* waiting */
 	"clock_nanosleep", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2",
-	"inotify_add_watch", "inotify_init1", "inotify_rm_watch", "nanosleep", "pause", "poll", "ppoll", "pselect6",
-	"select", "signalfd4", "timerfd_create", "timerfd_gettime", "timerfd_settime",
+	"inotify_add_watch", "inotify_init1", "inotify_rm_watch", "nanosleep", "pause", "pidfd_open", "poll",
+	"ppoll", "pselect6", "select", "signalfd4", "timerfd_create", "timerfd_gettime", "timerfd_settime",
 	/* talk: a socket's family is looked at below */
 	"accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom", "recvmsg",
 	"sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown",

@@ -225,6 +225,7 @@ void voice_exit(const struct journal *journal, const struct container *container
 			kills == 1 ? "" : "s");
 	add_container(&entry, container);
 	journal_bytes(&entry, "TIDEMARK_PEAK_BYTES", container->peak_bytes);
+	journal_uint(&entry, "TIDEMARK_PEAK_EXACT", container->peak_exact);
 	journal_bytes(&entry, "TIDEMARK_WORKING_SET_MAX_BYTES", container->working_set_max_bytes);
 	if (observed.samples > 0) {
 		journal_bytes(&entry, "TIDEMARK_AVG_BYTES", observed.avg_bytes);

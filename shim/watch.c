@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "cgroups/cgroup.h"
+#include "cgroups/cleanup.h"
 #include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/voice.h"
@@ -61,6 +64,28 @@ static int watch_file(struct node *node, struct container *container, enum conta
 	return 0;
 }
 
+/* Where the kernel tells of no exits: the end of the init process, at which the peak can just be read. It is
+ * heard at once, while that of "populated" comes through a work queue, and not twice in 10 ms: to systemd as
+ * well, which then removes the cgroup. */
+static void watch_process(struct node *node, struct container *container)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = container};
+
+	if (node->exits_fd >= 0 || container->pid == 0)
+		return;
+	int fd = (int)syscall(SYS_pidfd_open, (pid_t)container->pid, 0);
+	if (fd < 0) {
+		/* Already? */
+		if (errno == ESRCH && container_read_exit(container))
+			node_mark(node, container, false);
+		return;
+	}
+	if (epoll_ctl(node->processes_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+		container->process_fd = fd;
+	else
+		(void)close(fd);
+}
+
 void watch_add(struct node *node, struct container *container)
 {
 	int dir_fd = container->sampled.dir_fd;
@@ -71,6 +96,7 @@ void watch_add(struct node *node, struct container *container)
 			       MEMORY_FILE_EVENTS_LOCAL);
 	if (r == 0)
 		r = watch_file(node, container, WATCH_POPULATED, dir_fd, "cgroup.events");
+	watch_process(node, container);
 	if (r < 0 && !node->told_watches) {
 		voice_fault(&node->journal, LOG_WARNING,
 			    "not every container can be watched, so that kills may be "
@@ -147,7 +173,7 @@ static void on_event(struct node *node, const struct inotify_event *event, uint6
 	struct container *container = (*found)->container;
 	if ((*found)->kind != WATCH_POPULATED)
 		node_check_events(node, container, now_usec);
-	else if (cgroup_is_populated(container->sampled.dir_fd, NULL) == 0)
+	else if (container_read_exit(container))
 		node_mark(node, container, false);
 }
 
@@ -212,6 +238,43 @@ void node_on_events(struct node *node, uint64_t now_usec)
 void node_on_kernel_log(struct node *node, uint64_t now_usec)
 {
 	read_kernel_log(node, now_usec);
+	node_settle(node, now_usec);
+}
+
+void node_on_processes(struct node *node, uint64_t now_usec)
+{
+	struct epoll_event events[64];
+	int n;
+
+	while ((n = epoll_wait(node->processes_fd, events, sizeof events / sizeof *events, 0)) > 0)
+		for (int i = 0; i < n; i++) {
+			struct container *container = events[i].data.ptr;
+			if (container_read_exit(container))
+				node_mark(node, container, false);
+			cleanup_close_fd(&container->process_fd);
+			container->process_fd = -1;
+		}
+	settle(node, now_usec);
+}
+
+struct exits_reading {
+	struct node *node;
+	uint64_t now_usec;
+};
+
+static void on_exit_peak(const struct exit_peak *exit, void *data)
+{
+	const struct exits_reading *reading = data;
+	node_take_exit(reading->node, exit, reading->now_usec);
+}
+
+void node_on_exits(struct node *node, uint64_t now_usec)
+{
+	struct exits_reading reading = {node, now_usec};
+
+	/* The log says more of a kill than a count does. */
+	read_kernel_log(node, now_usec);
+	exit_peaks_read(node->exits, on_exit_peak, &reading);
 	node_settle(node, now_usec);
 }
 

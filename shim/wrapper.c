@@ -210,6 +210,8 @@ static int measure_prestart(struct record *record, struct error *err)
 	cleanup_close int cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
 	if (cgroup_fd < 0)
 		return cgroup_fd;
+	/* It may be gone before anyone else can ask. */
+	record->cgroup_id = cgroup_id(cgroup_fd);
 	r = memory_read(cgroup_fd, &memory, err);
 	if (r != 0)
 		return r < 0 ? r : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);

@@ -2,9 +2,12 @@
 #include "shim/node.h"
 
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -905,6 +908,216 @@ static void what_the_node_says_is_counted(void **state)
 	assert_int_equal(world->node.tally.kills[OOM_CAUSE_OWN], 1);
 }
 
+/* ---- Exits that the kernel tells of ---- */
+
+/* The container's record bears the id of a cgroup that exists no more. */
+static struct record run_briefly(struct world *world, const char *id, uint64_t cgroup_id)
+{
+	struct record record = make_record(world, id);
+	start_record(world, &record);
+	record.cgroup_id = cgroup_id;
+	write_record(world, &record);
+	return record;
+}
+
+static void tell_exit(struct world *world, const struct exit_peak *exit)
+{
+	node_take_exit(&world->node, exit, world->now_usec);
+	node_settle(&world->node, world->now_usec);
+}
+
+static void start_node_with_exits(struct world *world)
+{
+	start_node(world);
+	world->node.exits_fd = world->kernel_log[0]; /* any: it is the caller who polls */
+	world->node.recent = calloc(1, sizeof *world->node.recent);
+}
+
+static void exit_is_known_whether_told_before_or_after_the_record(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 90 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+	run_briefly(world, "before", 71);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "CONTAINER_ID=before\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=94371840\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=1\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_SAMPLES=0\n");
+
+	struct record record = run_briefly(world, "after", 72);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(record_remove(world->roots.containers_fd, record.id, NULL), 0);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1); /* it is waited for */
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 72, .peak_bytes = 95 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 2);
+	assert_says(world, EVENT_EXIT, "CONTAINER_ID=after\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=1\n");
+	assert_int_equal(world->node.n_containers, 1);
+
+	/* Both count in the window, though never sampled. */
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).observed.max_bytes, 95 * MIB);
+}
+
+static void exit_that_is_never_told_is_not_waited_for_for_ever(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	pass(world, 8);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+	pass(world, 4);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=0\n");
+	/* Nor told twice. */
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 90 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+static void clock_that_steps_back_ends_the_waiting(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	world->now_usec -= USEC_PER_HOUR;
+	node_settle(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+static void what_is_waited_for_is_told_at_the_daemons_end(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+	node_flush(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+static void id_that_is_used_again_does_not_wait_for_the_first(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	world->now_usec += USEC_PER_SEC;
+	run_briefly(world, "c1", 72);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 72, .peak_bytes = 30 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 2);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=31457280\n");
+}
+
+static void peak_read_when_no_process_is_left_is_exact_and_waits_for_nobody(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_container(world, "c1");
+	write_cgroup_file(world, "c1", "memory.peak", "94371840\n");
+	write_cgroup_file(world, "c1", "cgroup.events", "populated 0\nfrozen 0\n");
+	node_on_events(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=1\n");
+}
+
+static void end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	make_cgroup(world, "c1", 512);
+	start_record(world, &record);
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	record.pid = (uint64_t)pid;
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	node_on_processes(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+
+	write_cgroup_file(world, "c1", "memory.peak", "94371840\n");
+	write_cgroup_file(world, "c1", "cgroup.events", "populated 0\nfrozen 0\n");
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	struct pollfd processes = {.fd = world->node.processes_fd, .events = POLLIN};
+	assert_int_equal(poll(&processes, 1, 10000), 1);
+	node_on_processes(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=94371840\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=1\n");
+	/* And is no event any more. */
+	assert_int_equal(poll(&processes, 1, 0), 0);
+}
+
+static void peak_of_a_container_that_still_runs_is_not_exact(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = run_container(world, "c1");
+	write_cgroup_file(world, "c1", "memory.peak", "94371840\n");
+	assert_int_equal(record_remove(world->roots.containers_fd, record.id, NULL), 0);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=0\n");
+}
+
+static void kill_that_only_the_exit_tells_of_is_learned_from(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 71,
+					     .peak_bytes = 512 * MIB,
+					     .oom = 1,
+					     .oom_kill = 1,
+					     .all_oom_kill = 1});
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+	assert_int_equal(published(world).recommendation.oom_kills, 1);
+	/* The kernel's log may come late. */
+	log_kill(world, CGROUP("c1"), CGROUP("c1"), 99);
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+}
+
+static void kill_at_the_scopes_limit_is_not_told_again_by_the_exit(void **state)
+{
+	struct world *world = *state;
+	start_node_with_exits(world);
+	run_briefly(world, "c1", 71);
+	node_on_records(&world->node, world->now_usec);
+	log_kill(world, "/pods/crio-c1.scope", CGROUP("c1"), 99);
+	node_on_kernel_log(&world->node, world->now_usec);
+	tell_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 512 * MIB, .oom_kill = 1, .all_oom_kill = 1});
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_OOM_KILLS=1\n");
+}
+
+static void container_of_before_a_restart_is_found_by_its_cgroups_inode(void **state)
+{
+	struct world *world = *state;
+	struct stat st;
+	start_node_with_exits(world);
+	run_container(world, "c1"); /* its record says no id */
+	assert_int_equal(fstatat(world->roots.cgroup_fd, "pods/crio-c1.scope/container", &st, 0), 0);
+	tell_exit(world, &(struct exit_peak){.cgroup_id = st.st_ino, .peak_bytes = 77 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=80740352\n");
+}
+
 static void peak_of_the_runtime_is_not_the_programs(void **state)
 {
 	struct world *world = *state;
@@ -1677,6 +1890,17 @@ int main(void)
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
 		NODE_TEST(limits_above_a_container_are_looked_at_once),
 		NODE_TEST(what_the_node_says_is_counted),
+		NODE_TEST(exit_is_known_whether_told_before_or_after_the_record),
+		NODE_TEST(exit_that_is_never_told_is_not_waited_for_for_ever),
+		NODE_TEST(clock_that_steps_back_ends_the_waiting),
+		NODE_TEST(what_is_waited_for_is_told_at_the_daemons_end),
+		NODE_TEST(id_that_is_used_again_does_not_wait_for_the_first),
+		NODE_TEST(peak_read_when_no_process_is_left_is_exact_and_waits_for_nobody),
+		NODE_TEST(end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits),
+		NODE_TEST(peak_of_a_container_that_still_runs_is_not_exact),
+		NODE_TEST(kill_that_only_the_exit_tells_of_is_learned_from),
+		NODE_TEST(kill_at_the_scopes_limit_is_not_told_again_by_the_exit),
+		NODE_TEST(container_of_before_a_restart_is_found_by_its_cgroups_inode),
 		NODE_TEST(peak_of_the_runtime_is_not_the_programs),
 		NODE_TEST(id_that_is_used_again_is_another_container),
 		NODE_TEST(lives_are_learned_from_their_ends_and_outlive_the_daemon),

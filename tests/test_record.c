@@ -46,6 +46,7 @@ static struct record whole(void)
 		.updated_usec = 3,
 		.pid = 4711,
 		.cgroup = "/kubepods.slice/crio-" ID ".scope/container",
+		.cgroup_id = UINT64_MAX,
 		.prestart = {.current_bytes = 131072,
 			     .peak_bytes = 360448,
 			     .anon_bytes = 4096,
@@ -97,6 +98,7 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME(updated_usec);
 	SAME(pid);
 	SAME_TEXT(cgroup);
+	SAME(cgroup_id);
 	SAME(prestart.current_bytes);
 	SAME(prestart.peak_bytes);
 	SAME(prestart.anon_bytes);

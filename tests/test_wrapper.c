@@ -1080,12 +1080,15 @@ static void start_records_what_is_charged_before_the_program_runs(void **state)
 {
 	struct node *node = *state;
 	struct record record;
+	struct stat st;
 
 	NEED_MACHINE();
 	container_start(node);
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_int_equal(record.pid, node->init);
 	assert_string_equal(record.cgroup, CGROUP);
+	assert_int_equal(stat("/sys/fs/cgroup" CGROUP, &st), 0);
+	assert_int_equal(record.cgroup_id, st.st_ino);
 	assert_int_equal(record.prestart.current_bytes, 131072);
 	assert_int_equal(record.prestart.peak_bytes, 360448);
 	assert_int_equal(record.prestart.anon_bytes, 4096);

@@ -55,6 +55,7 @@ static const struct json_field fields[] = {
 	ROW_UNLESS("updated_usec", JSON_UINT, updated_usec, 0),
 	ROW_UNLESS("pid", JSON_UINT, pid, 0),
 	ROW_UNLESS("cgroup", JSON_STRING, cgroup, 0),
+	ROW_UNLESS("cgroup_id", JSON_UINT, cgroup_id, 0),
 	ROW_UNLESS("prestart>current", JSON_UINT, prestart.current_bytes, 0),
 	ROW_UNLESS("prestart>peak", JSON_UINT, prestart.peak_bytes, 0),
 	ROW_UNLESS("prestart>anon", JSON_UINT, prestart.anon_bytes, 0),

@@ -49,6 +49,7 @@ struct record {
 	/* At start: the init process and its cgroup's path below the cgroup v2 root, "/a/b". */
 	uint64_t pid;
 	char cgroup[1024];
+	uint64_t cgroup_id; /* the inode number of its directory; 0: not known */
 
 	/* Charged to that cgroup before the user's program runs. */
 	struct {

@@ -25,6 +25,7 @@ enum kind {
 	KIND_MODE,
 	KIND_POLICY,
 	KIND_MARGIN,
+	KIND_BPF,
 	KIND_PROTECT,
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
@@ -71,6 +72,9 @@ static const struct row rows[] = {
 		   "How far back what is shown as recent goes, 1min to 1h."),
 	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
 		   "How far back a recommendation looks, up to 14d."),
+	ROW("sampling", "bpf", KIND_BPF, sampling.bpf,
+	    "Whether the kernel is asked for a container's exact last peak by a BPF program: auto, where it takes "
+	    "it, or no. Holds from the daemon's start."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
 	ROW("tuner", "policy", KIND_POLICY, tuner.policy,
@@ -193,6 +197,7 @@ static const struct settings defaults = {
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
 
+static const char *const bpf_words[] = {[BPF_AUTO] = "auto", [BPF_NO] = "no", NULL};
 static const char *const bool_words[][2] = {{"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
 
 static int parse_word(const char *const names[], const char *text, void *member)
@@ -263,6 +268,9 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 	case KIND_MARGIN:
 		*ret_expected = "normal or tight";
 		return parse_word(adaptive_margin_names, text, member);
+	case KIND_BPF:
+		*ret_expected = "auto or no";
+		return parse_word(bpf_words, text, member);
 	case KIND_PROTECT:
 		*ret_expected = "none, low or min";
 		return parse_word(protect_names, text, member);
@@ -622,6 +630,10 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 	case KIND_MARGIN:
 		memcpy(&word, member, sizeof word);
 		(void)snprintf(buf, size, "%s", adaptive_margin_names[word]);
+		break;
+	case KIND_BPF:
+		memcpy(&word, member, sizeof word);
+		(void)snprintf(buf, size, "%s", bpf_words[word]);
 		break;
 	case KIND_PROTECT:
 		memcpy(&word, member, sizeof word);

@@ -21,6 +21,12 @@ enum settings_annotation {
 	SETTINGS_ALLOW_OVERRIDES = 4,
 };
 
+/* Whether the kernel is asked by BPF programs. */
+enum bpf_use {
+	BPF_AUTO, /* where it takes them */
+	BPF_NO,
+};
+
 /* One line of a [namespace "PATTERN"] section. */
 #define SETTINGS_NAMESPACES_MAX 32
 struct settings_namespace {
@@ -42,6 +48,7 @@ struct settings {
 		uint64_t slot_usec;          /* a slot of the window */
 		uint64_t short_window_usec;  /* what is shown as recent */
 		uint64_t long_window_usec;   /* what recommendations look back on */
+		int bpf;                     /* enum bpf_use */
 	} sampling;
 
 	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */

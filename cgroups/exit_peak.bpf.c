@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+
+/* In the kernel: at a cgroup's removal, sends what its memory controller has counted. The tracepoint is
+ * reached within rmdir(2), when no process is left that could be charged, with the cgroup locked and the
+ * controller's state whole: memory.peak can be read no more, yet its counter is what it would have said. (The
+ * controller's own end, mem_cgroup_css_offline(), comes later, from a work queue, and is no stable place to
+ * attach to.)
+ *
+ * Of the kernel's structures only what is read is declared here; libbpf looks up at load where the running
+ * kernel has it (CO-RE). */
+
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+
+/* Of linux/bpf.h, which needs headers of the build machine's architecture. */
+enum bpf_map_type {
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "cgroups/exit_peak_event.h"
+
+#define in_kernel __attribute__((preserve_access_index))
+
+struct kernfs_node {
+	__u64 id;
+} in_kernel;
+
+struct cgroup_subsys_state;
+
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[1];
+} in_kernel;
+
+struct page_counter {
+	unsigned long watermark;
+} in_kernel;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+} in_kernel;
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory, swap;
+	atomic_long_t memory_events[1], memory_events_local[1];
+} in_kernel;
+
+/* Their values differ between kernels. */
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4,
+};
+enum memcg_memory_event {
+	MEMCG_OOM = 3,
+	MEMCG_OOM_KILL = 4,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024); /* 8,000 removals that we have not come to hear of */
+} events SEC(".maps");
+
+/* Removals that there was no room for. */
+__u64 lost = 0;
+
+static __u64 event_count(const atomic_long_t *counts, __u64 index)
+{
+	long count = 0;
+	(void)bpf_probe_read_kernel(&count, sizeof count, counts + index);
+	return (__u64)count;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int exit_peak(__u64 *arguments)
+{
+	struct cgroup *cgroup = (struct cgroup *)arguments[0];
+	struct cgroup_subsys_state *css = (void *)0;
+
+	(void)bpf_probe_read_kernel(&css, sizeof css,
+				    cgroup->subsys +
+					    bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+	if (!css)
+		return 0;
+	struct mem_cgroup *memcg = (void *)((char *)css - bpf_core_field_offset(struct mem_cgroup, css));
+
+	struct exit_peak_event *event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
+	if (!event) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	event->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
+	event->peak_pages = BPF_CORE_READ(memcg, memory.watermark);
+	event->swap_peak_pages =
+		bpf_core_field_exists(memcg->swap) ? BPF_CORE_READ(memcg, swap.watermark) : 0;
+	const __u64 oom = bpf_core_enum_value(enum memcg_memory_event, MEMCG_OOM);
+	const __u64 oom_kill = bpf_core_enum_value(enum memcg_memory_event, MEMCG_OOM_KILL);
+	event->oom = event_count(memcg->memory_events_local, oom);
+	event->oom_kill = event_count(memcg->memory_events_local, oom_kill);
+	event->all_oom_kill = event_count(memcg->memory_events, oom_kill);
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+/* The kernel lends bpf_probe_read_kernel() to programs under the GPL alone. */
+char exit_peak_license[] SEC("license") = "GPL";

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroups/exit_peak.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if HAVE_BPF
+
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cgroups/exit_peak_event.h"
+
+/* As bpftool writes it: a system's header, so that our warnings do not apply. */
+#include <exit_peak.skel.h>
+
+struct exit_peaks {
+	struct exit_peak_bpf *bpf;
+	struct ring_buffer *ring;
+	uint64_t page_bytes;
+
+	/* Of the reading that is under way. */
+	void (*take)(const struct exit_peak *exit, void *data);
+	void *data;
+};
+
+/* libbpf has no other way to say what went wrong than to print it. The first line is kept: what follows may
+ * be the verifier's log. (That a memory limit cannot be raised which newer kernels do not have is not the
+ * reason.) */
+static char complaint[160];
+
+static int on_complaint(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN && !complaint[0] && !strstr(format, "Failed to bump")) {
+		(void)vsnprintf(complaint, sizeof complaint, format, args);
+		complaint[strcspn(complaint, "\n")] = '\0';
+	}
+	return 0;
+}
+
+static int on_event(void *context, void *data, size_t size)
+{
+	struct exit_peaks *exits = context;
+	struct exit_peak_event event;
+
+	if (size < sizeof event)
+		return 0;
+	memcpy(&event, data, sizeof event);
+	const struct exit_peak exit = {
+		.cgroup_id = event.cgroup_id,
+		.peak_bytes = event.peak_pages * exits->page_bytes,
+		.swap_peak_bytes = event.swap_peak_pages * exits->page_bytes,
+		.oom = event.oom,
+		.oom_kill = event.oom_kill,
+		.all_oom_kill = event.all_oom_kill,
+	};
+	exits->take(&exit, exits->data);
+	return 0;
+}
+
+int exit_peaks_open(struct exit_peaks **ret, struct error *err)
+{
+	struct exit_peaks *exits = calloc(1, sizeof *exits);
+	if (!exits)
+		return error_set(err, ENOMEM, "out of memory");
+	exits->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	complaint[0] = '\0';
+	libbpf_print_fn_t print = libbpf_set_print(on_complaint);
+	exits->bpf = exit_peak_bpf__open_and_load();
+	int r = exits->bpf ? exit_peak_bpf__attach(exits->bpf) : -errno;
+	if (r == 0) {
+		exits->ring = ring_buffer__new(bpf_map__fd(exits->bpf->maps.events), on_event, exits, NULL);
+		r = exits->ring ? 0 : -errno;
+	}
+	(void)libbpf_set_print(print);
+	if (r < 0) {
+		exit_peaks_close(exits);
+		return error_set(err, -r, "the kernel does not take the BPF program: %s (%.140s)",
+				 strerror(-r), complaint);
+	}
+	*ret = exits;
+	return 0;
+}
+
+void exit_peaks_close(struct exit_peaks *exits)
+{
+	if (!exits)
+		return;
+	ring_buffer__free(exits->ring);
+	exit_peak_bpf__destroy(exits->bpf);
+	free(exits);
+}
+
+int exit_peaks_fd(const struct exit_peaks *exits)
+{
+	return ring_buffer__epoll_fd(exits->ring);
+}
+
+void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
+		     void *data)
+{
+	exits->take = take;
+	exits->data = data;
+	(void)ring_buffer__consume(exits->ring);
+}
+
+uint64_t exit_peaks_lost(const struct exit_peaks *exits)
+{
+	return __atomic_load_n(&exits->bpf->bss->lost, __ATOMIC_RELAXED);
+}
+
+#else
+
+int exit_peaks_open(struct exit_peaks **ret, struct error *err)
+{
+	(void)ret;
+	return error_set(err, ENOTSUP, "this tidemarkd was built without BPF");
+}
+
+void exit_peaks_close(struct exit_peaks *exits)
+{
+	(void)exits;
+}
+
+int exit_peaks_fd(const struct exit_peaks *exits)
+{
+	(void)exits;
+	return -1;
+}
+
+void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
+		     void *data)
+{
+	(void)exits, (void)take, (void)data;
+}
+
+uint64_t exit_peaks_lost(const struct exit_peaks *exits)
+{
+	(void)exits;
+	return 0;
+}
+
+#endif
+
+void recent_exits_add(struct recent_exits *recent, const struct exit_peak *exit)
+{
+	recent->exits[recent->next] = *exit;
+	recent->next = (recent->next + 1) % RECENT_EXITS_MAX;
+}
+
+const struct exit_peak *recent_exits_find(const struct recent_exits *recent, uint64_t cgroup_id)
+{
+	if (cgroup_id == 0)
+		return NULL;
+	/* Once a container: some microseconds. */
+	for (size_t i = 0; i < RECENT_EXITS_MAX; i++)
+		if (recent->exits[i].cgroup_id == cgroup_id)
+			return &recent->exits[i];
+	return NULL;
+}
