@@ -2,10 +2,14 @@
 #include "cgroups/pressure.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cgroups/cleanup.h"
 #include "cgroups/file.h"
 #include "cgroups/memory.h"
 #include "cgroups/quantity.h"
@@ -70,6 +74,20 @@ int pressure_read(int dir_fd, struct pressure *ret, struct error *err)
 		return memory_judge(dir_fd, r, "memory.pressure", err);
 	r = pressure_parse(text, ret);
 	return r < 0 ? error_set(err, -r, "memory.pressure cannot be understood") : 0;
+}
+
+int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, struct error *err)
+{
+	char trigger[64];
+
+	cleanup_close int fd = openat(dir_fd, "memory.pressure", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open memory.pressure to be told of it");
+	int length = snprintf(trigger, sizeof trigger, "some %" PRIu64 " %" PRIu64, stall_usec, window_usec);
+	/* With the NUL, as the kernel cuts off the last byte. */
+	if (write(fd, trigger, (size_t)length + 1) < 0)
+		return error_errno(err, errno, "the kernel refuses to tell of pressure");
+	return take_fd(&fd);
 }
 
 const char *pressure_text(uint32_t hundredths, char buf[static PRESSURE_TEXT_MAX])

@@ -41,7 +41,7 @@ struct container *container_new(const char *id, const struct sampling_settings *
 	if (!container)
 		return NULL;
 	container->sampled = SAMPLED_NONE;
-	container->scope_fd = container->process_fd = -1;
+	container->scope_fd = container->process_fd = container->pressure_fd = -1;
 	container->max_bytes = container->ancestors_max_bytes = MEMORY_UNLIMITED;
 	for (size_t i = 0; i < WATCHES_COUNT; i++)
 		container->watches[i] = -1;
@@ -79,7 +79,8 @@ void container_close(struct container *container, struct sampler *sampler)
 	sampler_close(sampler, &container->sampled);
 	cleanup_close_fd(&container->scope_fd);
 	cleanup_close_fd(&container->process_fd);
-	container->scope_fd = container->process_fd = -1;
+	cleanup_close_fd(&container->pressure_fd);
+	container->scope_fd = container->process_fd = container->pressure_fd = -1;
 }
 
 void container_free(struct container *container, struct sampler *sampler)
@@ -239,6 +240,7 @@ int container_read_bounds(struct container *container, struct error *err)
 	if (r != 0)
 		return r;
 	container_note_peak(container, peak_bytes);
+	(void)pressure_read(container->sampled.dir_fd, &container->pressure, NULL);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "cgroups/exit_peak.h"
 #include "cgroups/oom.h"
+#include "cgroups/pressure.h"
 #include "cgroups/sampler.h"
 #include "oci/sizing.h"
 #include "shim/store/record.h"
@@ -54,6 +55,8 @@ struct container {
 	bool known;                       /* it was followed, and logged, before the daemon was started */
 	bool told_broken;
 	uint64_t cgroup_id;  /* see cgroup_id(); 0: not known */
+	int pressure_fd;     /* owned: pressure_watch(), while it is close to its limit; or -1 */
+	struct pressure pressure; /* as read last */
 	int process_fd;      /* owned: a pidfd of its init process, or -1 */
 	uint64_t noted_usec; /* when its end was first noticed; 0: it was not */
 	uint64_t generation; /* of the scan that saw the record last */
@@ -113,7 +116,7 @@ void container_close(struct container *container, struct sampler *sampler);
 /* One sample: container->memory and what follows from it. Returns 0, MEMORY_GONE, or -errno. */
 int container_sample(struct container *container, struct sampler *sampler, uint64_t now_usec, struct error *err);
 
-/* The values that change seldom: memory.max and memory.peak. Returns as above. */
+/* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
 int container_read_bounds(struct container *container, struct error *err);
 
 /* memory.peak, where the cgroup is there and no process in it: the last that it will be. False if there is a

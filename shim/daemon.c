@@ -159,6 +159,14 @@ static int on_exits(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
+static int on_pressures(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_pressures(&daemon->node, now_usec());
+	return 0;
+}
+
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
@@ -186,6 +194,7 @@ static const struct {
 	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
 	{offsetof(struct node, exits_fd), on_exits, -25},
 	{offsetof(struct node, events_fd), on_events, -20},
+	{offsetof(struct node, pressures_fd), on_pressures, -15},
 	{offsetof(struct node, records_fd), on_records, -10},
 };
 

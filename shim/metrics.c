@@ -126,6 +126,16 @@ static bool container_limit(const struct view *view, size_t i, uint64_t *ret)
 	return *ret != 0 && *ret != UINT64_MAX;
 }
 
+static const char *const pressure_kinds[] = {"some", "full", NULL};
+
+static bool container_pressure(const struct view *view, size_t i, uint64_t *ret)
+{
+	*ret = i == 0 ? view->container->pressure.some_usec : view->container->pressure.full_usec;
+	return true;
+}
+
+GETTER(pressures_watched, view->node->n_pressures)
+GETTER(pressures, view->node->tally.pressures)
 GETTER(workload_containers, view->workload->n_containers)
 GETTER_KNOWN(exit_peak, view->workload->exit_peak_bytes)
 GETTER(workload_warm, view->workload->limits.recommendation.warm)
@@ -203,6 +213,10 @@ static const struct metric metrics[] = {
 		 "Creations and resizes whose limit this guard has moved: tidemark(8)."),
 	COUNTERS("tidemark_oom_kills_total", LEVEL_NODE, "cause", oom_cause_names, kills,
 		 "OOM kills in containers, by whose limit was hit."),
+	GAUGE("tidemark_pressure_watched", "", LEVEL_NODE, pressures_watched,
+	      "Containers that are close to their limit, of whose pressure the kernel tells at once."),
+	COUNTER("tidemark_pressure_readings_total", "", LEVEL_NODE, pressures,
+		"Readings at once, since the kernel told of such pressure."),
 	GAUGE("tidemark_limits_unpublished", "", LEVEL_NODE, node_unpublished,
 	      "Workloads whose limits could not be written."),
 	GAUGES("tidemark_metrics_left_out", "", LEVEL_NODE, "level", levels_left_out, left_out,
@@ -232,6 +246,9 @@ static const struct metric metrics[] = {
 	      "The most that it was ever charged with, page cache included, as read last."),
 	GAUGE("tidemark_container_memory_prestart_bytes", "bytes", LEVEL_CONTAINER, container_prestart,
 	      "Pre-start footprint: charged to it before its own program ran."),
+	{"tidemark_container_memory_pressure_seconds_total", EXPOSITION_COUNTER, "seconds", LEVEL_CONTAINER, "kind",
+	 pressure_kinds, container_pressure, 0,
+	 "For how long some process, or all, of the container waited for memory: memory.pressure."},
 	GAUGES("tidemark_container_memory_limit_bytes", "bytes", LEVEL_CONTAINER, "kind", limit_kinds,
 	       container_limit,
 	       "Limits: declared by its pod, recommended for its workload, applied at its creation, and "

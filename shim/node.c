@@ -436,6 +436,8 @@ void node_sample_container(struct node *node, struct container *container, bool 
 		r = container_read_bounds(container, &err);
 		node_check_events(node, container, now_usec);
 	}
+	if (r == 0)
+		watch_pressure(node, container);
 	if (r == MEMORY_GONE)
 		node_mark(node, container, false);
 	if (r < 0 && !container->told_broken) {
@@ -590,6 +592,21 @@ void node_settle(struct node *node, uint64_t now_usec)
 
 /* ---- Recommendations and sums ---- */
 
+void node_tune_workload(struct node *node, struct workload *workload, uint64_t now_usec)
+{
+	bool changed = false;
+
+	if (window_roll(&workload->window, now_usec) > 0)
+		archive_slot(node, workload);
+	if (workload->fresh > 0)
+		changed = workload_tune(workload, &node->settings.tuner,
+					node->settings.sampling.long_window_usec, now_usec) == TUNER_CHANGED;
+	if (workload_is_due(workload, now_usec))
+		node_publish(node, workload, now_usec);
+	if (changed)
+		node_take_recommendation(node, workload, now_usec);
+}
+
 void node_tune(struct node *node, uint64_t now_usec)
 {
 	bool grouped = archive_begin(node);
@@ -597,20 +614,8 @@ void node_tune(struct node *node, uint64_t now_usec)
 	for (size_t i = 0; i < node->n_containers; i++)
 		if (node->containers[i]->state == CONTAINER_RUNNING)
 			node_take_sight(node, node->containers[i], false, now_usec);
-	for (size_t i = 0; i < node->n_workloads; i++) {
-		struct workload *workload = node->workloads[i];
-		bool changed = false;
-		if (window_roll(&workload->window, now_usec) > 0)
-			archive_slot(node, workload);
-		if (workload->fresh > 0)
-			changed = workload_tune(workload, &node->settings.tuner,
-						node->settings.sampling.long_window_usec,
-						now_usec) == TUNER_CHANGED;
-		if (workload_is_due(workload, now_usec))
-			node_publish(node, workload, now_usec);
-		if (changed)
-			node_take_recommendation(node, workload, now_usec);
-	}
+	for (size_t i = 0; i < node->n_workloads; i++)
+		node_tune_workload(node, node->workloads[i], now_usec);
 	if (grouped)
 		archive_commit(node);
 	archive_slots(node, now_usec);
@@ -660,11 +665,13 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.events_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
 		.kernel_log_fd = kernel_log_fd,
 		.processes_fd = epoll_create1(EPOLL_CLOEXEC),
+		.pressures_fd = epoll_create1(EPOLL_CLOEXEC),
 		.exits_fd = -1,
 	};
 	node->journal.tally = &node->tally;
 	sampler_init(&node->sampler, kept_max);
-	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0)
+	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 ||
+	    node->pressures_fd < 0)
 		return error_errno(err, errno, "cannot use inotify and epoll");
 	return watch_records(node, err);
 }
@@ -685,6 +692,7 @@ void node_free(struct node *node)
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);
 	cleanup_close_fd(&node->processes_fd);
+	cleanup_close_fd(&node->pressures_fd);
 	free(node->recent);
 }
 

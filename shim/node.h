@@ -46,6 +46,7 @@ struct node {
 	int kernel_log_fd; /* node_on_kernel_log(); borrowed; -1: there is none, or it is not to be polled any
 			      more */
 	int processes_fd;  /* epoll: node_on_processes(); init processes, where exits_fd is -1 */
+	int pressures_fd;  /* epoll: node_on_pressures(); containers that are close to their limit */
 	int exits_fd;      /* node_on_exits(); -1: the kernel tells of no exits, and no end waits for that */
 
 	struct exit_peaks *exits;    /* borrowed: node_use_exits() */
@@ -57,6 +58,8 @@ struct node {
 	struct workload **workloads;
 	size_t n_containers, containers_size, n_workloads, workloads_size;
 	void *containers_by_id, *containers_by_cgroup_id, *workloads_by_identity, *watches_by_number;
+
+	size_t n_pressures; /* containers that pressures_fd is told of */
 
 	uint64_t tick;               /* counts node_sample() */
 	uint64_t generation;         /* counts scans of the records */
@@ -72,7 +75,7 @@ struct node {
 	struct workload *loading_workload;
 	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
-	bool told_degraded, told_watches, told_follow, told_history, told_workloads;
+	bool told_degraded, told_watches, told_follow, told_history, told_workloads, told_pressure;
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
@@ -91,6 +94,7 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err);
 void node_on_records(struct node *node, uint64_t now_usec);
 void node_on_events(struct node *node, uint64_t now_usec);
 void node_on_kernel_log(struct node *node, uint64_t now_usec);
+void node_on_pressures(struct node *node, uint64_t now_usec);
 void node_on_processes(struct node *node, uint64_t now_usec);
 void node_on_exits(struct node *node, uint64_t now_usec);
 
@@ -126,6 +130,8 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec);
 
 /* Tries to find the cgroup of a container that has not got one. */
 void node_look_for(struct node *node, struct container *container, uint64_t now_usec);
+/* A look at one workload: what node_tune() does of it. */
+void node_tune_workload(struct node *node, struct workload *workload, uint64_t now_usec);
 /* thorough: also what changes seldom. */
 void node_sample_container(struct node *node, struct container *container, bool thorough, uint64_t now_usec);
 
@@ -147,3 +153,6 @@ void node_settle(struct node *node, uint64_t now_usec);
 int watch_records(struct node *node, struct error *err);
 void watch_add(struct node *node, struct container *container);
 void watch_remove(struct node *node, struct container *container);
+/* Has the kernel tell of pressure in a container that comes close to its limit, and no more once it is far from it:
+ * after each sample. */
+void watch_pressure(struct node *node, struct container *container);

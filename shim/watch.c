@@ -15,6 +15,7 @@
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
+#include "cgroups/quantity.h"
 #include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/voice.h"
@@ -106,8 +107,66 @@ void watch_add(struct node *node, struct container *container)
 	}
 }
 
+/* ---- Pressure ---- */
+
+/* From so much of its limit on a container is close to it, and from so much down it is not any more. */
+#define CLOSE_SHARE 0.85
+#define FAR_SHARE   0.75
+
+/* What waited for 150 ms in 2 s. So many containers at most are listened to: each costs the kernel some work twice a
+ * window, and a node on which more are so close to their limits has other sorrows. */
+#define PRESSURE_STALL_USEC  (150 * USEC_PER_SEC / 1000)
+#define PRESSURE_WINDOW_USEC (2 * USEC_PER_SEC)
+#define PRESSURES_MAX        64
+
+static void pressure_end(struct node *node, struct container *container)
+{
+	if (container->pressure_fd < 0)
+		return;
+	cleanup_close_fd(&container->pressure_fd); /* which takes it out of the epoll, too */
+	container->pressure_fd = -1;
+	node->n_pressures--;
+}
+
+static void pressure_begin(struct node *node, struct container *container)
+{
+	struct epoll_event event = {.events = EPOLLPRI, .data.ptr = container};
+	struct error err;
+
+	int fd = pressure_watch(container->sampled.dir_fd, PRESSURE_STALL_USEC, PRESSURE_WINDOW_USEC, &err);
+	if (fd >= 0 && epoll_ctl(node->pressures_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+		(void)error_errno(&err, errno, "cannot listen to memory.pressure");
+		cleanup_close_fd(&fd);
+		fd = -1;
+	}
+	if (fd < 0) {
+		if (!node->told_pressure)
+			voice_fault(&node->journal, LOG_NOTICE,
+				    "a rise of a container that is close to its limit is seen at its next reading only: %s",
+				    err.text);
+		node->told_pressure = true;
+		return;
+	}
+	container->pressure_fd = fd;
+	node->n_pressures++;
+}
+
+void watch_pressure(struct node *node, struct container *container)
+{
+	double used = (double)memory_working_set(&container->memory), limit = (double)container->max_bytes;
+
+	if (container->pressure_fd >= 0) {
+		if (container->max_bytes == MEMORY_UNLIMITED || used < FAR_SHARE * limit)
+			pressure_end(node, container);
+	} else if (container->max_bytes != MEMORY_UNLIMITED && used >= CLOSE_SHARE * limit &&
+		   node->n_pressures < PRESSURES_MAX && !node->told_pressure) {
+		pressure_begin(node, container);
+	}
+}
+
 void watch_remove(struct node *node, struct container *container)
 {
+	pressure_end(node, container);
 	for (size_t i = 0; i < WATCHES_COUNT; i++) {
 		struct watch key = {.number = container->watches[i]}, *watch;
 		struct watch **found;
@@ -254,6 +313,24 @@ void node_on_processes(struct node *node, uint64_t now_usec)
 			cleanup_close_fd(&container->process_fd);
 			container->process_fd = -1;
 		}
+	settle(node, now_usec);
+}
+
+void node_on_pressures(struct node *node, uint64_t now_usec)
+{
+	struct epoll_event events[PRESSURES_MAX];
+
+	int n = epoll_wait(node->pressures_fd, events, PRESSURES_MAX, 0);
+	for (int i = 0; i < n; i++) {
+		struct container *container = events[i].data.ptr;
+		node->tally.pressures++;
+		/* A cgroup that is gone would be told of for ever. */
+		if (events[i].events & (EPOLLERR | EPOLLHUP))
+			pressure_end(node, container);
+		node_sample_container(node, container, true, now_usec);
+		if (container->workload)
+			node_tune_workload(node, container->workload, now_usec);
+	}
 	settle(node, now_usec);
 }
 

@@ -1246,6 +1246,29 @@ static void container_and_workload_have_a_short_and_a_long_window(void **state)
 	assert_says(world, EVENT_EXIT, "TIDEMARK_P95_BYTES=52428800\n");
 }
 
+static void pressure_that_cannot_be_listened_to_is_said_once(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	run_container(world, "c2");
+	use(world, "c1", 400);
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+
+	/* 85 % of 512Mi. The file is no cgroup's, so nobody will tell. */
+	write_cgroup_file(world, "c1", "memory.pressure", "some avg10=1.00 total=7\nfull avg10=0.00 total=3\n");
+	use(world, "c1", 440);
+	use(world, "c2", 500);
+	pass(world, 20);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "a rise of a container that is close to its limit is seen at its next reading only");
+	assert_int_equal(world->node.n_pressures, 0);
+	node_tune(&world->node, world->now_usec);
+	assert_int_equal(published(world).observed.max_bytes, 500 * MIB);
+	assert_int_equal(registry_find(&world->node, "c1")->pressure.some_usec, 7);
+}
+
 /* ---- Restarts ---- */
 
 static void restart_keeps_the_windows_and_says_nothing_twice(void **state)
@@ -1905,6 +1928,7 @@ int main(void)
 		NODE_TEST(id_that_is_used_again_is_another_container),
 		NODE_TEST(lives_are_learned_from_their_ends_and_outlive_the_daemon),
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
+		NODE_TEST(pressure_that_cannot_be_listened_to_is_said_once),
 		NODE_TEST(container_and_workload_have_a_short_and_a_long_window),
 		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),
 		NODE_TEST(kill_is_not_told_again_after_a_restart),

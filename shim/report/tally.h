@@ -27,6 +27,8 @@ struct tally {
 	uint64_t guards[GUARDS_COUNT];           /* decisions that each of them moved */
 	uint64_t kills[TALLY_CAUSES_MAX];
 
+	uint64_t pressures; /* readings at once, since the kernel told of pressure */
+
 	struct histogram tick;  /* how long one took */
 	struct histogram delay; /* how late one began */
 };
