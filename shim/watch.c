@@ -320,13 +320,14 @@ void node_on_pressures(struct node *node, uint64_t now_usec)
 {
 	struct epoll_event events[PRESSURES_MAX];
 
-	int n = epoll_wait(node->pressures_fd, events, PRESSURES_MAX, 0);
-	for (int i = 0; i < n; i++) {
-		struct container *container = events[i].data.ptr;
-		node->tally.pressures++;
-		/* A cgroup that is gone would be told of for ever. */
-		if (events[i].events & (EPOLLERR | EPOLLHUP))
-			pressure_end(node, container);
+	/* A trigger tells whoever polls it first, which is the loop that polls our epoll, and then not us. So it is any of
+	 * those few that are close to their limits. */
+	(void)epoll_wait(node->pressures_fd, events, PRESSURES_MAX, 0);
+	node->tally.pressures++;
+	for (size_t i = 0; i < node->n_containers; i++) {
+		struct container *container = node->containers[i];
+		if (container->pressure_fd < 0 || container->state != CONTAINER_RUNNING)
+			continue;
 		node_sample_container(node, container, true, now_usec);
 		if (container->workload)
 			node_tune_workload(node, container->workload, now_usec);
