@@ -153,17 +153,19 @@ static void archive_decision(struct node *node, const struct workload *workload,
 
 void archive_creation(struct node *node, const struct workload *workload, const struct record *record)
 {
+	struct settings settings = node->settings;
 	char why[EXPLAIN_MAX];
 
 	if (!node->history || workload->history_id == 0)
 		return;
+	settings_for_namespace(&settings, workload->limits.identity.namespace);
 	struct history_decision decision = {
 		.at_usec = record->updated_usec ? record->updated_usec : record->created_usec,
 		.event = record->updated_usec ? HISTORY_RESIZE : HISTORY_CREATION,
 		.container_id = record->id,
 		.limit_bytes = record->limit_bytes,
 		.reason = record->reason,
-		.why = explain_decision(record, &node->settings, why),
+		.why = explain_decision(record, &settings, why),
 	};
 	archive_decision(node, workload, &decision);
 }

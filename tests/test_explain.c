@@ -303,6 +303,32 @@ static void kill_that_nothing_can_be_done_about_says_so(void **state)
 			    "no more than 256Mi is recommended ([tuner] limit_max)");
 }
 
+static void kill_below_what_is_declared_can_be_helped(void **state)
+{
+	(void)state;
+	struct limits limits = make_limits();
+	struct settings settings = make_settings();
+	char buf[EXPLAIN_MAX];
+	struct decision decision;
+
+	limits.declared_bytes = GIB;
+	tuner_learn_oom(&settings.tuner, &limits.recommendation, 512 * MIB, 0, T0, &limits.recommendation);
+	const struct decision_input input = {
+		.mode = MODE_ENFORCE,
+		.declared_bytes = GIB,
+		.enforced_bytes = 512 * MIB,
+		.last_applied_bytes = 512 * MIB,
+		.oom_floor_bytes = limits.recommendation.oom_floor_bytes,
+	};
+	settings.tuner.limit_max_bytes = 512 * MIB;
+	for (int i = 0; i < 2; i++) {
+		decision_make(&input, &settings.guards, &decision);
+		assert_true(decision.limit_bytes > 512 * MIB);
+		assert_null(explain_stuck(&limits, &settings, 512 * MIB, buf));
+		settings.guards.max_bytes = 512 * MIB;
+	}
+}
+
 /* A sentence that does not make the number would be a lie. */
 static void number_that_the_formula_does_not_make_is_called_kept(void **state)
 {
@@ -748,6 +774,7 @@ int main(void)
 		cmocka_unit_test(limit_of_what_sizes_itself_tells_what_was_seen),
 		cmocka_unit_test(kills_are_remembered_with_limit_and_peak),
 		cmocka_unit_test(kill_that_nothing_can_be_done_about_says_so),
+		cmocka_unit_test(kill_below_what_is_declared_can_be_helped),
 		cmocka_unit_test(number_that_the_formula_does_not_make_is_called_kept),
 		cmocka_unit_test(sentences_agree_with_the_tuner),
 		cmocka_unit_test(sentences_agree_with_the_policy_adaptive),

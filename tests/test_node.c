@@ -1491,7 +1491,7 @@ static void held_history_stalls_nothing_and_is_made_up_for(void **state)
 
 struct kept {
 	struct history_event event[16];
-	char text[16][2][64]; /* reason, why */
+	char text[16][2][256]; /* reason, why */
 	size_t count;
 };
 
@@ -1500,8 +1500,8 @@ static int take_event(const struct history_event *event, void *data)
 	struct kept *kept = data;
 	assert_true(kept->count < 16);
 	kept->event[kept->count] = *event;
-	snprintf(kept->text[kept->count][0], 64, "%s", event->reason);
-	snprintf(kept->text[kept->count++][1], 64, "%s", event->why ? event->why : "");
+	snprintf(kept->text[kept->count][0], sizeof kept->text[0][0], "%s", event->reason);
+	snprintf(kept->text[kept->count++][1], sizeof kept->text[0][1], "%s", event->why ? event->why : "");
 	return 0;
 }
 
@@ -1513,6 +1513,25 @@ static struct kept events(const struct world *world)
 	assert_true(id > 0);
 	assert_int_equal(history_each_event(world->history, id, 0, 16, take_event, &kept, &err), 0);
 	return kept;
+}
+
+static void creation_is_kept_with_the_guards_of_its_namespace(void **state)
+{
+	struct world *world = *state;
+	struct error err;
+
+	fixture_write(world->fixture.root_fd, "etc/tidemark.conf", "[namespace \"*\"]\nmax = 1Gi\n");
+	int etc_fd = openat(world->fixture.root_fd, "etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(settings_load(etc_fd, &world->settings, &err), 0);
+	close(etc_fd);
+	start_node(world);
+	struct record record = make_record(world, "c1");
+	strcpy(record.reason, "override+node-range");
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	struct kept kept = events(world);
+	assert_int_equal(kept.count, 1);
+	assert_non_null(strstr(kept.text[0][1], "and 1Gi on this node"));
 }
 
 static void life_of_a_container_is_kept_with_its_numbers(void **state)
@@ -1940,6 +1959,7 @@ int main(void)
 		NODE_TEST(disk_that_cannot_be_written_is_said_once_and_tried_again),
 		NODE_TEST(limit_that_kills_is_withdrawn_if_no_better_one_can_be_written),
 		NODE_TEST(held_history_stalls_nothing_and_is_made_up_for),
+		NODE_TEST(creation_is_kept_with_the_guards_of_its_namespace),
 		NODE_TEST(life_of_a_container_is_kept_with_its_numbers),
 		NODE_TEST(creations_that_decide_the_same_have_one_reason),
 		NODE_TEST(kill_by_another_limit_is_kept_and_taught_nothing),

@@ -316,7 +316,11 @@ const char *explain_stuck(const struct limits *limits, const struct settings *se
 	const struct guard_settings *guards = &settings->guards;
 	struct sentence out = {buf, 0};
 
-	if (!guards->allow_raise && limit_bytes >= limits->declared_bytes)
+	/* The floor of the kill goes beyond what is recommended, and where it is beyond the node's most, too, what is
+	 * declared is given. */
+	if (limits->declared_bytes > limit_bytes)
+		return NULL;
+	if (!guards->allow_raise)
 		say(&out, "it declares %s, and is never given more ([guards] allow_raise)",
 		    AMOUNT(limits->declared_bytes));
 	else if (limit_bytes >= guards->max_bytes)
