@@ -329,6 +329,9 @@ void node_on_pressures(struct node *node, uint64_t now_usec)
 		if (container->pressure_fd < 0 || container->state != CONTAINER_RUNNING)
 			continue;
 		node_sample_container(node, container, true, now_usec);
+		/* One that is gone would be told of again and again while its end waits to be told. */
+		if (container->unsettled)
+			pressure_end(node, container);
 		if (container->workload)
 			node_tune_workload(node, container->workload, now_usec);
 	}
