@@ -66,6 +66,7 @@ struct daemon {
 	sd_event *event;
 	int run_fd;
 	uint64_t started_usec;
+	size_t told_containers; /* in STATUS= */
 	bool told_textfile;
 };
 
@@ -209,9 +210,17 @@ static int add_inputs(struct daemon *daemon)
 
 /* ---- What is done again and again ---- */
 
+static void tell_containers(struct daemon *daemon, const char *more)
+{
+	daemon->told_containers = daemon->node.n_containers;
+	(void)sd_notifyf(false, "%sSTATUS=Following %zu containers", more, daemon->told_containers);
+}
+
 static void sample(struct daemon *daemon)
 {
 	node_sample(&daemon->node, now_usec());
+	if (daemon->node.n_containers != daemon->told_containers)
+		tell_containers(daemon, "");
 }
 
 static void sweep(struct daemon *daemon)
@@ -457,7 +466,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	(void)sd_event_set_watchdog(event, true);
 	server = serve(daemon);
 	shed(&daemon->node.journal);
-	(void)sd_notifyf(false, "READY=1\nSTATUS=Following %zu containers", daemon->node.n_containers);
+	tell_containers(daemon, "READY=1\n");
 
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");
