@@ -67,6 +67,7 @@ struct daemon {
 	int run_fd;
 	uint64_t started_usec;
 	size_t told_containers; /* in STATUS= */
+	size_t most_containers; /* since memory was last given back */
 	bool told_textfile;
 };
 
@@ -216,9 +217,23 @@ static void tell_containers(struct daemon *daemon, const char *more)
 	(void)sd_notifyf(false, "%sSTATUS=Following %zu containers", more, daemon->told_containers);
 }
 
+/* What many small allocations have left behind goes back to the kernel only when that is asked for. */
+static void give_memory_back(struct daemon *daemon)
+{
+	const size_t n = daemon->node.n_containers;
+
+	if (n < daemon->most_containers / 2) {
+		(void)malloc_trim(0);
+		daemon->most_containers = n;
+	} else if (n > daemon->most_containers) {
+		daemon->most_containers = n;
+	}
+}
+
 static void sample(struct daemon *daemon)
 {
 	node_sample(&daemon->node, now_usec());
+	give_memory_back(daemon);
 	if (daemon->node.n_containers != daemon->told_containers)
 		tell_containers(daemon, "");
 }
