@@ -178,7 +178,7 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 }
 
 /* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. */
+ * before the replacement is created. Records take turns with the timers: in a flood of them, readings go on. */
 static const struct {
 	size_t fd_offset;
 	sd_event_io_handler_t handler;
@@ -188,7 +188,7 @@ static const struct {
 	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
 	{offsetof(struct node, exits_fd), on_exits, -25},
 	{offsetof(struct node, events_fd), on_events, -20},
-	{offsetof(struct node, records_fd), on_records, -10},
+	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
 };
 
 static int add_inputs(struct daemon *daemon)
