@@ -126,11 +126,10 @@ follows 0 120
 rest 17
 mark end
 kill %1 %2
-# When the daemon said so, by the same clock as all the rest: the order in which it takes up what there is to do.
-for event in decision exit; do
-	journalctl --quiet --output export --output-fields=TIDEMARK_EVENT TIDEMARK_EVENT=$event |
-		awk -F= -v start="$start" '$1 == "__MONOTONIC_TIMESTAMP" { printf "%.3f\n", ($2 - start) / 1e6 }' >out/$event
-done
+# When the daemon told of each end, by the same clock as all the rest.
+journalctl --quiet --output export --output-fields=CONTAINER_ID TIDEMARK_EVENT=exit |
+	awk -F= -v start="$start" '$1 == "__MONOTONIC_TIMESTAMP" { at = $2 }
+		/^CONTAINER_ID=5ca1e/ { printf "%.3f\n", (at - start) / 1e6 }' >out/exit
 journalctl --quiet --output cat TIDEMARK_EVENT=fault | sort | uniq -c | head -20 | sed 's/^/fault /' >>out/facts
 journalctl --quiet --output cat -u tidemarkd.service _PID=1 | tail -5 >>out/log
 du -k /var/lib/tidemark/limits | tail -1 | sed 's/^/limits_kib /' >>out/facts
