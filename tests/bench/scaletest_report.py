@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-POINTS = 90  # of a curve: a graph stays below 100 KB
+POINTS = 70  # of a curve: a graph stays below 100 KB
 MIB = 1024
 # How a phase's change of all is named in the facts, when it was done.
 WAVES = (("adoption", "written"), ("new group", "regrouped"), ("removal", "culled"))
@@ -124,13 +124,15 @@ class Run:
             told = sum(change <= t <= s["t"] for t in self.told["exit"])
             if s["t"] < change:
                 waits = s["written"] - s["followed"]
+            elif not self.told["exit"]:
+                waits = float("nan")  # the run did not come to its end
             elif s["t"] < restart:
                 waits = s["written"] - self.n - told
             elif s["t"] < removal:
                 waits = 0
             else:
                 waits = s["removed"] - (told - self.n)
-            points.append((s["t"], max(0, waits)))
+            points.append((s["t"], waits if waits != waits else max(0, waits)))
         return points
 
     def checks(self):
