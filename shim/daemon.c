@@ -66,6 +66,8 @@ struct daemon {
 	sd_event *event;
 	int run_fd;
 	uint64_t started_usec;
+	size_t told_containers; /* in STATUS= */
+	size_t most_containers; /* since memory was last given back */
 	bool told_textfile;
 };
 
@@ -184,7 +186,7 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 }
 
 /* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. */
+ * before the replacement is created. Records take turns with the timers: in a flood of them, readings go on. */
 static const struct {
 	size_t fd_offset;
 	sd_event_io_handler_t handler;
@@ -195,7 +197,7 @@ static const struct {
 	{offsetof(struct node, exits_fd), on_exits, -25},
 	{offsetof(struct node, events_fd), on_events, -20},
 	{offsetof(struct node, pressures_fd), on_pressures, -15},
-	{offsetof(struct node, records_fd), on_records, -10},
+	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
 };
 
 static int add_inputs(struct daemon *daemon)
@@ -218,9 +220,31 @@ static int add_inputs(struct daemon *daemon)
 
 /* ---- What is done again and again ---- */
 
+static void tell_containers(struct daemon *daemon, const char *more)
+{
+	daemon->told_containers = daemon->node.n_containers;
+	(void)sd_notifyf(false, "%sSTATUS=Following %zu containers", more, daemon->told_containers);
+}
+
+/* What many small allocations have left behind goes back to the kernel only when that is asked for. */
+static void give_memory_back(struct daemon *daemon)
+{
+	const size_t n = daemon->node.n_containers;
+
+	if (n < daemon->most_containers / 2) {
+		(void)malloc_trim(0);
+		daemon->most_containers = n;
+	} else if (n > daemon->most_containers) {
+		daemon->most_containers = n;
+	}
+}
+
 static void sample(struct daemon *daemon)
 {
 	node_sample(&daemon->node, now_usec());
+	give_memory_back(daemon);
+	if (daemon->node.n_containers != daemon->told_containers)
+		tell_containers(daemon, "");
 }
 
 static void sweep(struct daemon *daemon)
@@ -466,7 +490,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	(void)sd_event_set_watchdog(event, true);
 	server = serve(daemon);
 	shed(&daemon->node.journal);
-	(void)sd_notifyf(false, "READY=1\nSTATUS=Following %zu containers", daemon->node.n_containers);
+	tell_containers(daemon, "READY=1\n");
 
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");

@@ -180,26 +180,27 @@ void watch_remove(struct node *node, struct container *container)
 	}
 }
 
-/* Reads what inotify has and hands it on, event by event. */
-static void watch_read(int inotify_fd,
+/* Reads some of what inotify has and hands it on, event by event. Returns whether there may be more: who reads on
+ * until there is none does nothing else while containers come faster than they are taken up. */
+static bool watch_read(int inotify_fd,
 		       void (*handle)(struct node *node, const struct inotify_event *event,
 				      uint64_t now_usec),
 		       struct node *node, uint64_t now_usec)
 {
-	_Alignas(struct inotify_event) char buf[16384];
+	_Alignas(struct inotify_event) char buf[4096];
+	const struct inotify_event *event;
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n = read(inotify_fd, buf, sizeof buf);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		const struct inotify_event *event;
-		for (char *at = buf; at < buf + n; at += sizeof *event + event->len) {
-			event = (const void *)at;
-			handle(node, event, now_usec);
-		}
+	do
+		n = read(inotify_fd, buf, sizeof buf);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return false;
+	for (char *at = buf; at < buf + n; at += sizeof *event + event->len) {
+		event = (const void *)at;
+		handle(node, event, now_usec);
 	}
+	return true;
 }
 
 static void on_record(struct node *node, const struct inotify_event *event, uint64_t now_usec)
@@ -253,7 +254,8 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
 		if (!container) {
 			/* A short life: its record may be there, unread. */
-			watch_read(node->records_fd, on_record, node, now_usec);
+			while (watch_read(node->records_fd, on_record, node, now_usec))
+				;
 			container = registry_find_by_cgroup(node, kill.task_cgroup);
 		}
 		if (!container)
@@ -284,13 +286,14 @@ static void settle(struct node *node, uint64_t now_usec)
 
 void node_on_records(struct node *node, uint64_t now_usec)
 {
-	watch_read(node->records_fd, on_record, node, now_usec);
+	(void)watch_read(node->records_fd, on_record, node, now_usec);
 	settle(node, now_usec);
 }
 
 void node_on_events(struct node *node, uint64_t now_usec)
 {
-	watch_read(node->events_fd, on_event, node, now_usec);
+	while (watch_read(node->events_fd, on_event, node, now_usec))
+		;
 	settle(node, now_usec);
 }
 

@@ -814,6 +814,25 @@ static void kill_by_another_is_told_from_events_alone(void **state)
 	assert_int_equal(published(world).recommendation.oom_limit_bytes, 0);
 }
 
+static void flood_of_records_is_taken_up_piece_by_piece(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE];
+	size_t turns = 0;
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		struct record record = make_record(world, id);
+		write_record(world, &record);
+	}
+	for (size_t before = 0; world->node.n_containers < 300; before = world->node.n_containers, turns++) {
+		node_on_records(&world->node, world->now_usec);
+		assert_true(world->node.n_containers > before);
+	}
+	assert_true(turns > 1);
+}
+
 static void lost_inotify_events_are_made_up_for(void **state)
 {
 	struct world *world = *state;
@@ -840,7 +859,8 @@ static void lost_inotify_events_are_made_up_for(void **state)
 	struct record late = make_record(world, "late");
 	write_record(world, &late);
 	(void)record_remove(world->roots.containers_fd, record.id, NULL);
-	node_on_records(&world->node, world->now_usec);
+	for (struct pollfd pending = {world->node.records_fd, POLLIN, 0}; poll(&pending, 1, 0) > 0;)
+		node_on_records(&world->node, world->now_usec);
 	assert_int_equal(world->node.n_containers, 3);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 }
@@ -1929,6 +1949,7 @@ int main(void)
 		NODE_TEST(kill_by_an_ancestor_or_the_node_teaches_nothing),
 		NODE_TEST(counts_around_one_kill_are_one_kill),
 		NODE_TEST(kill_by_another_is_told_from_events_alone),
+		NODE_TEST(flood_of_records_is_taken_up_piece_by_piece),
 		NODE_TEST(lost_inotify_events_are_made_up_for),
 		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
