@@ -43,13 +43,16 @@ int memory_parse_bytes(const char *text, uint64_t *ret_bytes)
 static int memory_parse_rows(const char *text, const struct memory_row *rows, size_t n_rows, void *object)
 {
 	for (const char *line = text; *line;) {
-		size_t length = strcspn(line, "\n"), key = strcspn(line, " \n");
+		size_t length = (size_t)(strchrnul(line, '\n') - line);
+		const char *blank = memchr(line, ' ', length);
+		size_t key = blank ? (size_t)(blank - line) : length;
 		uint64_t value;
 
 		if (key >= length || quantity_parse_uint(line + key + 1, length - key - 1, &value) < 0)
 			return -EBADMSG;
 		for (size_t i = 0; i < n_rows; i++)
-			if (strlen(rows[i].key) == key && memcmp(rows[i].key, line, key) == 0)
+			if (rows[i].key[0] == *line && strncmp(rows[i].key, line, key) == 0 &&
+			    rows[i].key[key] == '\0')
 				memcpy((char *)object + rows[i].offset, &value, sizeof value);
 		line += length + (line[length] == '\n');
 	}

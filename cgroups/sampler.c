@@ -7,6 +7,8 @@
 
 #include "cgroups/cleanup.h"
 
+#define SAMPLER_STAT_MOVED_LEAST (256 * 1024)
+
 void sampler_init(struct sampler *sampler, size_t kept_max)
 {
 	*sampler = (struct sampler){.kept_max = kept_max};
@@ -39,7 +41,10 @@ static int sampler_keep(struct sampler *sampler, int dir_fd, const char *name, i
 
 int sampler_open(struct sampler *sampler, int dir_fd, struct sampled *ret, struct error *err)
 {
-	struct sampled sampled = {dir_fd, -1, -1};
+	struct sampled sampled = SAMPLED_NONE;
+
+	sampled.dir_fd = dir_fd;
+	sampled.phase = sampler->opened++ % SAMPLER_STAT_READINGS;
 
 	int r = sampler_keep(sampler, dir_fd, MEMORY_FILE_CURRENT, &sampled.current_fd, err);
 	if (r == 0)
@@ -92,9 +97,26 @@ static int sampler_load(struct sampler *sampler, int dir_fd, int kept_fd, const 
 	return 0;
 }
 
+bool sampler_stat_is_due(const struct sampled *sampled, uint64_t current_bytes)
+{
+	const struct memory *last = &sampled->last;
+
+	if (!sampled->stat_known || sampled->readings + 1 >= SAMPLER_STAT_READINGS)
+		return true;
+	if (current_bytes == last->current_bytes)
+		return false;
+	/* At its limit a cgroup's cache gives way to what cannot be dropped, and memory.current only trembles. */
+	if (last->inactive_file_bytes > last->current_bytes / 16)
+		return true;
+	/* The kernel charges ahead, 64 pages a processor: less says little. */
+	uint64_t moved = current_bytes > last->current_bytes ? current_bytes - last->current_bytes
+							     : last->current_bytes - current_bytes;
+	return moved >= SAMPLER_STAT_MOVED_LEAST && moved >= last->current_bytes / 64;
+}
+
 int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory *ret, struct error *err)
 {
-	struct memory memory = {0};
+	struct memory memory = sampled->last;
 
 	int r = sampler_load(sampler, sampled->dir_fd, sampled->current_fd, MEMORY_FILE_CURRENT, err);
 	if (r != 0)
@@ -102,6 +124,11 @@ int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory
 	r = memory_parse_bytes(sampler->text, &memory.current_bytes);
 	if (r < 0)
 		return error_set(err, -r, "memory.current holds no number");
+	if (!sampler_stat_is_due(sampled, memory.current_bytes)) {
+		sampled->readings++;
+		*ret = memory;
+		return 0;
+	}
 
 	r = sampler_load(sampler, sampled->dir_fd, sampled->stat_fd, MEMORY_FILE_STAT, err);
 	if (r != 0)
@@ -109,6 +136,9 @@ int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory
 	r = memory_parse_stat(sampler->text, &memory);
 	if (r < 0)
 		return error_set(err, -r, "memory.stat cannot be understood");
+	sampled->readings = sampled->stat_known ? 0 : sampled->phase;
+	sampled->last = memory;
+	sampled->stat_known = true;
 	*ret = memory;
 	return 0;
 }
