@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -28,15 +27,9 @@
  * there, too. */
 static const uint64_t look_samples[] = {5, 300};
 
-/* How old a record is at least that is removed as nobody's. */
-#define STALE_USEC (5 * USEC_PER_MIN)
-
 /* How long an end is not told while the kernel has not said that the cgroup was removed: a runtime's `delete`
  * takes a tenth of a second, and some seconds on a node that is short of everything. */
 #define EXIT_WAIT_USEC (10 * USEC_PER_SEC)
-
-/* How often what is old is looked for. */
-#define PRUNE_USEC USEC_PER_HOUR
 
 /* A recommendation has changed: kept and said. It has been published before. */
 static void node_take_recommendation(struct node *node, struct workload *workload, uint64_t now_usec)
@@ -258,7 +251,7 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 		node_follow(node, container, now_usec);
 }
 
-static int node_open_records(const struct node *node, DIR **ret, struct error *err)
+int node_open_records(const struct node *node, DIR **ret, struct error *err)
 {
 	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*ret = fd < 0 ? NULL : fdopendir(fd);
@@ -306,105 +299,6 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 	}
 	if (container->cgroup)
 		node_follow(node, container, now_usec);
-}
-
-/* Drops workloads that were last seen before older_than_usec, and more while there are too many. */
-static void node_forget(struct node *node, uint64_t older_than_usec)
-{
-	bool too_many = node->n_workloads > NODE_WORKLOADS_MAX;
-
-	registry_sort_workloads(node);
-	while (node->n_workloads > 0) {
-		struct workload *workload = node->workloads[node->n_workloads - 1];
-		if (workload->n_containers > 0 ||
-		    (node->n_workloads <= NODE_WORKLOADS_MAX && workload->seen_usec >= older_than_usec))
-			break;
-		if (workload->unpublished)
-			node->unpublished--;
-		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
-		registry_remove_last_workload(node);
-	}
-	if (too_many && !node->told_workloads)
-		voice_fault(&node->journal, LOG_WARNING,
-			    "more than %d workloads are known: those not seen for the longest time are forgotten",
-			    NODE_WORKLOADS_MAX);
-	node->told_workloads = node->told_workloads || too_many;
-}
-
-/* By age only with a clock that goes on as it should: one that has jumped years ahead must not empty all. */
-static void node_prune(struct node *node, uint64_t now_usec)
-{
-	uint64_t since_usec = now_usec - node->pruned_usec; /* huge after a step back */
-
-	if (since_usec >= PRUNE_USEC) {
-		node->prune = since_usec < 2 * PRUNE_USEC;
-		if (node->prune)
-			node_forget(node, now_usec - node->settings.history.keep_usec);
-		node->pruned_usec = now_usec;
-	}
-	if (node->n_workloads > NODE_WORKLOADS_MAX)
-		node_forget(node, 0);
-}
-
-/* The temporary files of wrappers that were killed while they wrote. */
-static void node_sweep_temporary(const struct node *node, uint64_t now_usec)
-{
-	struct stat st;
-
-	cleanup_dir DIR *dir = NULL;
-	if (node_open_records(node, &dir, NULL) < 0)
-		return;
-	for (const struct dirent *entry; (entry = readdir(dir));) {
-		if (entry->d_name[0] != '.' ||
-		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
-			continue;
-		uint64_t written_usec = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC;
-		if (written_usec < now_usec && now_usec - written_usec >= STALE_USEC)
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-}
-
-static void node_tell_lost(struct node *node)
-{
-	uint64_t lost = node->exits ? exit_peaks_lost(node->exits) : node->exits_lost;
-
-	if (lost > node->exits_lost)
-		voice_fault(&node->journal, LOG_WARNING,
-			    "of %llu cgroups the kernel could not tell the exact last peak: too many went at "
-			    "once",
-			    (unsigned long long)(lost - node->exits_lost));
-	node->exits_lost = lost;
-}
-
-void node_sweep(struct node *node, uint64_t now_usec)
-{
-	struct stat st;
-	char path[CGROUP_PATH_SIZE];
-	struct record record;
-
-	node_prune(node, now_usec);
-	node_sweep_temporary(node, now_usec);
-	node_tell_lost(node);
-	/* inotify says nothing of a directory that we hold open ourselves. */
-	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
-	for (size_t i = 0; i < node->n_containers; i++) {
-		const struct container *container = node->containers[i];
-		uint64_t last_usec = container->created_usec;
-		if (container->started_usec > last_usec)
-			last_usec = container->started_usec;
-		if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_BROKEN ||
-		    now_usec < last_usec || now_usec - last_usec < STALE_USEC)
-			continue;
-		/* As it is now, not as it was when it was last read. */
-		if (record_read(node->roots.containers_fd, container->id, &record, NULL) < 0 ||
-		    record.created_usec != container->created_usec ||
-		    record.started_usec != container->started_usec)
-			continue;
-		if (container_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) == -ESRCH)
-			(void)record_remove(node->roots.containers_fd, container->id, NULL);
-	}
-	/* Ends that wait, where samples are rare. */
-	node_settle(node, now_usec);
 }
 
 /* ---- Samples and events ---- */

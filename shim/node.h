@@ -8,8 +8,9 @@
  *     records ─► containers ─► samples ─► windows ─► recommendations ─► published limits
  *
  * registry.c keeps the tables, archive.c what outlives us; watch.c brings in what the kernel tells; node.c
- * decides what follows from it. */
+ * decides what follows from it; sweep.c clears away what is old. */
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -122,7 +123,10 @@ void node_reload(struct node *node, const struct settings *settings);
 /* Keeps and publishes all there is: before the end. */
 void node_flush(struct node *node, uint64_t now_usec);
 
-/* ---- Between node.c and watch.c ---- */
+/* ---- Between node.c, watch.c and sweep.c ---- */
+
+/* The directory of records, to be walked: the caller closes it. */
+int node_open_records(const struct node *node, DIR **ret, struct error *err);
 
 /* Reads all records; containers without one are marked as removed. */
 int node_scan(struct node *node, uint64_t now_usec, struct error *err);
