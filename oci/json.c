@@ -11,8 +11,6 @@
 
 #include "cgroups/quantity.h"
 
-#define JSON_FIELDS_MAX  64
-
 #define NO_FIELD SIZE_MAX
 
 /* An open object or array, and the rows of the table that lie in it: bit i of a set stands for row i. Only

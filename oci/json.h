@@ -16,6 +16,9 @@
 /* Deeper documents are refused: the deepest config.json that a container manager writes has 8 levels. */
 #define JSON_DEPTH_MAX 48
 
+/* So many rows a table has at most. */
+#define JSON_FIELDS_MAX 64
+
 /* Bytes of the text: [at, at + length). An absent span has length 0. */
 struct json_span {
 	size_t at, length;

@@ -80,6 +80,7 @@ static const struct json_field fields[] = {
 };
 
 #define FIELDS_COUNT (sizeof fields / sizeof *fields)
+_Static_assert(FIELDS_COUNT <= JSON_FIELDS_MAX, "json_read() would refuse every one");
 
 static int limits_path(const struct identity *identity, char *buf, size_t size, struct error *err)
 {

@@ -15,7 +15,7 @@
 #include "shim/tune/tuner.h"
 
 #define LIMITS_VERSION  1
-#define LIMITS_SIZE_MAX 8192
+#define LIMITS_SIZE_MAX 16384
 
 struct limits {
 	uint64_t version;

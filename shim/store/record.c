@@ -64,6 +64,7 @@ static const struct json_field fields[] = {
 };
 
 #define FIELDS_COUNT (sizeof fields / sizeof *fields)
+_Static_assert(FIELDS_COUNT <= JSON_FIELDS_MAX, "json_read() would refuse every one");
 
 void record_set_decision(struct record *record, const struct decision_input *input, const struct decision *decision)
 {
