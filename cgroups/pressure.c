@@ -76,18 +76,26 @@ int pressure_read(int dir_fd, struct pressure *ret, struct error *err)
 	return r < 0 ? error_set(err, -r, "memory.pressure cannot be understood") : 0;
 }
 
-int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, struct error *err)
+int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, int *ret_fd, struct error *err)
 {
 	char trigger[64];
 
 	cleanup_close int fd = openat(dir_fd, "memory.pressure", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open memory.pressure to be told of it");
+	if (fd < 0) {
+		int code = errno;
+		if (memory_judge(dir_fd, -code, "memory.pressure", NULL) == MEMORY_GONE)
+			return MEMORY_GONE;
+		return error_errno(err, code, "cannot open memory.pressure to be told of it");
+	}
 	int length = snprintf(trigger, sizeof trigger, "some %" PRIu64 " %" PRIu64, stall_usec, window_usec);
 	/* With the NUL, as the kernel cuts off the last byte. */
-	if (write(fd, trigger, (size_t)length + 1) < 0)
+	if (write(fd, trigger, (size_t)length + 1) < 0) {
+		if (errno == ENODEV)
+			return MEMORY_GONE;
 		return error_errno(err, errno, "the kernel refuses to tell of pressure");
-	return take_fd(&fd);
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
 }
 
 const char *pressure_text(uint32_t hundredths, char buf[static PRESSURE_TEXT_MAX])

@@ -20,8 +20,8 @@ int pressure_read(int dir_fd, struct pressure *ret, struct error *err);
 
 /* Asks to be told when some process of the cgroup has waited for memory for stall_usec within window_usec, at most once a
  * window. The descriptor that is returned polls POLLPRI then, and POLLERR when the cgroup is gone; closing it ends that. A
- * window of whole 2 s needs no CAP_SYS_RESOURCE (since Linux 6.4). Returns it, or a negative errno. */
-int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, struct error *err);
+ * window of whole 2 s needs no CAP_SYS_RESOURCE (since Linux 6.4). Returns 0 with *ret_fd set; MEMORY_GONE; or -errno. */
+int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, int *ret_fd, struct error *err);
 
 /* What the file holds; for tests. Returns 0 or -EBADMSG. */
 int pressure_parse(const char *text, struct pressure *ret);

@@ -132,14 +132,17 @@ static void pressure_begin(struct node *node, struct container *container)
 {
 	struct epoll_event event = {.events = EPOLLPRI, .data.ptr = container};
 	struct error err;
+	int fd = -1;
 
-	int fd = pressure_watch(container->sampled.dir_fd, PRESSURE_STALL_USEC, PRESSURE_WINDOW_USEC, &err);
-	if (fd >= 0 && epoll_ctl(node->pressures_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		(void)error_errno(&err, errno, "cannot listen to memory.pressure");
+	int r = pressure_watch(container->sampled.dir_fd, PRESSURE_STALL_USEC, PRESSURE_WINDOW_USEC, &fd, &err);
+	/* It went since it was read, as the next reading will see: that says nothing of the others. */
+	if (r == MEMORY_GONE)
+		return;
+	if (r == 0 && epoll_ctl(node->pressures_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+		r = error_errno(&err, errno, "cannot listen to memory.pressure");
 		cleanup_close_fd(&fd);
-		fd = -1;
 	}
-	if (fd < 0) {
+	if (r < 0) {
 		if (!node->told_pressure)
 			voice_fault(&node->journal, LOG_NOTICE,
 				    "a rise of a container that is close to its limit is seen at its next reading only: %s",

@@ -1291,6 +1291,21 @@ static void pressure_that_cannot_be_listened_to_is_said_once(void **state)
 	assert_int_equal(registry_find(&world->node, "c1")->pressure.some_usec, 7);
 }
 
+static void cgroup_that_goes_under_our_hands_silences_no_others_pressure(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+
+	/* As it is between the reading and the opening: there is nothing in it any more. */
+	fixture_remove(world->roots.cgroup_fd, "pods/crio-c1.scope/container/cgroup.type");
+	use(world, "c1", 500);
+	pass(world, 5);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	assert_false(world->node.told_pressure);
+	assert_int_equal(world->node.n_pressures, 0);
+}
+
 /* ---- Restarts ---- */
 
 static void restart_keeps_the_windows_and_says_nothing_twice(void **state)
@@ -1971,6 +1986,7 @@ int main(void)
 		NODE_TEST(lives_are_learned_from_their_ends_and_outlive_the_daemon),
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
 		NODE_TEST(pressure_that_cannot_be_listened_to_is_said_once),
+		NODE_TEST(cgroup_that_goes_under_our_hands_silences_no_others_pressure),
 		NODE_TEST(container_and_workload_have_a_short_and_a_long_window),
 		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),
 		NODE_TEST(kill_is_not_told_again_after_a_restart),

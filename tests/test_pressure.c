@@ -79,6 +79,18 @@ static void file_of_a_cgroup_is_read(void **state)
 	assert_int_equal(pressure_read(root_fd, &pressure, &err), -EBADMSG);
 }
 
+static void cgroup_that_went_is_told_from_a_kernel_without_pressure(void **state)
+{
+	const int root_fd = *(int *)*state;
+	struct error err;
+	int fd = -1;
+
+	assert_int_equal(pressure_watch(root_fd, 150000, 2000000, &fd, &err), MEMORY_GONE);
+	fixture_write(root_fd, "cgroup.type", "domain\n");
+	assert_int_equal(pressure_watch(root_fd, 150000, 2000000, &fd, &err), -ENOENT);
+	assert_int_equal(fd, -1);
+}
+
 static void share_is_told_in_per_cent(void **state)
 {
 	char buf[PRESSURE_TEXT_MAX];
@@ -96,6 +108,7 @@ int main(void)
 		cmocka_unit_test(lines_and_fields_of_a_newer_kernel_are_passed_over),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		FIXTURE_TEST(file_of_a_cgroup_is_read),
+		FIXTURE_TEST(cgroup_that_went_is_told_from_a_kernel_without_pressure),
 		cmocka_unit_test(share_is_told_in_per_cent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
