@@ -211,7 +211,8 @@ static void container_note_peak(struct container *container, uint64_t bytes)
 	container->peak_inactive_bytes = container->memory.inactive_file_bytes;
 }
 
-int container_sample(struct container *container, struct sampler *sampler, uint64_t now_usec, struct error *err)
+int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
+		     struct error *err)
 {
 	int r = sampler_read(sampler, &container->sampled, &container->memory, err);
 	if (r != 0)
@@ -220,8 +221,11 @@ int container_sample(struct container *container, struct sampler *sampler, uint6
 	if (working_set > container->working_set_max_bytes)
 		container->working_set_max_bytes = working_set;
 	container_note_peak(container, container->memory.current_bytes);
-	container->samples++;
-	(void)window_add(&container->window, now_usec, working_set);
+	container->samples += in_turn;
+	if (in_turn)
+		(void)window_add(&container->window, now_usec, working_set);
+	else
+		(void)window_add_peak(&container->window, now_usec, working_set, true);
 	return 0;
 }
 

@@ -113,8 +113,11 @@ int container_open(struct container *container, struct sampler *sampler, int cgr
 void container_read_ancestors(struct container *container, int cgroup_fd);
 void container_close(struct container *container, struct sampler *sampler);
 
-/* One sample: container->memory and what follows from it. Returns 0, MEMORY_GONE, or -errno. */
-int container_sample(struct container *container, struct sampler *sampler, uint64_t now_usec, struct error *err);
+/* One reading: container->memory and what follows from it. in_turn: one of those at even intervals, a sample.
+ * Others count as peaks only: mean and quantiles would else be of the moments that were looked at more often.
+ * Returns 0, MEMORY_GONE, or -errno. */
+int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
+		     struct error *err);
 
 /* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
 int container_read_bounds(struct container *container, struct error *err);

@@ -179,7 +179,7 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 	/* What happened before the watch stood. */
 	node_check_events(node, container, now_usec);
 	if (container->state == CONTAINER_RUNNING && !container->unsettled)
-		node_sample_container(node, container, false, now_usec);
+		node_sample_container(node, container, READING_QUICK, now_usec);
 }
 
 static void node_take_broken(struct node *node, struct container *container, const char *id,
@@ -313,15 +313,24 @@ static void node_look_at(const struct node *node, struct container *container)
 		workload_take_sizing(workload, container_look(container, node->roots.proc_fd));
 }
 
-void node_sample_container(struct node *node, struct container *container, bool thorough, uint64_t now_usec)
+static int take_reading(struct workload *workload, const struct container *container, bool in_turn,
+			uint64_t now_usec)
 {
+	const uint64_t bytes = memory_working_set(&container->memory);
+	return in_turn ? workload_take_sample(workload, bytes, now_usec)
+		       : workload_take_peak(workload, bytes, true, now_usec);
+}
+
+void node_sample_container(struct node *node, struct container *container, enum reading reading,
+			   uint64_t now_usec)
+{
+	const bool thorough = reading != READING_QUICK, in_turn = reading != READING_URGENT;
 	struct error err;
 
-	int r = container_sample(container, &node->sampler, now_usec, &err);
+	int r = container_sample(container, &node->sampler, in_turn, now_usec, &err);
 	if (r == 0 && container->workload)
 		node_took(node, container->workload,
-			  workload_take_sample(container->workload, memory_working_set(&container->memory),
-					       now_usec));
+			  take_reading(container->workload, container, in_turn, now_usec));
 	if (r == 0 && container->workload)
 		workload_take_life(container->workload, container->created_usec, false, now_usec);
 	if (r == 0 && thorough)

@@ -136,8 +136,13 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec);
 void node_look_for(struct node *node, struct container *container, uint64_t now_usec);
 /* A look at one workload: what node_tune() does of it. */
 void node_tune_workload(struct node *node, struct workload *workload, uint64_t now_usec);
-/* thorough: also what changes seldom. */
-void node_sample_container(struct node *node, struct container *container, bool thorough, uint64_t now_usec);
+enum reading {
+	READING_QUICK,
+	READING_THOROUGH, /* also what changes seldom */
+	READING_URGENT,   /* so is this, but out of turn: see container_sample() */
+};
+void node_sample_container(struct node *node, struct container *container, enum reading reading,
+			   uint64_t now_usec);
 
 /* Reads the container's events and acts on them. */
 void node_check_events(struct node *node, struct container *container, uint64_t now_usec);

@@ -334,7 +334,7 @@ void node_on_pressures(struct node *node, uint64_t now_usec)
 		struct container *container = node->containers[i];
 		if (container->pressure_fd < 0 || container->state != CONTAINER_RUNNING)
 			continue;
-		node_sample_container(node, container, true, now_usec);
+		node_sample_container(node, container, READING_URGENT, now_usec);
 		/* One that is gone would be told of again and again while its end waits to be told. */
 		if (container->unsettled)
 			pressure_end(node, container);
@@ -379,7 +379,9 @@ void node_sample(struct node *node, uint64_t now_usec)
 		if (container->state == CONTAINER_CREATED)
 			node_look_for(node, container, now_usec);
 		else if (container->state == CONTAINER_RUNNING)
-			node_sample_container(node, container, is_turn(node, container), now_usec);
+			node_sample_container(node, container,
+					      is_turn(node, container) ? READING_THOROUGH : READING_QUICK,
+					      now_usec);
 	}
 	settle(node, now_usec);
 	archive_slots(node, now_usec);

@@ -1306,6 +1306,35 @@ static void cgroup_that_goes_under_our_hands_silences_no_others_pressure(void **
 	assert_int_equal(world->node.n_pressures, 0);
 }
 
+static void readings_for_pressure_shift_no_mean(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	use(world, "c1", 200);
+	pass(world, 60);
+	node_tune(&world->node, world->now_usec);
+	const struct observed before = registry_find_workload(&world->node, &web)->limits.observed;
+
+	/* What the kernel would tell of, time and again. */
+	struct container *c1 = registry_find(&world->node, "c1");
+	const uint64_t samples = c1->samples;
+	c1->pressure_fd = dup(world->kernel_log[1]);
+	world->node.n_pressures++;
+	use(world, "c1", 500);
+	for (int i = 0; i < 100; i++)
+		node_on_pressures(&world->node, world->now_usec);
+
+	const struct observed *after = &registry_find_workload(&world->node, &web)->limits.observed;
+	assert_int_equal(after->max_bytes, 500 * MIB);
+	assert_int_equal(after->samples, before.samples);
+	assert_int_equal(after->avg_bytes, before.avg_bytes);
+	/* The middle of its bucket, which the maximum does not cut off any more. */
+	assert_in_range(after->p95_bytes, before.p95_bytes, before.p95_bytes * 101 / 100);
+	assert_int_equal(c1->samples, samples);
+	assert_int_equal(c1->working_set_max_bytes, 500 * MIB);
+}
+
 /* ---- Restarts ---- */
 
 static void restart_keeps_the_windows_and_says_nothing_twice(void **state)
@@ -1987,6 +2016,7 @@ int main(void)
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
 		NODE_TEST(pressure_that_cannot_be_listened_to_is_said_once),
 		NODE_TEST(cgroup_that_goes_under_our_hands_silences_no_others_pressure),
+		NODE_TEST(readings_for_pressure_shift_no_mean),
 		NODE_TEST(container_and_workload_have_a_short_and_a_long_window),
 		NODE_TEST(restart_keeps_the_windows_and_says_nothing_twice),
 		NODE_TEST(kill_is_not_told_again_after_a_restart),
