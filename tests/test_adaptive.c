@@ -379,6 +379,27 @@ static void restart_keeps_the_highest_peak_and_forgets_the_history(void **state)
 
 /* ---- How long containers live ---- */
 
+static void clock_that_was_years_ahead_is_not_waited_for(void **state)
+{
+	const uint64_t wrong_usec = NOW + 10000 * USEC_PER_DAY;
+	struct tide began_ahead = {0}, went_ahead = {0}, *const tides[] = {&began_ahead, &went_ahead};
+	struct observed observed;
+	(void)state;
+
+	tide_add(&went_ahead, NOW, 100);
+	for (size_t i = 0; i < 2; i++) {
+		tide_add(tides[i], wrong_usec, 5000);
+		for (uint64_t day = 0; day < 14; day++)
+			tide_add(tides[i], NOW + day * USEC_PER_DAY, 100);
+		tide_observe(tides[i], NOW + 13 * USEC_PER_DAY + USEC_PER_HOUR, &observed);
+		assert_int_equal(observed.highest_bytes, 5000); /* that it was measured, stays */
+		assert_int_equal(observed.history_usec, 13 * USEC_PER_DAY + USEC_PER_HOUR);
+		tide_add(tides[i], NOW + 14 * USEC_PER_DAY, 100);
+		tide_observe(tides[i], NOW + 14 * USEC_PER_DAY, &observed);
+		assert_int_equal(observed.highest_bytes, 100);
+	}
+}
+
 static uint64_t life_at(const struct tide *tide, uint64_t now_usec)
 {
 	struct observed observed = {.life_usec = 1};
@@ -561,6 +582,7 @@ int main(void)
 		cmocka_unit_test(margin_that_shrinks_a_little_changes_nothing),
 		cmocka_unit_test(each_limit_is_explained_in_a_sentence),
 		cmocka_unit_test(tide_remembers_14_days_and_no_more),
+		cmocka_unit_test(clock_that_was_years_ahead_is_not_waited_for),
 		cmocka_unit_test(tide_counts_measured_days_and_new_peaks),
 		cmocka_unit_test(clock_that_steps_back_loses_no_peak),
 		cmocka_unit_test(restart_keeps_the_highest_peak_and_forgets_the_history),

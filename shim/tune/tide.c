@@ -34,8 +34,19 @@ static void tide_turn(struct tide *tide, uint64_t day)
 	tide->day = day;
 }
 
+/* Further than an honest step back of the clock leads: it was wrong then. To wait until that day is to wait
+ * for years. */
+static bool is_far_ahead(const struct tide *tide, uint64_t now_usec)
+{
+	const uint64_t ahead_usec = tide->since_usec > now_usec ? tide->since_usec - now_usec : 0;
+	const uint64_t passed_usec = now_usec > tide->since_usec ? now_usec - tide->since_usec : 0;
+	return ahead_usec / USEC_PER_DAY > TIDE_DAYS || tide->day > passed_usec / USEC_PER_DAY + TIDE_DAYS;
+}
+
 void tide_add(struct tide *tide, uint64_t now_usec, uint64_t bytes)
 {
+	if (is_far_ahead(tide, now_usec))
+		tide_restart(tide, now_usec);
 	if (tide->since_usec == 0)
 		tide->since_usec = now_usec;
 	uint64_t day = day_of(tide, now_usec);

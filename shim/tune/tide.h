@@ -31,7 +31,8 @@ struct tide {
 };
 
 /* A sample or an exit peak. One that is dated before the newest day counts there: a clock that is set back
- * neither loses a peak nor makes a day. */
+ * neither loses a peak nor makes a day. Where that would be for more than TIDE_DAYS, as after a clock that
+ * was years ahead, it is begun anew: see tide_restart(). */
 void tide_add(struct tide *tide, uint64_t now_usec, uint64_t bytes);
 
 /* How long one of its containers has lived until now, while it runs or (ended) when it ended of its own accord or
