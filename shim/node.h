@@ -60,6 +60,7 @@ struct node {
 	size_t n_containers, containers_size, n_workloads, workloads_size;
 	void *containers_by_id, *containers_by_cgroup_id, *workloads_by_identity, *watches_by_number;
 
+	uint64_t pressured_usec; /* when those were last read for it */
 	size_t n_pressures; /* containers that pressures_fd is told of */
 
 	uint64_t tick;               /* counts node_sample() */

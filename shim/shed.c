@@ -42,7 +42,8 @@ int shed_capabilities(const char *const keep[], struct error *err)
 }
 #endif
 
-#if HAVE_LIBSECCOMP
+/* The calls of 32-bit systems have other names. */
+#if HAVE_LIBSECCOMP && __SIZEOF_POINTER__ == 8
 #include <seccomp.h>
 
 /* By what they are for. Those that only some libc, or some architecture, uses stand beside their twins. */
@@ -99,6 +100,6 @@ int shed_system_calls(struct error *err)
 #else
 int shed_system_calls(struct error *err)
 {
-	return error_set(err, ENOTSUP, "built without libseccomp");
+	return error_set(err, ENOTSUP, "built without libseccomp, or for 32 bits");
 }
 #endif

@@ -118,6 +118,7 @@ void watch_add(struct node *node, struct container *container)
 #define PRESSURE_STALL_USEC  (150 * USEC_PER_SEC / 1000)
 #define PRESSURE_WINDOW_USEC (2 * USEC_PER_SEC)
 #define PRESSURES_MAX        64
+#define PRESSURES_PAUSE_USEC (USEC_PER_SEC / 10)
 
 static void pressure_end(struct node *node, struct container *container)
 {
@@ -328,7 +329,14 @@ void node_on_pressures(struct node *node, uint64_t now_usec)
 
 	/* A trigger tells whoever polls it first, which is the loop that polls our epoll, and then not us. So it is any of
 	 * those few that are close to their limits. */
-	(void)epoll_wait(node->pressures_fd, events, PRESSURES_MAX, 0);
+	int n = epoll_wait(node->pressures_fd, events, PRESSURES_MAX, 0);
+	bool gone = false;
+	for (int i = 0; i < n; i++)
+		gone = gone || events[i].events & (EPOLLERR | EPOLLHUP);
+	/* All of them may tell in turn, and each time all are read. Unsigned: a step back of the clock costs nothing. */
+	if (!gone && now_usec - node->pressured_usec < PRESSURES_PAUSE_USEC)
+		return;
+	node->pressured_usec = now_usec;
 	node->tally.pressures++;
 	for (size_t i = 0; i < node->n_containers; i++) {
 		struct container *container = node->containers[i];

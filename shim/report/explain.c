@@ -325,7 +325,7 @@ const char *explain_stuck(const struct limits *limits, const struct settings *se
 		    AMOUNT(limits->declared_bytes));
 	else if (limit_bytes >= guards->max_bytes)
 		say(&out, "no container of this node is given more than %s ([guards] max)", AMOUNT(guards->max_bytes));
-	else if (limit_bytes >= settings->tuner.limit_max_bytes)
+	else if (limit_bytes > settings->tuner.limit_max_bytes)
 		say(&out, "no more than %s is recommended ([tuner] limit_max)", AMOUNT(settings->tuner.limit_max_bytes));
 	else
 		return NULL;
