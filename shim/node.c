@@ -333,9 +333,8 @@ void node_sample_container(struct node *node, struct container *container, enum 
 			  take_reading(container->workload, container, in_turn, now_usec));
 	if (r == 0 && container->workload)
 		workload_take_life(container->workload, container->created_usec, false, now_usec);
-	if (r == 0 && thorough)
-		node_look_at(node, container);
 	if (r == 0 && thorough) {
+		node_look_at(node, container);
 		r = container_read_bounds(container, &err);
 		node_check_events(node, container, now_usec);
 	}
