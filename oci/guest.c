@@ -176,17 +176,19 @@ static int request_begin(struct guest *guest, struct error *err)
 	return request_send(guest, err);
 }
 
-/* Returns 1 when the answer is whole. A shim that sends a byte at a time, as fast as it is read, gets no more
- * than this many turns; the rest waits for the next. They are enough for the longest answer. */
-#define RECEIVE_TURNS 64
+/* Receives for the longest answer. A shim that sends a byte at a time, as fast as it is read, has to wait for
+ * the next call with the rest. */
+#define RECEIVES_MAX (2 * FRAME_DATA_MAX / RECEIVE_SIZE)
+#define RECEIVE_SIZE 8192
 
+/* Returns 1 when the answer is whole. */
 static int answer_receive(struct guest *guest, struct error *err)
 {
-	uint8_t bytes[8192];
+	uint8_t bytes[RECEIVE_SIZE];
 	struct error why = {0};
 	int r = 0;
 
-	for (int turn = 0; r == 0 && turn < RECEIVE_TURNS; turn++) {
+	for (int i = 0; r == 0 && i < RECEIVES_MAX; i++) {
 		ssize_t n = recv(guest->fd, bytes, sizeof bytes, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
