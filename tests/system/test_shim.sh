@@ -50,8 +50,10 @@ background() {
 # What a caller sees of a life under this runtime; $1.json is the config.json that the shim was given.
 life() {
 	local runtime=$1
-	ctr run --rm --runtime "$runtime" "$IMAGE" t1 sh -c 'echo out; echo err >&2; exit 7' 2>&1
+	# Which of the two comes first is chance.
+	ctr run --rm --runtime "$runtime" "$IMAGE" t1 sh -c 'echo out; echo err >&2; exit 7' >"$work/out" 2>"$work/err"
 	echo "run: $?"
+	cat "$work/out" "$work/err"
 	echo 'through' | ctr run --rm --runtime "$runtime" "$IMAGE" t1 head -n 1 2>&1
 	ctr run --rm --runtime "$runtime" "$IMAGE" t1 /no/such/program 2>&1 | sed 's/time="[^"]*"//'
 	background "$runtime" 2>&1
