@@ -1266,6 +1266,9 @@ static void record_of_a_shims_container_ends_with_its_bundle(void **state)
 	write_record(world, &crio);
 	write_record(world, &containerd);
 	write_record(world, &unseen);
+	struct record top = shim_record(world, "v4", "", true);
+	strcpy(top.bundle, "/no-such-bundle");
+	write_record(world, &top);
 	node_on_records(&world->node, world->now_usec);
 	/* However long it lives: no process of it is known. */
 	world->now_usec += 10 * USEC_PER_HOUR;
@@ -1276,10 +1279,10 @@ static void record_of_a_shims_container_ends_with_its_bundle(void **state)
 	fixture_remove(world->fixture.root_fd, "tasks/default/v2");
 	node_sweep(&world->node, world->now_usec);
 	assert_false(is_recorded(world, "v1") || is_recorded(world, "v2"));
-	/* That of a /tmp that is not ours to see. */
-	assert_true(is_recorded(world, "v3"));
+	/* That of a /tmp that is not ours to see, and one that cannot be told from it. */
+	assert_true(is_recorded(world, "v3") && is_recorded(world, "v4"));
 	node_on_records(&world->node, world->now_usec);
-	assert_int_equal(world->node.n_containers, 1);
+	assert_int_equal(world->node.n_containers, 2);
 }
 
 static void record_of_a_shims_container_that_still_runs_stays(void **state)
