@@ -10,6 +10,9 @@
 
 #define SAMPLER_STAT_MOVED_LEAST (256 * 1024)
 
+/* By a census, a memory.stat that was not read for so many readings is not kept open any more. */
+#define SAMPLER_STAT_SELDOM (6 * SAMPLER_STAT_READINGS)
+
 void sampler_init(struct sampler *sampler, int cgroup_fd, size_t kept_max)
 {
 	*sampler = (struct sampler){.cgroup_fd = cgroup_fd, .kept_max = kept_max};
@@ -78,10 +81,10 @@ static int sampler_open_file(const struct sampler *sampler, const struct sampled
 	return 0;
 }
 
-/* Whether a descriptor more is kept. */
-static bool sampler_has_room(struct sampler *sampler, bool first)
+/* Whether a descriptor more is kept. By a census only that of a memory.stat which is read often, for now. */
+static bool sampler_has_room(struct sampler *sampler, const struct sampled *sampled, bool first)
 {
-	if (sampler->by_census)
+	if (sampler->by_census && (first || !sampled->stat_known || sampled->readings >= SAMPLER_STAT_READINGS))
 		return false;
 	if (sampler->kept < sampler->kept_max)
 		return first || !sampler->tight;
@@ -124,7 +127,7 @@ static int sampler_load(struct sampler *sampler, const struct sampled *sampled, 
 	int r = sampler_open_file(sampler, sampled, name, &own_fd, err);
 	if (r == 0)
 		r = sampler_load_fd(sampler, own_fd, name, err);
-	if (r == 0 && sampler_has_room(sampler, first)) {
+	if (r == 0 && sampler_has_room(sampler, sampled, first)) {
 		*kept_fd = take_fd(&own_fd);
 		sampler->kept++;
 	}
@@ -181,13 +184,15 @@ int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory
 	bool cache_known = false;
 	int r = 0;
 
-	if (sampler->tight || sampler->by_census)
+	if (sampler->tight || (sampler->by_census && sampled->readings >= SAMPLER_STAT_SELDOM))
 		sampler_drop(sampler, &sampled->stat_fd);
 	const struct census_entry *entry = sampler_counted(sampler, sampled);
-	if (entry)
+	if (entry) {
 		cache_known = sampler_take_entry(sampler->census, entry, &memory);
-	else
+		sampler_drop(sampler, &sampled->current_fd); /* of a time when no census could be taken */
+	} else {
 		r = sampler_read_current(sampler, sampled, &memory, err);
+	}
 	if (r != 0)
 		return r;
 	if (!sampler_stat_is_due(sampled, memory.current_bytes, cache_known)) {

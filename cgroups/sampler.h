@@ -4,7 +4,7 @@
 /* Reads many cgroups over and over, cheaply: from a census of all of them where one was taken (census.h), else
  * memory.current and memory.stat are kept open and read with pread(). One buffer, no allocation.
  *
- * Descriptors: none by a census. Else one for memory.current of each cgroup, and one for memory.stat as long as no other
+ * Descriptors: by a census none, but for a memory.stat that is read again and again. Else one for memory.current of each cgroup, and one for memory.stat as long as no other
  * cgroup lacks its first for it: when there are too few for that, each gives up its second at its next reading.
  * Where there are too few for one each, those without have their files opened for each reading: slower, but no
  * cgroup is read less often, or less exactly, than another.
@@ -34,7 +34,7 @@ struct sampler {
 	/* Set when a file was not kept for want of descriptors. The owner says so, once. */
 	bool degraded;
 	/* Owned by who takes it, and current as long as it is set; NULL between. by_census: one is taken for each round,
-	 * and nothing is kept for what it misses. */
+	 * and no memory.current is kept for what it misses. */
 	struct census *census;
 	bool by_census;
 	unsigned opened; /* spreads the reads of memory.stat that are due by their age alone over the readings */

@@ -420,8 +420,10 @@ static void begin_census(struct node *node)
 
 	if (!node->census_taker)
 		return;
-	if (census_take(node->census_taker, &node->census, &err) < 0) {
-		/* It may have been a want of memory or of descriptors, which passes. */
+	int r = census_take(node->census_taker, &node->census, &err);
+	node->sampler.by_census = r == 0;
+	if (r < 0) {
+		/* It may be a want of memory or of descriptors, which passes. */
 		if (!node->told_census)
 			voice_fault(&node->journal, LOG_WARNING, "cgroups are read one by one: %s", err.text);
 		node->told_census = true;

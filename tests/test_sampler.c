@@ -239,6 +239,29 @@ static void usage_that_moves_has_the_kernel_add_up_the_cache(void **state)
 	census_forget(&census);
 }
 
+static void stat_that_is_read_again_and_again_is_kept_open_for_a_while(void **state)
+{
+	int root = *(int *)*state;
+	struct sampler sampler;
+	struct sampled sampled;
+	struct census census = CENSUS_NONE;
+	struct memory memory;
+	struct error err;
+
+	fill(root, "409600\n");
+	sampler_init(&sampler, root, 10);
+	sampler.by_census = true;
+	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	for (unsigned i = 1; i <= 100; i++) {
+		const struct census_entry entry = {sampled.id, i < 4 ? 1000 * i : 4000, 9000, CENSUS_MOST, 1, 0, 0};
+		count(&sampler, &census, &entry, 1);
+		assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
+		assert_int_equal(sampler.kept, i > 1 && i < 65);
+	}
+	sampler_close(&sampler, &sampled);
+	census_forget(&census);
+}
+
 static void cgroup_that_the_census_missed_is_read(void **state)
 {
 	int root = *(int *)*state;
@@ -371,6 +394,7 @@ int main(void)
 		FIXTURE_TEST(census_takes_the_place_of_files_and_descriptors),
 		FIXTURE_TEST(census_that_does_not_know_the_cache_leaves_it_to_memory_stat),
 		FIXTURE_TEST(usage_that_moves_has_the_kernel_add_up_the_cache),
+		FIXTURE_TEST(stat_that_is_read_again_and_again_is_kept_open_for_a_while),
 		FIXTURE_TEST(cgroup_that_the_census_missed_is_read),
 		FIXTURE_TEST(text_that_is_no_number_is_an_error),
 		cmocka_unit_test(stat_is_read_first_and_then_each_tenth_time_though_nothing_moves),
