@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 
-/* In the kernel: an iterator over all cgroups that leaves what each has charged in an array that the daemon has
- * mapped. It reads counters where they are and has nothing added up. The kernel holds cgroup_mutex meanwhile, so that
+/* In the kernel: an iterator over all cgroups that leaves what each that is wanted has charged in an array that the
+ * daemon has mapped. It reads counters where they are and has nothing added up. The kernel holds cgroup_mutex meanwhile, so that
  * no cgroup comes or goes, and shows no dead one.
  *
  * Of the kernel's structures only what is read is declared here, as in exit_peak.bpf.c. */
@@ -49,7 +49,7 @@ struct cgroup {
 } in_kernel;
 
 struct cgroup_subsys_state {
-	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
 } in_kernel;
 
 typedef struct {
@@ -96,8 +96,14 @@ struct {
 	__type(value, struct census_entry);
 } entries SEC(".maps");
 
-/* Cgroups with a memory controller that were met, also those that there was no room for. The reader sets it to 0. */
-__u32 met = 0;
+/* Both are the daemon's to set: wanted as it is in census_entry.h, met to 0. */
+__u8 wanted[CENSUS_WANTED] = {0};
+__u32 met = 0; /* that were wanted, and have a memory controller, also those that there was no room for */
+
+static const struct mem_cgroup *memcg_of(const struct cgroup_subsys_state *css)
+{
+	return (void *)((char *)css - bpf_core_field_offset(struct mem_cgroup, css));
+}
 
 static __u32 bounded(__u64 pages)
 {
@@ -119,38 +125,36 @@ static __u32 inactive_file(const struct mem_cgroup *memcg)
 
 static __u32 pressure(const struct cgroup *cgroup)
 {
-	struct psi_group *psi = BPF_CORE_READ(cgroup, psi);
-	__u64 nsec = 0;
+	const struct psi_group *psi = cgroup->psi;
 
-	if (psi)
-		(void)bpf_probe_read_kernel(&nsec, sizeof nsec,
-					    psi->total + bpf_core_enum_value(enum psi_states, PSI_MEM_SOME));
-	return (__u32)(nsec / 1000);
+	return psi ? (__u32)(psi->total[bpf_core_enum_value(enum psi_states, PSI_MEM_SOME)] / 1000) : 0;
 }
 
 SEC("iter/cgroup")
 int census(struct bpf_iter__cgroup *context)
 {
 	struct cgroup *cgroup = context->cgroup;
-	struct cgroup_subsys_state *css = (void *)0;
-
 	if (!cgroup)
 		return 0; /* the end */
-	(void)bpf_probe_read_kernel(&css, sizeof css,
-				    cgroup->subsys + bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+	const __u64 id = cgroup->kn->id;
+	if (!wanted[id % CENSUS_WANTED])
+		return 0;
+	const struct cgroup_subsys_state *css = cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
 	if (!css)
 		return 0;
-	const struct mem_cgroup *memcg = (void *)((char *)css - bpf_core_field_offset(struct mem_cgroup, css));
+	const struct mem_cgroup *memcg = memcg_of(css);
+	const struct cgroup_subsys_state *above = css->parent;
 
 	const __u32 at = met++;
 	struct census_entry *entry = bpf_map_lookup_elem(&entries, &at);
 	if (!entry)
 		return 0;
 	long usage = BPF_CORE_READ(memcg, memory.usage.counter);
-	entry->id = cgroup->kn->id;
+	entry->id = id;
 	entry->current_pages = usage < 0 ? 0 : bounded((__u64)usage);
 	entry->peak_pages = bounded(BPF_CORE_READ(memcg, memory.watermark));
 	entry->max_pages = bounded(BPF_CORE_READ(memcg, memory.max));
+	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
 	entry->inactive_file_pages = bpf_core_field_exists(memcg->vmstats) ? inactive_file(memcg) : CENSUS_UNKNOWN;
 	entry->pressure_usec = bpf_core_field_exists(cgroup->psi) ? pressure(cgroup) : 0;
 	return 0;

@@ -48,6 +48,21 @@ const struct census_entry *census_find(struct census *census, uint64_t cgroup_id
 	return NULL;
 }
 
+/* A byte that is full stays so: it lets some more through, nothing else. */
+void census_want(uint8_t *wanted, uint64_t cgroup_id)
+{
+	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];
+	if (*count < UINT8_MAX)
+		++*count;
+}
+
+void census_let_go(uint8_t *wanted, uint64_t cgroup_id)
+{
+	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];
+	if (*count > 0 && *count < UINT8_MAX)
+		--*count;
+}
+
 void census_forget(struct census *census)
 {
 	free(census->index);

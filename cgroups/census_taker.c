@@ -61,13 +61,16 @@ static int census_read_inactive_file(int cgroup_fd, uint64_t *ret_bytes)
 static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 {
 	struct census census = CENSUS_NONE;
-	uint64_t before, after;
+	uint64_t before, after, id = cgroup_id(cgroup_fd);
 	uint32_t hint = 0;
 
-	if (census_read_inactive_file(cgroup_fd, &before) < 0 || census_take(taker, &census, NULL) < 0 ||
-	    census_read_inactive_file(cgroup_fd, &after) < 0)
+	census_want(taker->bpf->bss->wanted, id);
+	bool taken = census_read_inactive_file(cgroup_fd, &before) == 0 && census_take(taker, &census, NULL) == 0 &&
+		     census_read_inactive_file(cgroup_fd, &after) == 0;
+	census_let_go(taker->bpf->bss->wanted, id);
+	if (!taken)
 		return false;
-	const struct census_entry *root = census_find(&census, cgroup_id(cgroup_fd), &hint);
+	const struct census_entry *root = census_find(&census, id, &hint);
 	uint64_t found = root ? root->inactive_file_pages * census.page_bytes : UINT64_MAX;
 	census_forget(&census);
 	uint64_t low = before < after ? before : after, high = before < after ? after : before, slack = high / 64;
@@ -115,6 +118,11 @@ void census_taker_close(struct census_taker *taker)
 	bpf_link__destroy(taker->link);
 	census_bpf__destroy(taker->bpf);
 	free(taker);
+}
+
+uint8_t *census_taker_wanted(struct census_taker *taker)
+{
+	return taker->bpf->bss->wanted;
 }
 
 /* What is mapped counts as ours: so it is what is needed, and a quarter more, and becomes less again. */
@@ -178,6 +186,12 @@ int census_taker_open(int cgroup_fd, struct census_taker **ret, struct error *er
 void census_taker_close(struct census_taker *taker)
 {
 	(void)taker;
+}
+
+uint8_t *census_taker_wanted(struct census_taker *taker)
+{
+	(void)taker;
+	return NULL;
 }
 
 int census_take(struct census_taker *taker, struct census *census, struct error *err)

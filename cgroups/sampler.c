@@ -29,6 +29,8 @@ int sampler_open(struct sampler *sampler, const char *path, struct sampled *ret,
 		return dir_fd;
 	sampled.path = path;
 	sampled.id = cgroup_id(dir_fd);
+	if (sampler->wanted)
+		census_want(sampler->wanted, sampled.id);
 	sampled.phase = sampler->opened++ % SAMPLER_STAT_READINGS;
 	*ret = sampled;
 	return 0;
@@ -61,6 +63,8 @@ static void sampler_drop(struct sampler *sampler, int *fd)
 
 void sampler_close(struct sampler *sampler, struct sampled *sampled)
 {
+	if (sampled->path && sampler->wanted)
+		census_let_go(sampler->wanted, sampled->id);
 	sampler_drop(sampler, &sampled->current_fd);
 	sampler_drop(sampler, &sampled->stat_fd);
 	*sampled = SAMPLED_NONE;

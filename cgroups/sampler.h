@@ -37,6 +37,7 @@ struct sampler {
 	 * and no memory.current is kept for what it misses. */
 	struct census *census;
 	bool by_census;
+	uint8_t *wanted; /* borrowed: of census_want(); NULL where there is no census */
 	unsigned opened; /* spreads the reads of memory.stat that are due by their age alone over the readings */
 	char text[MEMORY_TEXT_SIZE];
 };

@@ -243,22 +243,17 @@ int container_sample(struct container *container, struct sampler *sampler, bool 
 	return 0;
 }
 
-static uint64_t max_of(const struct census *census, const struct census_entry *entry)
-{
-	return !entry || entry->max_pages == CENSUS_MOST ? MEMORY_UNLIMITED : entry->max_pages * census->page_bytes;
-}
-
 /* What container_read_bounds() reads, by the census: the peak came with the reading. */
 static int container_take_entry(struct container *container, const struct sampler *sampler,
 				const struct census_entry *entry, struct error *err)
 {
-	uint64_t max_bytes = max_of(sampler->census, entry), scope_max_bytes = MEMORY_UNLIMITED;
+	unsigned max_pages = entry->max_pages;
 	cleanup_close int dir_fd = -1;
 
-	if (container->scope_id)
-		scope_max_bytes = max_of(sampler->census, census_find(sampler->census, container->scope_id,
-								      &container->scope_hint));
-	container->max_bytes = max_bytes < scope_max_bytes ? max_bytes : scope_max_bytes;
+	if (container->scope_id && entry->above_max_pages < max_pages)
+		max_pages = entry->above_max_pages;
+	container->max_bytes =
+		max_pages == CENSUS_MOST ? MEMORY_UNLIMITED : max_pages * sampler->census->page_bytes;
 	if (entry->pressure_usec == container->pressure_stamp)
 		return 0;
 	int r = container_directory(container, sampler, &dir_fd, err);

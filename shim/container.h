@@ -65,7 +65,6 @@ struct container {
 
 	struct sampled sampled;
 	uint64_t scope_id; /* cgroup_id() of the one above, where it is the container's own, as crun's scope is; or 0 */
-	uint32_t scope_hint; /* of census_find() */
 	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
 	bool watched; /* all that there are to be stand */
 

@@ -588,6 +588,7 @@ void node_use_census(struct node *node, struct census_taker *taker)
 {
 	node->census_taker = taker;
 	node->sampler.by_census = true;
+	node->sampler.wanted = census_taker_wanted(taker);
 }
 
 void node_free(struct node *node)

@@ -432,7 +432,7 @@ static void begin_census(struct node *node)
 	node->sampler.census = &node->census;
 	if (node->census.missed > 0 && !node->told_missed) {
 		voice_fault(&node->journal, LOG_NOTICE,
-			    "there are more than %d cgroups: those beyond are read one by one, which costs more",
+			    "there are more than %d containers: those beyond are read one by one, which costs more",
 			    CENSUS_CGROUPS_MAX);
 		node->told_missed = true;
 	}

@@ -80,6 +80,27 @@ static void nothing_is_found_in_none(void **state)
 	assert_null(census.index);
 }
 
+static void cgroup_is_wanted_as_often_as_it_was_asked_for(void **state)
+{
+	static uint8_t wanted[CENSUS_WANTED];
+
+	(void)state;
+	census_want(wanted, CENSUS_WANTED + 7);
+	census_want(wanted, 7); /* of the same byte */
+	census_let_go(wanted, 7);
+	assert_true(wanted[7]);
+	census_let_go(wanted, CENSUS_WANTED + 7);
+	census_let_go(wanted, 7);
+	assert_false(wanted[7]);
+
+	/* More than a byte holds: none is lost. */
+	for (uint64_t i = 0; i < 300; i++)
+		census_want(wanted, 7 + i * CENSUS_WANTED);
+	for (uint64_t i = 0; i < 299; i++)
+		census_let_go(wanted, 7 + i * CENSUS_WANTED);
+	assert_true(wanted[7]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +108,7 @@ int main(void)
 		cmocka_unit_test(cgroup_is_found_wherever_it_has_moved_to),
 		cmocka_unit_test(cgroup_that_is_not_there_is_not_found),
 		cmocka_unit_test(nothing_is_found_in_none),
+		cmocka_unit_test(cgroup_is_wanted_as_often_as_it_was_asked_for),
 	};
 	return cmocka_run_group_tests_name("census", tests, NULL, NULL);
 }

@@ -867,15 +867,10 @@ static void lost_inotify_events_are_made_up_for(void **state)
 
 /* ---- By a census ---- */
 
-/* The next tick goes by what this says of c1 and of its scope; its files say something else. */
-static void pass_by_census(struct world *world, const struct census_entry *own, uint64_t scope_max_pages)
+/* The next tick goes by what this says of c1; its files say something else. */
+static void pass_by_census(struct world *world, const struct census_entry *entry)
 {
-	const struct container *container = world->node.containers[0];
-	const struct census_entry entries[] = {
-		{.id = container->scope_id, .max_pages = (unsigned)scope_max_pages},
-		*own,
-	};
-	struct census census = {.entries = entries, .count = 2, .page_bytes = 4096, .knows_inactive_file = true};
+	struct census census = {.entries = entry, .count = 1, .page_bytes = 4096, .knows_inactive_file = true};
 
 	world->node.sampler.census = &census;
 	pass(world, 1);
@@ -891,22 +886,23 @@ static void census_has_all_that_is_read_each_time(void **state)
 	run_container(world, "c1");
 	const struct container *container = world->node.containers[0];
 	assert_int_equal(container->max_bytes, 512 * MIB);
-	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, 10 * 256, 0, 0};
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
 
 	write_cgroup_file(world, "c1", "memory.max", "nonsense\n");
 	write_cgroup_file(world, "c1", "memory.peak", "nonsense\n");
 	for (int i = 0; i < 10; i++)
-		pass_by_census(world, &entry, CENSUS_MOST);
+		pass_by_census(world, &entry);
 	assert_int_equal(memory_working_set(&container->memory), 20 * MIB);
 	assert_int_equal(container->peak_bytes, 40 * MIB);
 	assert_int_equal(container->max_bytes, 300 * MIB);
+	entry.above_max_pages = 200 * 256;
 	for (int i = 0; i < 10; i++)
-		pass_by_census(world, &entry, 200 * 256);
+		pass_by_census(world, &entry);
 	assert_int_equal(container->max_bytes, 200 * MIB);
 
-	entry.max_pages = CENSUS_MOST;
+	entry.max_pages = entry.above_max_pages = CENSUS_MOST;
 	for (int i = 0; i < 10; i++)
-		pass_by_census(world, &entry, CENSUS_MOST);
+		pass_by_census(world, &entry);
 	assert_int_equal(container->max_bytes, MEMORY_UNLIMITED);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
@@ -918,16 +914,16 @@ static void pressure_is_read_when_the_census_says_that_it_moved(void **state)
 	world->node.sampler.by_census = true;
 	run_container(world, "c1");
 	const struct container *container = world->node.containers[0];
-	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, 10 * 256, 0, 0};
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
 
 	write_cgroup_file(world, "c1", "memory.pressure",
 			  "some avg10=0.00 avg60=0.00 avg300=0.00 total=70\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
 	for (int i = 0; i < 10; i++)
-		pass_by_census(world, &entry, CENSUS_MOST);
+		pass_by_census(world, &entry);
 	assert_int_equal(container->pressure.some_usec, 0);
 	entry.pressure_usec = 69;
 	for (int i = 0; i < 10; i++)
-		pass_by_census(world, &entry, CENSUS_MOST);
+		pass_by_census(world, &entry);
 	assert_int_equal(container->pressure.some_usec, 70);
 	assert_int_equal(container->pressure.full_usec, 7);
 }
@@ -939,18 +935,18 @@ static void cgroup_that_came_or_went_during_the_census_is_read_itself(void **sta
 	world->node.sampler.by_census = true;
 	run_container(world, "c1");
 	const struct container *container = world->node.containers[0];
-	const struct census_entry gone = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, 10 * 256, 0, 0};
+	const struct census_entry gone = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
 	const struct census_entry other = {.id = 1};
 
 	/* Not in it: it came later. */
 	use(world, "c1", 77);
-	pass_by_census(world, &other, CENSUS_MOST);
+	pass_by_census(world, &other);
 	assert_int_equal(memory_working_set(&container->memory), 77 * MIB);
 	/* Still in it: that was so a moment ago, and the next one knows better. */
 	remove_cgroup(world, "c1");
-	pass_by_census(world, &gone, CENSUS_MOST);
+	pass_by_census(world, &gone);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
-	pass_by_census(world, &other, CENSUS_MOST);
+	pass_by_census(world, &other);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }

@@ -177,7 +177,7 @@ static void census_takes_the_place_of_files_and_descriptors(void **state)
 	fixture_remove(root, "c/memory.current");
 	fixture_remove(root, "c/memory.stat");
 	for (uint32_t i = 0; i < 3 * SAMPLER_STAT_READINGS; i++) {
-		const struct census_entry entries[] = {{.id = 1}, {sampled.id, 100, 200 + i, CENSUS_MOST, 10 + i, 0, 0}};
+		const struct census_entry entries[] = {{.id = 1}, {sampled.id, 100, 200 + i, CENSUS_MOST, CENSUS_MOST, 10 + i, 0}};
 		count(&sampler, &census, entries, 2);
 		assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 		assert_int_equal(memory.current_bytes, 409600);
@@ -187,6 +187,25 @@ static void census_takes_the_place_of_files_and_descriptors(void **state)
 	assert_int_equal(sampler.kept, 0);
 	sampler_close(&sampler, &sampled);
 	census_forget(&census);
+}
+
+static void cgroup_is_wanted_as_long_as_it_is_open(void **state)
+{
+	int root = *(int *)*state;
+	static uint8_t wanted[CENSUS_WANTED];
+	struct sampler sampler;
+	struct sampled sampled;
+	struct error err;
+
+	fill(root, "409600\n");
+	sampler_init(&sampler, root, 10);
+	sampler.wanted = wanted;
+	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	const uint64_t id = sampled.id;
+	assert_int_equal(wanted[id % CENSUS_WANTED], 1);
+	sampler_close(&sampler, &sampled);
+	sampler_close(&sampler, &sampled);
+	assert_int_equal(wanted[id % CENSUS_WANTED], 0);
 }
 
 static void census_that_does_not_know_the_cache_leaves_it_to_memory_stat(void **state)
@@ -202,8 +221,8 @@ static void census_that_does_not_know_the_cache_leaves_it_to_memory_stat(void **
 	sampler_init(&sampler, root, 10);
 	sampler.by_census = true;
 	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
-	const struct census_entry entry = {sampled.id, 100, 200, CENSUS_MOST, CENSUS_UNKNOWN, 0, 0},
-				  other = {sampled.id, 100, 200, CENSUS_MOST, 50, 0, 0};
+	const struct census_entry entry = {sampled.id, 100, 200, CENSUS_MOST, CENSUS_MOST, CENSUS_UNKNOWN, 0},
+				  other = {sampled.id, 100, 200, CENSUS_MOST, CENSUS_MOST, 50, 0};
 	count(&sampler, &census, &entry, 1);
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 	assert_int_equal(memory.inactive_file_bytes, 4000);
@@ -231,7 +250,7 @@ static void usage_that_moves_has_the_kernel_add_up_the_cache(void **state)
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 	/* All of the rise is page cache, which the census has not heard of yet. */
 	fixture_write(root, "c/memory.stat", "anon 1000\ninactive_file 4096000\n");
-	const struct census_entry entry = {sampled.id, 1100, 1100, CENSUS_MOST, 1, 0, 0};
+	const struct census_entry entry = {sampled.id, 1100, 1100, CENSUS_MOST, CENSUS_MOST, 1, 0};
 	count(&sampler, &census, &entry, 1);
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 	assert_int_equal(memory_working_set(&memory), 409600);
@@ -253,7 +272,7 @@ static void stat_that_is_read_again_and_again_is_kept_open_for_a_while(void **st
 	sampler.by_census = true;
 	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
 	for (unsigned i = 1; i <= 100; i++) {
-		const struct census_entry entry = {sampled.id, i < 4 ? 1000 * i : 4000, 9000, CENSUS_MOST, 1, 0, 0};
+		const struct census_entry entry = {sampled.id, i < 4 ? 1000 * i : 4000, 9000, CENSUS_MOST, CENSUS_MOST, 1, 0};
 		count(&sampler, &census, &entry, 1);
 		assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 		assert_int_equal(sampler.kept, i > 1 && i < 65);
@@ -392,6 +411,7 @@ int main(void)
 		FIXTURE_TEST(cgroup_that_vanishes_is_gone_and_nothing_is_kept),
 		FIXTURE_TEST(cgroup_made_anew_under_the_same_path_is_another),
 		FIXTURE_TEST(census_takes_the_place_of_files_and_descriptors),
+		FIXTURE_TEST(cgroup_is_wanted_as_long_as_it_is_open),
 		FIXTURE_TEST(census_that_does_not_know_the_cache_leaves_it_to_memory_stat),
 		FIXTURE_TEST(usage_that_moves_has_the_kernel_add_up_the_cache),
 		FIXTURE_TEST(stat_that_is_read_again_and_again_is_kept_open_for_a_while),

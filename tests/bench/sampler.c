@@ -270,6 +270,7 @@ int main(int argc, char *argv[])
 		printf("# no census: %s\n", error.text);
 	} else {
 		program_kib = kernel_kib() - program_kib;
+		counter.wanted = census_taker_wanted(taker);
 		printf("bench sampler.kernel_kib %lu KiB\n", program_kib);
 	}
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
