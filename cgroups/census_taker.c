@@ -37,12 +37,13 @@ static int census_attach(struct census_taker *taker, int cgroup_fd)
 	union bpf_iter_link_info info = {
 		.cgroup = {.cgroup_fd = (__u32)cgroup_fd, .order = BPF_CGROUP_ITER_DESCENDANTS_PRE},
 	};
-	const struct bpf_iter_attach_opts options = {
-		.sz = sizeof options,
-		.link_info = &info,
-		.link_info_len = sizeof info,
-	};
+	struct bpf_iter_attach_opts options;
 
+	/* libbpf looks at the padding, too. */
+	memset(&options, 0, sizeof options);
+	options.sz = sizeof options;
+	options.link_info = &info;
+	options.link_info_len = sizeof info;
 	taker->link = bpf_program__attach_iter(taker->bpf->progs.census, &options);
 	return taker->link ? 0 : -errno;
 }
