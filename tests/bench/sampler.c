@@ -6,7 +6,7 @@
  * holds a charge of pages of a memfd and no process.
  *
  * ROOT may also be the memory controller of cgroup v1, whose counters the iterator finds in the same places: then there
- * is the census alone. */
+ * is the census alone. What it made it removes at its end. */
 
 #include <err.h>
 #include <errno.h>
@@ -76,6 +76,13 @@ static unsigned long kib_of(const char *path, const char *key)
 	if (file)
 		(void)fclose(file);
 	return kib;
+}
+
+static void cgroups_remove(int root_fd, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)unlinkat(root_fd, paths[i] + 1, AT_REMOVEDIR);
+	(void)unlinkat(root_fd, name, AT_REMOVEDIR);
 }
 
 static void cgroup_make(int dir_fd, size_t index, int pages_fd)
@@ -303,5 +310,7 @@ int main(int argc, char *argv[])
 	}
 	if (is_v2)
 		printf("bench sampler.pread.kernel_kib %lu KiB\n", kept_kib);
+	census_taker_close(taker);
+	cgroups_remove(root_fd, argv[2], made);
 	return 0;
 }
