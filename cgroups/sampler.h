@@ -4,10 +4,10 @@
 /* Reads many cgroups over and over, cheaply: from a census of all of them where one was taken (census.h), else
  * memory.current and memory.stat are kept open and read with pread(). One buffer, no allocation.
  *
- * Descriptors: by a census none, but for a memory.stat that is read again and again. Else one for memory.current of each cgroup, and one for memory.stat as long as no other
- * cgroup lacks its first for it: when there are too few for that, each gives up its second at its next reading.
- * Where there are too few for one each, those without have their files opened for each reading: slower, but no
- * cgroup is read less often, or less exactly, than another.
+ * Descriptors: by a census none, but for a memory.stat that is read again and again. Else one for memory.current of
+ * each cgroup, and one for memory.stat as long as no other cgroup lacks its first for it: when there are too few for
+ * that, each gives up its second at its next reading. Where there are too few for one each, those without have their
+ * files opened for each reading: slower, but no cgroup is read less often, or less exactly, than another.
  *
  * memory.stat costs more than twice what memory.current does, and is read when it can have changed by more than a
  * little (sampler_stat_is_due()). memory.current is read each time, and a rise of it is one of the working set at
