@@ -15,37 +15,67 @@
 
 void sampler_init(struct sampler *sampler, int cgroup_fd, size_t kept_max)
 {
-	*sampler = (struct sampler){.cgroup_fd = cgroup_fd, .kept_max = kept_max};
+	*sampler = (struct sampler){
+		.cgroup_fd = cgroup_fd,
+		.kept_max = kept_max,
+		.directories = {{.fd = -1}, {.fd = -1}},
+	};
+}
+
+static void sampler_let_go(struct sampler *sampler, unsigned at)
+{
+	cleanup_close_fd(&sampler->directories[at].fd);
+	sampler->directories[at].fd = -1;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+	sampler_let_go(sampler, 0);
+	sampler_let_go(sampler, 1);
+}
+
+/* id: 0 for any. */
+static int sampler_open_directory(struct sampler *sampler, const char *path, uint64_t id, uint64_t *ret_id, int *ret_fd,
+				  struct error *err)
+{
+	cleanup_close int fd = cgroup_open(sampler->cgroup_fd, path, err);
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENODEV ? MEMORY_GONE : fd;
+	*ret_id = cgroup_id(fd);
+	if (id && *ret_id != id)
+		return MEMORY_GONE;
+	const unsigned at = sampler->oldest;
+	sampler_let_go(sampler, at);
+	sampler->directories[at].id = *ret_id;
+	*ret_fd = sampler->directories[at].fd = take_fd(&fd);
+	sampler->oldest = !at;
+	return 0;
+}
+
+int sampler_directory(struct sampler *sampler, const char *path, uint64_t id, int *ret_fd, struct error *err)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (id && sampler->directories[i].fd >= 0 && sampler->directories[i].id == id) {
+			*ret_fd = sampler->directories[i].fd;
+			sampler->oldest = !i;
+			return 0;
+		}
+	return sampler_open_directory(sampler, path, id, &id, ret_fd, err);
 }
 
 int sampler_open(struct sampler *sampler, const char *path, struct sampled *ret, struct error *err)
 {
 	struct sampled sampled = SAMPLED_NONE;
+	int dir_fd;
 
-	cleanup_close int dir_fd = cgroup_open(sampler->cgroup_fd, path, err);
-	if (dir_fd == -ENOENT || dir_fd == -ENODEV)
-		return MEMORY_GONE;
-	if (dir_fd < 0)
-		return dir_fd;
+	int r = sampler_open_directory(sampler, path, 0, &sampled.id, &dir_fd, err);
+	if (r != 0)
+		return r;
 	sampled.path = path;
-	sampled.id = cgroup_id(dir_fd);
 	if (sampler->wanted)
 		census_want(sampler->wanted, sampled.id);
 	sampled.phase = sampler->opened++ % SAMPLER_STAT_READINGS;
 	*ret = sampled;
-	return 0;
-}
-
-int sampler_directory(const struct sampler *sampler, const struct sampled *sampled, int *ret_fd, struct error *err)
-{
-	int dir_fd = sampled->path ? cgroup_open(sampler->cgroup_fd, sampled->path, err) : -ENOENT;
-	if (dir_fd < 0)
-		return dir_fd == -ENOENT || dir_fd == -ENODEV ? MEMORY_GONE : dir_fd;
-	if (cgroup_id(dir_fd) != sampled->id) {
-		cleanup_close_fd(&dir_fd);
-		return MEMORY_GONE;
-	}
-	*ret_fd = dir_fd;
 	return 0;
 }
 
@@ -65,17 +95,20 @@ void sampler_close(struct sampler *sampler, struct sampled *sampled)
 {
 	if (sampled->path && sampler->wanted)
 		census_let_go(sampler->wanted, sampled->id);
+	for (unsigned i = 0; i < 2; i++)
+		if (sampled->path && sampler->directories[i].id == sampled->id)
+			sampler_let_go(sampler, i);
 	sampler_drop(sampler, &sampled->current_fd);
 	sampler_drop(sampler, &sampled->stat_fd);
 	*sampled = SAMPLED_NONE;
 }
 
-static int sampler_open_file(const struct sampler *sampler, const struct sampled *sampled, const char *name, int *ret_fd,
+static int sampler_open_file(struct sampler *sampler, const struct sampled *sampled, const char *name, int *ret_fd,
 			     struct error *err)
 {
-	cleanup_close int dir_fd = -1;
+	int dir_fd;
 
-	int r = sampler_directory(sampler, sampled, &dir_fd, err);
+	int r = sampler_directory(sampler, sampled->path, sampled->id, &dir_fd, err);
 	if (r != 0)
 		return r;
 	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

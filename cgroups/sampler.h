@@ -38,11 +38,17 @@ struct sampler {
 	struct census *census;
 	bool by_census;
 	uint8_t *wanted; /* borrowed: of census_want(); NULL where there is no census */
+	/* The directories that were opened last, since more than one thing is done there as a rule. Owned. */
+	struct {
+		uint64_t id;
+		int fd;
+	} directories[2];
+	unsigned oldest;
 	unsigned opened; /* spreads the reads of memory.stat that are due by their age alone over the readings */
 	char text[MEMORY_TEXT_SIZE];
 };
 
-/* One cgroup that is read. No directory is kept open: a cgroup of the same path is another one if its id is. */
+/* One cgroup that is read. Its directory is not kept open: a cgroup of the same path is another one if its id is. */
 struct sampled {
 	const char *path; /* borrowed, as for cgroup_open(); NULL: not open */
 	uint64_t id;      /* cgroup_id() */
@@ -57,13 +63,16 @@ struct sampled {
 #define SAMPLED_NONE ((struct sampled){.current_fd = -1, .stat_fd = -1})
 
 void sampler_init(struct sampler *sampler, int cgroup_fd, size_t kept_max);
+/* After all that was opened is closed. */
+void sampler_free(struct sampler *sampler);
 
 /* path is borrowed until sampler_close(). Returns 0, MEMORY_GONE, or -errno. */
 int sampler_open(struct sampler *sampler, const char *path, struct sampled *ret, struct error *err);
 void sampler_close(struct sampler *sampler, struct sampled *sampled);
 
-/* Opens the cgroup's directory, for the moment: the caller closes it. Returns 0, MEMORY_GONE, or -errno. */
-int sampler_directory(const struct sampler *sampler, const struct sampled *sampled, int *ret_fd, struct error *err);
+/* The directory of the cgroup, if it is still the one with this id. *ret_fd is borrowed, until two others have been asked
+ * for. Returns 0, MEMORY_GONE, or -errno. */
+int sampler_directory(struct sampler *sampler, const char *path, uint64_t id, int *ret_fd, struct error *err);
 
 /* What the census has of it, NULL where there is none. */
 const struct census_entry *sampler_counted(const struct sampler *sampler, struct sampled *sampled);

@@ -161,47 +161,44 @@ int container_find_cgroup(const struct record *record, int proc_fd, char *path, 
 	return 0;
 }
 
-/* The scope is the container's own if its name says so: the container is then its only child. */
-static int container_open_scope(const struct container *container, int cgroup_fd)
+/* The path of the cgroup around it, if that is the container's own, by its name: the container is then its only child. */
+static bool container_scope(const struct container *container, char scope[static CGROUP_PATH_SIZE])
 {
-	char scope[CGROUP_PATH_SIZE];
 	size_t length;
 
-	if (!cgroup_path_parent(container->cgroup, &length) || length >= sizeof scope)
-		return -1;
+	if (!cgroup_path_parent(container->cgroup, &length) || length >= CGROUP_PATH_SIZE)
+		return false;
 	memcpy(scope, container->cgroup, length);
 	scope[length] = '\0';
 	const char *name = strrchr(scope, '/');
-	if (!name || !cgroup_path_names(name, container->id))
-		return -1;
-	int fd = cgroup_open(cgroup_fd, scope, NULL);
-	return fd < 0 ? -1 : fd;
+	return name && cgroup_path_names(name, container->id);
 }
 
-int container_directory(const struct container *container, const struct sampler *sampler, int *ret_fd,
-			struct error *err)
+int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err)
 {
-	return sampler_directory(sampler, &container->sampled, ret_fd, err);
+	const struct sampled *sampled = &container->sampled;
+	return sampled->path ? sampler_directory(sampler, sampled->path, sampled->id, ret_fd, err) : MEMORY_GONE;
 }
 
-int container_scope_directory(const struct container *container, const struct sampler *sampler, int *ret_fd)
+int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd)
 {
-	if (container->scope_id == 0)
+	char scope[CGROUP_PATH_SIZE];
+
+	if (container->scope_id == 0 || !container_scope(container, scope))
 		return MEMORY_GONE;
-	cleanup_close int fd = container_open_scope(container, sampler->cgroup_fd);
-	if (fd < 0 || cgroup_id(fd) != container->scope_id)
-		return MEMORY_GONE;
-	*ret_fd = take_fd(&fd);
-	return 0;
+	return sampler_directory(sampler, scope, container->scope_id, ret_fd, NULL);
 }
 
 int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err)
 {
+	char scope[CGROUP_PATH_SIZE];
+	int scope_fd;
+
 	int r = sampler_open(sampler, container->cgroup, &container->sampled, err);
 	if (r != 0)
 		return r;
-	cleanup_close int scope_fd = container_open_scope(container, sampler->cgroup_fd);
-	container->scope_id = scope_fd >= 0 ? cgroup_id(scope_fd) : 0;
+	if (container_scope(container, scope) && sampler_directory(sampler, scope, 0, &scope_fd, NULL) == 0)
+		container->scope_id = cgroup_id(scope_fd);
 
 	if (known) {
 		r = container_read_events(container, sampler, 0, err);
@@ -245,11 +242,11 @@ int container_sample(struct container *container, struct sampler *sampler, bool 
 }
 
 /* What container_read_bounds() reads, by the census: the peak came with the reading. */
-static int container_take_entry(struct container *container, const struct sampler *sampler,
+static int container_take_entry(struct container *container, struct sampler *sampler,
 				const struct census_entry *entry, struct error *err)
 {
 	unsigned max_pages = entry->max_pages;
-	cleanup_close int dir_fd = -1;
+	int dir_fd;
 
 	if (container->scope_id && entry->above_max_pages < max_pages)
 		max_pages = entry->above_max_pages;
@@ -263,12 +260,12 @@ static int container_take_entry(struct container *container, const struct sample
 	return r;
 }
 
-int container_read_bounds(struct container *container, const struct sampler *sampler, struct error *err)
+int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err)
 {
 	uint64_t peak_bytes, max_bytes, scope_max_bytes = MEMORY_UNLIMITED;
 	const uint64_t last_max_bytes = container->max_bytes, last_peak_bytes = container->peak_bytes,
 		       last_waited_usec = container->pressure.some_usec;
-	cleanup_close int dir_fd = -1, scope_fd = -1;
+	int dir_fd, scope_fd;
 
 	const struct census_entry *entry = sampler_counted(sampler, &container->sampled);
 	if (entry)
@@ -295,9 +292,9 @@ int container_read_bounds(struct container *container, const struct sampler *sam
 	return 0;
 }
 
-enum sizing container_look(struct container *container, const struct sampler *sampler, int proc_fd)
+enum sizing container_look(struct container *container, struct sampler *sampler, int proc_fd)
 {
-	cleanup_close int dir_fd = -1;
+	int dir_fd;
 	pid_t pids[8];
 	char arguments[8192];
 
@@ -356,11 +353,11 @@ static void container_count_events(struct container *container, const struct mem
 		container->oom_open = ooms && !kills;
 }
 
-int container_read_events(struct container *container, const struct sampler *sampler, uint64_t tick,
+int container_read_events(struct container *container, struct sampler *sampler, uint64_t tick,
 			  struct error *err)
 {
 	struct memory_events own, all, scope = container->scope_events;
-	cleanup_close int dir_fd = -1, scope_fd = -1;
+	int dir_fd, scope_fd;
 
 	int r = container_directory(container, sampler, &dir_fd, err);
 	if (r == 0)
@@ -376,9 +373,9 @@ int container_read_events(struct container *container, const struct sampler *sam
 	return 0;
 }
 
-bool container_read_exit(struct container *container, const struct sampler *sampler)
+bool container_read_exit(struct container *container, struct sampler *sampler)
 {
-	cleanup_close int dir_fd = -1;
+	int dir_fd;
 	uint64_t peak_bytes;
 
 	if (!container->sampled.path)

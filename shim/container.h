@@ -123,24 +123,23 @@ void container_close(struct container *container, struct sampler *sampler);
 int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
 		     struct error *err);
 
-/* Opens the directory of the container's cgroup, or of the scope around it, for the moment: the caller closes it.
- * Returns as above; MEMORY_GONE also where there is no scope. */
-int container_directory(const struct container *container, const struct sampler *sampler, int *ret_fd,
-			struct error *err);
-int container_scope_directory(const struct container *container, const struct sampler *sampler, int *ret_fd);
+/* The directory of the container's cgroup, or of the scope around it: as sampler_directory() has it, and with its returns;
+ * MEMORY_GONE also where there is no scope, or the container is not open. */
+int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err);
+int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd);
 
 /* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
-int container_read_bounds(struct container *container, const struct sampler *sampler, struct error *err);
+int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err);
 
 /* memory.peak, where the cgroup is there and no process in it: the last that it will be. False if there is a
  * process in it; true also where it is gone. */
-bool container_read_exit(struct container *container, const struct sampler *sampler);
+bool container_read_exit(struct container *container, struct sampler *sampler);
 
 /* The same as the kernel has told of it, with the events' counts. */
 void container_take_exit(struct container *container, const struct exit_peak *exit, uint64_t tick);
 
 /* What the container's processes say of how they size their heap: by the arguments of the first few of them. */
-enum sizing container_look(struct container *container, const struct sampler *sampler, int proc_fd);
+enum sizing container_look(struct container *container, struct sampler *sampler, int proc_fd);
 
 /* What the container used at its limit, where that can be told: it has kept its limit, and has run for long enough, or has
  * ended. */
@@ -148,7 +147,7 @@ bool container_sight(const struct container *container, const struct tuner_setti
 		     struct ratchet_sight *ret);
 
 /* The events' counts: adds what is new to own_kills and other_kills. Returns as above. */
-int container_read_events(struct container *container, const struct sampler *sampler, uint64_t tick,
+int container_read_events(struct container *container, struct sampler *sampler, uint64_t tick,
 			  struct error *err);
 
 /* Whose limit a kill in this container hit, by the kernel log. */

@@ -133,7 +133,7 @@ static void node_know_cgroup(struct node *node, struct container *container, uin
 
 /* Whether the kernel may yet tell how the container ended. Its cgroup is removed when the processes are gone,
  * by systemd or by the runtime's `delete`, before which its record goes. */
-static bool node_awaits_exit(const struct node *node, struct container *container, uint64_t now_usec)
+static bool node_awaits_exit(struct node *node, struct container *container, uint64_t now_usec)
 {
 	if (!node_tells_end(container))
 		return false;
@@ -297,7 +297,7 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 
 /* ---- Samples and events ---- */
 
-static void node_look_at(const struct node *node, struct container *container)
+static void node_look_at(struct node *node, struct container *container)
 {
 	struct workload *workload = container->workload;
 
@@ -594,6 +594,7 @@ void node_use_census(struct node *node, struct census_taker *taker)
 void node_free(struct node *node)
 {
 	registry_free(node);
+	sampler_free(&node->sampler);
 	census_forget(&node->census);
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);

@@ -104,7 +104,7 @@ static void watch_process_end(struct node *node, struct container *container)
 
 void watch_add(struct node *node, struct container *container)
 {
-	cleanup_close int dir_fd = -1, scope_fd = -1;
+	int dir_fd, scope_fd;
 
 	int r = container_directory(container, &node->sampler, &dir_fd, NULL);
 	if (r > 0)
@@ -153,8 +153,7 @@ static void pressure_begin(struct node *node, struct container *container)
 {
 	struct epoll_event event = {.events = EPOLLPRI, .data.ptr = container};
 	struct error err;
-	cleanup_close int dir_fd = -1;
-	int fd = -1;
+	int dir_fd, fd = -1;
 
 	int r = container_directory(container, &node->sampler, &dir_fd, &err);
 	if (r == 0)

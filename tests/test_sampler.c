@@ -132,18 +132,50 @@ static void cgroup_made_anew_under_the_same_path_is_another(void **state)
 {
 	int root = *(int *)*state, dir_fd;
 	struct sampler sampler;
-	struct sampled sampled;
+	struct sampled sampled, others[2];
 	struct memory memory;
 	struct error err;
 
 	fill(root, "6400\n");
+	fixture_write(root, "x/memory.current", "1\n");
+	fixture_write(root, "y/memory.current", "1\n");
 	sampler_init(&sampler, root, 0);
 	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
 	assert_int_equal(renameat(root, "c", root, "d"), 0);
 	fill(root, "6400\n");
+	/* What was opened last may still be open. */
+	assert_int_equal(sampler_open(&sampler, "/x", &others[0], &err), 0);
+	assert_int_equal(sampler_open(&sampler, "/y", &others[1], &err), 0);
+	assert_int_equal(sampler_directory(&sampler, sampled.path, sampled.id, &dir_fd, &err), MEMORY_GONE);
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), MEMORY_GONE);
-	assert_int_equal(sampler_directory(&sampler, &sampled, &dir_fd, &err), MEMORY_GONE);
 	sampler_close(&sampler, &sampled);
+	sampler_free(&sampler);
+}
+
+static void directories_are_open_for_what_is_done_next_and_no_longer(void **state)
+{
+	int root = *(int *)*state, fd, again_fd, other_fd;
+	struct sampler sampler;
+	struct sampled sampled;
+	struct error err;
+
+	fill(root, "6400\n");
+	fixture_write(root, "c/below/memory.current", "1\n");
+	sampler_init(&sampler, root, 0);
+	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	assert_int_equal(sampler_directory(&sampler, "/c", sampled.id, &fd, &err), 0);
+	assert_int_equal(sampler_directory(&sampler, "/c/below", 0, &other_fd, &err), 0);
+	assert_int_equal(sampler_directory(&sampler, "/c", sampled.id, &again_fd, &err), 0);
+	assert_int_equal(fd, again_fd);
+	assert_int_not_equal(fd, other_fd);
+	/* The one that was used last stays when a third is asked for. */
+	assert_int_equal(sampler_directory(&sampler, "/", 0, &other_fd, &err), 0);
+	assert_int_equal(sampler_directory(&sampler, "/c", sampled.id, &again_fd, &err), 0);
+	assert_int_equal(fd, again_fd);
+	sampler_close(&sampler, &sampled);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	sampler_free(&sampler);
+	assert_int_equal(fcntl(other_fd, F_GETFD), -1);
 }
 
 /* ---- By a census ---- */
@@ -410,6 +442,7 @@ int main(void)
 		FIXTURE_TEST(no_cgroup_has_two_descriptors_while_another_has_none),
 		FIXTURE_TEST(cgroup_that_vanishes_is_gone_and_nothing_is_kept),
 		FIXTURE_TEST(cgroup_made_anew_under_the_same_path_is_another),
+		FIXTURE_TEST(directories_are_open_for_what_is_done_next_and_no_longer),
 		FIXTURE_TEST(census_takes_the_place_of_files_and_descriptors),
 		FIXTURE_TEST(cgroup_is_wanted_as_long_as_it_is_open),
 		FIXTURE_TEST(census_that_does_not_know_the_cache_leaves_it_to_memory_stat),
