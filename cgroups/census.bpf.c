@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 
-/* In the kernel: an iterator over all cgroups that leaves what each that is wanted has charged in an array that the
- * daemon has mapped. It reads counters where they are and has nothing added up. The kernel holds cgroup_mutex meanwhile, so that
- * no cgroup comes or goes, and shows no dead one.
+/* In the kernel: an iterator over all cgroups that leaves what each that is wanted has charged in an array
+ * that the daemon has mapped. It reads counters where they are and has nothing added up. The kernel holds
+ * cgroup_mutex meanwhile, so that no cgroup comes or goes, and shows no dead one.
  *
  * Of the kernel's structures only what is read is declared here, as in exit_peak.bpf.c. */
 
@@ -110,16 +110,17 @@ static __u32 bounded(__u64 pages)
 	return pages < CENSUS_MOST ? (__u32)pages : CENSUS_MOST;
 }
 
-/* Newer kernels keep only those that memory.stat shows, and have a table to find them. Those of the LRU lists are
- * the first in both, in the same order; census_taker.c holds what is found here against a memory.stat. */
+/* Newer kernels keep only those that memory.stat shows, and have a table to find them. Those of the LRU lists
+ * are the first in both, in the same order; census_taker.c holds what is found here against a memory.stat. */
 static __u32 inactive_file(const struct mem_cgroup *memcg)
 {
 	struct memcg_vmstats *vmstats = BPF_CORE_READ(memcg, vmstats);
 	long pages = -1;
 
 	if (vmstats)
-		(void)bpf_probe_read_kernel(&pages, sizeof pages,
-					    vmstats->state + bpf_core_enum_value(enum node_stat_item, NR_INACTIVE_FILE));
+		(void)bpf_probe_read_kernel(
+			&pages, sizeof pages,
+			vmstats->state + bpf_core_enum_value(enum node_stat_item, NR_INACTIVE_FILE));
 	return pages < 0 ? CENSUS_UNKNOWN : bounded((__u64)pages);
 }
 
@@ -139,7 +140,8 @@ int census(struct bpf_iter__cgroup *context)
 	const __u64 id = cgroup->kn->id;
 	if (!wanted[id % CENSUS_WANTED])
 		return 0;
-	const struct cgroup_subsys_state *css = cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
+	const struct cgroup_subsys_state *css =
+		cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
 	if (!css)
 		return 0;
 	const struct mem_cgroup *memcg = memcg_of(css);
@@ -155,8 +157,10 @@ int census(struct bpf_iter__cgroup *context)
 	entry->peak_pages = bounded(BPF_CORE_READ(memcg, memory.watermark));
 	entry->max_pages = bounded(BPF_CORE_READ(memcg, memory.max));
 	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
-	entry->inactive_file_pages = bpf_core_field_exists(memcg->vmstats) ? inactive_file(memcg) : CENSUS_UNKNOWN;
-	entry->pressure_usec = bpf_core_field_exists(cgroup->psi) ? pressure(cgroup) : 0;
+	entry->inactive_file_pages =
+		bpf_core_field_exists(memcg->vmstats) ? inactive_file(memcg) : CENSUS_UNKNOWN;
+	/* A kernel without PSI has the pointer all the same. */
+	entry->pressure_usec = bpf_core_field_exists(struct psi_group, total) ? pressure(cgroup) : 0;
 	return 0;
 }
 

@@ -61,8 +61,9 @@ static int census_read_inactive_file(int cgroup_fd, uint64_t *ret_bytes)
 	return r;
 }
 
-/* Where the kernel keeps inactive_file is its own affair, and may not be what census.bpf.c takes it for. So the root's
- * is held against its memory.stat, whose reading adds up all below; other processes go on meanwhile, so more than once. */
+/* Where the kernel keeps inactive_file is its own affair, and may not be what census.bpf.c takes it for. So
+ * the root's is held against its memory.stat, whose reading adds up all below; other processes go on
+ * meanwhile, so more than once. */
 static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 {
 	struct census census = CENSUS_NONE;
@@ -70,7 +71,8 @@ static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 	uint32_t hint = 0;
 
 	census_want(taker->bpf->bss->wanted, id);
-	bool taken = census_read_inactive_file(cgroup_fd, &before) == 0 && census_take(taker, &census, NULL) == 0 &&
+	bool taken = census_read_inactive_file(cgroup_fd, &before) == 0 &&
+		     census_take(taker, &census, NULL) == 0 &&
 		     census_read_inactive_file(cgroup_fd, &after) == 0;
 	census_let_go(taker->bpf->bss->wanted, id);
 	if (!taken)
@@ -78,7 +80,8 @@ static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 	const struct census_entry *root = census_find(&census, id, &hint);
 	uint64_t found = root ? root->inactive_file_pages * census.page_bytes : UINT64_MAX;
 	census_forget(&census);
-	uint64_t low = before < after ? before : after, high = before < after ? after : before, slack = high / 64;
+	uint64_t low = before < after ? before : after, high = before < after ? after : before,
+		 slack = high / 64;
 	return found <= high + slack && found >= low - (low < slack ? low : slack);
 }
 
@@ -99,8 +102,8 @@ int census_taker_open(int cgroup_fd, struct census_taker **ret, struct error *er
 	const char *complaint = bpf_complaint_end();
 	if (r < 0) {
 		census_taker_close(taker);
-		return error_set(err, -r, "the kernel does not take the BPF program: %s (%.140s)", strerror(-r),
-				 complaint);
+		return error_set(err, -r, "the kernel does not take the BPF program: %s (%.140s)",
+				 strerror(-r), complaint);
 	}
 	for (int i = 0; i < 5 && !taker->knows_inactive_file; i++)
 		taker->knows_inactive_file = census_agrees(taker, cgroup_fd);

@@ -35,8 +35,8 @@ void sampler_free(struct sampler *sampler)
 }
 
 /* id: 0 for any. */
-static int sampler_open_directory(struct sampler *sampler, const char *path, uint64_t id, uint64_t *ret_id, int *ret_fd,
-				  struct error *err)
+static int sampler_open_directory(struct sampler *sampler, const char *path, uint64_t id, uint64_t *ret_id,
+				  int *ret_fd, struct error *err)
 {
 	cleanup_close int fd = cgroup_open(sampler->cgroup_fd, path, err);
 	if (fd < 0)
@@ -103,8 +103,8 @@ void sampler_close(struct sampler *sampler, struct sampled *sampled)
 	*sampled = SAMPLED_NONE;
 }
 
-static int sampler_open_file(struct sampler *sampler, const struct sampled *sampled, const char *name, int *ret_fd,
-			     struct error *err)
+static int sampler_open_file(struct sampler *sampler, const struct sampled *sampled, const char *name,
+			     int *ret_fd, struct error *err)
 {
 	int dir_fd;
 
@@ -121,7 +121,8 @@ static int sampler_open_file(struct sampler *sampler, const struct sampled *samp
 /* Whether a descriptor more is kept. By a census only that of a memory.stat which is read often, for now. */
 static bool sampler_has_room(struct sampler *sampler, const struct sampled *sampled, bool first)
 {
-	if (sampler->by_census && (first || !sampled->stat_known || sampled->readings >= SAMPLER_STAT_READINGS))
+	if (sampler->by_census &&
+	    (first || !sampled->stat_known || sampled->readings >= SAMPLER_STAT_READINGS))
 		return false;
 	if (sampler->kept < sampler->kept_max)
 		return first || !sampler->tight;
@@ -142,7 +143,8 @@ static int sampler_load_fd(struct sampler *sampler, int fd, const char *name, st
 			continue;
 		/* A removed cgroup's file that is kept open. */
 		if (n < 0)
-			return errno == ENODEV ? MEMORY_GONE : error_errno(err, errno, "cannot read %s", name);
+			return errno == ENODEV ? MEMORY_GONE
+					       : error_errno(err, errno, "cannot read %s", name);
 		length += (size_t)n;
 		if (length == sizeof sampler->text)
 			return error_set(err, E2BIG, "%s is larger than %zu bytes", name, length - 1);
@@ -153,9 +155,9 @@ static int sampler_load_fd(struct sampler *sampler, int fd, const char *name, st
 	return 0;
 }
 
-/* The same by the descriptor that is kept of it, or by one that is kept from now on, or by one of the moment. */
-static int sampler_load(struct sampler *sampler, const struct sampled *sampled, const char *name, int *kept_fd, bool first,
-			struct error *err)
+/* The same by the descriptor that is kept of it, or by one that is kept from now on, or one of the moment. */
+static int sampler_load(struct sampler *sampler, const struct sampled *sampled, const char *name,
+			int *kept_fd, bool first, struct error *err)
 {
 	cleanup_close int own_fd = -1;
 
@@ -173,7 +175,8 @@ static int sampler_load(struct sampler *sampler, const struct sampled *sampled, 
 
 const struct census_entry *sampler_counted(const struct sampler *sampler, struct sampled *sampled)
 {
-	return sampler->census && sampled->id ? census_find(sampler->census, sampled->id, &sampled->hint) : NULL;
+	return sampler->census && sampled->id ? census_find(sampler->census, sampled->id, &sampled->hint)
+					      : NULL;
 }
 
 bool sampler_stat_is_due(const struct sampled *sampled, uint64_t current_bytes, bool cache_known)
@@ -184,7 +187,8 @@ bool sampler_stat_is_due(const struct sampled *sampled, uint64_t current_bytes, 
 		return true;
 	if (current_bytes == last->current_bytes)
 		return false;
-	/* At its limit a cgroup's cache gives way to what cannot be dropped, and memory.current only trembles. */
+	/* At its limit a cgroup's cache gives way to what cannot be dropped, and memory.current only
+	 * trembles. */
 	if (!cache_known && last->inactive_file_bytes > last->current_bytes / 16)
 		return true;
 	/* The kernel charges ahead, 64 pages a processor: less says little. */
@@ -194,7 +198,8 @@ bool sampler_stat_is_due(const struct sampled *sampled, uint64_t current_bytes, 
 }
 
 /* Takes what the census has. Returns whether inactive_file is in it. */
-static bool sampler_take_entry(const struct census *census, const struct census_entry *entry, struct memory *memory)
+static bool sampler_take_entry(const struct census *census, const struct census_entry *entry,
+			       struct memory *memory)
 {
 	bool cache_known = census->knows_inactive_file && entry->inactive_file_pages != CENSUS_UNKNOWN;
 
