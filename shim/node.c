@@ -17,6 +17,7 @@
 #include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/report/explain.h"
+#include "shim/sandboxes.h"
 #include "shim/voice.h"
 
 /* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
@@ -240,6 +241,7 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 	bool started = record.started_usec && (new ? !container->known : container->started_usec == 0);
 	if (container_take_record(container, &record) < 0)
 		return;
+	sandboxes_take_record(node, container, &record, now_usec);
 	container->generation = node->generation;
 	if (decided)
 		node_take_decision(node, container, &record, now_usec);
@@ -347,6 +349,22 @@ void node_sample_container(struct node *node, struct container *container, enum 
 			    err.text);
 		container->told_broken = true;
 	}
+}
+
+void node_take_guest_sample(struct node *node, struct container *container, const struct memory *memory,
+			    uint64_t max_bytes, uint64_t now_usec)
+{
+	struct workload *workload = container->workload;
+
+	if (container->state == CONTAINER_CREATED)
+		container->state = CONTAINER_RUNNING;
+	if (container->state != CONTAINER_RUNNING)
+		return;
+	container_take_guest_sample(container, memory, max_bytes, now_usec);
+	if (!workload)
+		return;
+	node_took(node, workload, take_reading(workload, container, true, now_usec));
+	workload_take_life(workload, container->created_usec, false, now_usec);
 }
 
 /* Why the next container of this workload cannot be given more than this. */
@@ -568,12 +586,13 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.kernel_log_fd = kernel_log_fd,
 		.processes_fd = epoll_create1(EPOLL_CLOEXEC),
 		.pressures_fd = epoll_create1(EPOLL_CLOEXEC),
+		.guests_fd = epoll_create1(EPOLL_CLOEXEC),
 		.exits_fd = -1,
 	};
 	node->journal.tally = &node->tally;
 	sampler_init(&node->sampler, kept_max);
 	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 ||
-	    node->pressures_fd < 0)
+	    node->pressures_fd < 0 || node->guests_fd < 0)
 		return error_errno(err, errno, "cannot use inotify and epoll");
 	return watch_records(node, err);
 }
@@ -591,10 +610,12 @@ int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *er
 void node_free(struct node *node)
 {
 	registry_free(node);
+	sandboxes_free(node);
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);
 	cleanup_close_fd(&node->processes_fd);
 	cleanup_close_fd(&node->pressures_fd);
+	cleanup_close_fd(&node->guests_fd);
 	free(node->recent);
 }
 
