@@ -422,6 +422,50 @@ int json_read(const char *text, size_t length, const struct json_field *fields, 
 	return json_parse(&reader, length);
 }
 
+/* Where the value that begins at text ends: at the ',' or the bracket behind it. It is whole, for it was read before. */
+static const char *json_skip(const char *text)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+
+	for (;; text++)
+		if (in_string) {
+			if (*text == '\\')
+				text++;
+			else
+				in_string = *text != '"';
+		} else if (*text == '"') {
+			in_string = true;
+		} else if (*text == '[' || *text == '{') {
+			depth++;
+		} else if (depth == 0 && (*text == ',' || *text == ']')) {
+			return text;
+		} else if (*text == ']' || *text == '}') {
+			depth--;
+		}
+}
+
+int json_each(const char *text, struct json_span span, int (*visit)(const char *element, size_t length, void *data),
+	      void *data, struct error *err)
+{
+	const char *at = text + span.at, *const last = at + span.length - 1; /* the array's brackets */
+
+	if (span.length == 0)
+		return 0;
+	if (*at != '[')
+		return error_set(err, EBADMSG, "not an array");
+	at++;
+	at += strspn(at, " \t\n\r");
+	while (at < last) {
+		const char *end = json_skip(at);
+		int r = visit(at, (size_t)(end - at), data);
+		if (r != 0)
+			return r;
+		at = end + 1;
+	}
+	return 0;
+}
+
 static void json_out_bytes(struct json_out *out, const char *text, size_t length)
 {
 	if (length >= out->size - out->length) {

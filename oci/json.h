@@ -63,6 +63,11 @@ struct json_field {
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
 	      void *object, struct error *err);
 
+/* Calls visit with each element of an array, until it returns non-zero, which is passed on. span is a JSON_VALUE's
+ * that json_read() has found in this text; one that is absent or null has no elements. -EBADMSG: it is no array. */
+int json_each(const char *text, struct json_span span, int (*visit)(const char *element, size_t length, void *data),
+	      void *data, struct error *err);
+
 /* The length of the UTF-8 sequence that text begins with, or 0 if it is none (RFC 3629). */
 size_t json_utf8_length(const char *text);
 
