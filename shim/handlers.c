@@ -21,7 +21,7 @@ struct handler *handlers_get(struct handlers *handlers, int state_fd, const char
 	for (size_t i = 0; i < handlers->n; i++)
 		if (strcmp(handlers->list[i]->handler.name, name) == 0)
 			return &handlers->list[i]->handler;
-	if (handlers->n == HANDLERS_MAX || strlen(name) >= sizeof handlers->list[0]->handler.name)
+	if (handlers->n == HANDLERS_MAX || !handler_name_is_valid(name))
 		return NULL;
 	struct handler_state *state = calloc(1, sizeof *state);
 	if (!state)

@@ -14,6 +14,7 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
+#include "shim/account.h"
 #include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/report/explain.h"
@@ -564,10 +565,12 @@ void node_sum(const struct node *node, struct node_sums *ret)
 
 void node_report(const struct node *node)
 {
-	struct node_sums sums;
+	struct accounts accounts;
 
-	node_sum(node, &sums);
-	voice_node(&node->journal, &sums);
+	account_make(node, &accounts);
+	voice_node(&node->journal, &accounts.total, node->n_workloads);
+	for (size_t i = 0; i < accounts.n; i++)
+		voice_overhead(&node->journal, &accounts.handlers[i]);
 }
 
 /* ---- Beginning and end ---- */
@@ -667,4 +670,5 @@ void node_flush(struct node *node, uint64_t now_usec)
 	node->exits_fd = -1;
 	node_settle(node, now_usec);
 	node_tune(node, now_usec);
+	(void)handlers_write(&node->handlers, node->roots.state_fd, now_usec, NULL);
 }

@@ -71,6 +71,7 @@ struct node {
 	void *sandboxes_by_id;
 	struct handlers handlers;
 	uint64_t round, searched_round; /* count node_watch_guests() */
+	size_t conmon_at;               /* in containers: whose monitor is looked at next */
 
 	uint64_t pressured_usec; /* when those were last read for it */
 	size_t n_pressures; /* containers that pressures_fd is told of */
@@ -89,6 +90,7 @@ struct node {
 	struct workload *loading_workload;
 	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
+	bool told_account;
 	bool told_degraded, told_watches, told_follow, told_history, told_workloads, told_pressure;
 };
 
@@ -122,6 +124,12 @@ void node_sample(struct node *node, uint64_t now_usec);
 
 /* A look at every workload that has new samples: each tuner.interval. */
 void node_tune(struct node *node, uint64_t now_usec);
+
+/* Writes down what pods cost: overhead.json and the handlers' files, each [vm] interval. */
+void node_account(struct node *node, uint64_t now_usec);
+
+/* A look at the monitors of some containers, so that all have been within a report.node_interval: each second. */
+void node_look_at_conmons(struct node *node, uint64_t now_usec);
 
 /* Sums over the running containers. */
 void node_sum(const struct node *node, struct node_sums *ret);

@@ -96,7 +96,7 @@ void sandbox_remove_container(struct sandbox *sandbox, struct container *contain
 
 /* ---- The host's side ---- */
 
-int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, int cgroup_fd, bool whole_proc,
+int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool whole_proc,
 		 struct error *err)
 {
 	struct sandbox_files files = {0};
@@ -109,16 +109,19 @@ int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, int cgro
 
 	const pid_t hints[VMM_PARTS] = {
 		[VMM_VMM] = files.vmm_pid, [VMM_VIRTIOFSD] = files.virtiofsd_pid, [VMM_SHIM] = files.shim_pid};
-	int r = vmm_find(proc_fd, cgroup_fd, sandbox->id, hints, whole_proc, &vmm, err);
+	int r = vmm_find(proc_fd, sandbox->id, hints, whole_proc, &vmm, err);
+	if (r < 0)
+		return r;
+	const bool is_whole = vmm_has(&vmm, VMM_VMM);
 	/* One that is found stays until a better one is. */
-	if (r < 0 || (sandbox->is_found && !vmm_has(&vmm, VMM_VMM))) {
+	if (is_whole || !sandbox->is_found) {
+		vmm_close(&sandbox->vmm);
+		sandbox->vmm = vmm;
+		sandbox->is_found = true;
+	} else {
 		vmm_close(&vmm);
-		return r < 0 ? r : -ESRCH;
 	}
-	vmm_close(&sandbox->vmm);
-	sandbox->vmm = vmm;
-	sandbox->is_found = true;
-	return vmm_has(&vmm, VMM_VMM) ? 0 : error_set(err, ESRCH, "no virtual machine is found below the shim");
+	return is_whole ? 0 : error_set(err, ESRCH, "no virtual machine is found below the shim of %s", sandbox->id);
 }
 
 int sandbox_read_host(struct sandbox *sandbox, int cgroup_fd, uint64_t now_usec, struct error *err)

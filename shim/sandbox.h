@@ -56,7 +56,7 @@ struct sandbox {
 	uint64_t pass; /* counts the rounds in which all containers are asked */
 	uint64_t pass_usec; /* when the last one began */
 	bool in_pass;
-	char fault[200]; /* why the guest's side is not known; or empty */
+	char fault[sizeof((struct error *)NULL)->text]; /* why the guest's side is not known; or empty */
 	bool told_fault;
 
 	struct overhead_split split; /* of the last pass */
@@ -87,10 +87,10 @@ void sandbox_remove_container(struct sandbox *sandbox, struct container *contain
 
 /* Looks for the machine's parts: where its files are (host_run_fd: /run) and below its shim; with whole_proc in all of
  * /proc, too, which takes milliseconds. Returns 0 once a VMM is found. */
-int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, int cgroup_fd, bool whole_proc,
+int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool whole_proc,
 		 struct error *err);
 
-/* Reads it: some 50 µs. Returns 0, -ESRCH where the machine is gone, or another -errno; host_usec is then 0. */
+/* cgroup_fd: the root of the cgroup tree. Reads it: some 50 µs. Returns 0, -ESRCH where the machine is gone, or another -errno; host_usec is then 0. */
 int sandbox_read_host(struct sandbox *sandbox, int cgroup_fd, uint64_t now_usec, struct error *err);
 
 /* Whether a reading stands that has the machine in it. */

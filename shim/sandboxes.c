@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <syslog.h>
 
 #include "cgroups/quantity.h"
-#include "shim/registry.h"
+#include "shim/account.h"
 #include "shim/voice.h"
 
 /* A machine that is not found yet is looked for at each round; in all of /proc, which takes milliseconds, this long
@@ -139,8 +140,7 @@ static void keep(struct node *node, const struct sandbox *sandbox, uint64_t now_
 
 static void tell_fault(struct node *node, struct sandbox *sandbox, const char *fault)
 {
-	if (fault != sandbox->fault)
-		(void)snprintf(sandbox->fault, sizeof sandbox->fault, "%s", fault);
+	(void)snprintf(sandbox->fault, sizeof sandbox->fault, "%s", fault);
 	if (!sandbox->told_fault)
 		voice_guest_fault(&node->journal, sandbox);
 	sandbox->told_fault = true;
@@ -170,7 +170,7 @@ static void look_for(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (!sandbox->bundle)
 		return;
 	const bool whole_proc = takes_search(node, sandbox, now_usec);
-	int r = sandbox_find(sandbox, node->roots.host_run_fd, node->roots.proc_fd, node->roots.cgroup_fd, whole_proc,
+	int r = sandbox_find(sandbox, node->roots.host_run_fd, node->roots.proc_fd, whole_proc,
 			     &err);
 	if (r == 0 && sandbox->found_usec == 0)
 		sandbox->found_usec = now_usec;
@@ -208,7 +208,7 @@ static void judge(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record)
 		return;
 	sandbox->told[fit] = true;
-	voice_misfit(&node->journal, sandbox, fit);
+	voice_misdeclared(&node->journal, sandbox, fit);
 }
 
 /* Both sides have been read. */
@@ -408,4 +408,20 @@ void sandboxes_take_record(struct node *node, struct container *container, const
 	if (!sandbox->had_container)
 		before_first_container(node, sandbox, record, now_usec);
 	sandbox_add_container(sandbox, container);
+}
+
+/* ---- What is written ---- */
+
+void node_account(struct node *node, uint64_t now_usec)
+{
+	struct accounts accounts;
+	struct error err;
+
+	account_make(node, &accounts);
+	int r = account_write(node, &accounts, now_usec, &err);
+	if (handlers_write(&node->handlers, node->roots.state_fd, now_usec, &err) < 0)
+		r = -1;
+	if (r < 0 && !node->told_account)
+		voice_fault(&node->journal, LOG_WARNING, "what pods cost is not written: %s", err.text);
+	node->told_account = r < 0;
 }
