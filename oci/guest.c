@@ -176,14 +176,19 @@ static int request_begin(struct guest *guest, struct error *err)
 	return request_send(guest, err);
 }
 
+/* Receives for the longest answer. A shim that sends a byte at a time, as fast as it is read, has to wait for
+ * the next call with the rest. */
+#define RECEIVES_MAX (2 * FRAME_DATA_MAX / RECEIVE_SIZE)
+#define RECEIVE_SIZE 8192
+
 /* Returns 1 when the answer is whole. */
 static int answer_receive(struct guest *guest, struct error *err)
 {
-	uint8_t bytes[8192];
+	uint8_t bytes[RECEIVE_SIZE];
 	struct error why = {0};
 	int r = 0;
 
-	while (r == 0) {
+	for (int i = 0; r == 0 && i < RECEIVES_MAX; i++) {
 		ssize_t n = recv(guest->fd, bytes, sizeof bytes, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -252,9 +257,10 @@ int guest_ask(struct guest *guest, const char *container_id, uint64_t timeout_ns
 {
 	if (guest->asking)
 		return error_set(err, EBUSY, "the shim at %s has not answered yet", guest->name);
-	if (strlen(container_id) > STATS_ID_MAX)
+	size_t length = strlen(container_id);
+	if (length > STATS_ID_MAX)
 		return error_set(err, EINVAL, "\"%.80s…\" is no container's id", container_id);
-	strcpy(guest->container_id, container_id);
+	memcpy(guest->container_id, container_id, length + 1);
 	guest->timeout_nsec = timeout_nsec;
 	return request_begin(guest, err);
 }

@@ -43,5 +43,6 @@ int guest_ask(struct guest *guest, const char *container_id, uint64_t timeout_ns
  * what was asked, and a new request may be made; if guest_fd() is -1 then, the connection is lost as well
  * (the shim ended, or sent what is no answer: -ECONNRESET, -EPROTO, -EMSGSIZE), which may also come when
  * nothing was asked; otherwise the shim refused or its answer is of no use, as stats_response_parse() has it.
- * Does one answer's work at most. */
+ * Takes as much at a time as one answer can have; what is left makes guest_fd() ready again (poll, not
+ * edges). */
 int guest_on_ready(struct guest *guest, struct guest_stats *ret, struct error *err);

@@ -92,7 +92,7 @@ static int refused(const Tidemark__RpcStatus *status, struct error *err)
 		words[i] = c >= ' ' && c < 0x7f ? (char)c : '?';
 	}
 	words[length] = '\0';
-	return error_set(err, code, "says: %s (status %d)", words, status->code);
+	return error_set(err, code, "refused: %s (status %d)", words, status->code);
 }
 
 /* With the prefix that protobuf's own libraries put before it, or as containerd does, without. */

@@ -196,7 +196,7 @@ static void refusal_keeps_the_connection(void **state)
 	struct guest *guest = guest_at(&shim);
 
 	assert_int_equal(ask(guest, "gone", &stats, &err), -ENOENT);
-	assert_non_null(strstr(err.text, "says: no such task (status 5)"));
+	assert_non_null(strstr(err.text, "refused: no such task (status 5)"));
 	int fd = guest_fd(guest);
 	assert_true(fd >= 0);
 	assert_int_equal(ask(guest, "web", &stats, &err), 1);

@@ -259,7 +259,7 @@ static void refusal_has_the_shims_words(void **state)
 	(void)state;
 
 	assert_int_equal(PARSE("\x0a\x0e\x08\x05\x12\x0ano such t\n", &err), -ENOENT);
-	assert_string_equal(err.text, "says: no such t? (status 5)");
+	assert_string_equal(err.text, "refused: no such t? (status 5)");
 	assert_int_equal(PARSE("\x0a\x02\x08\x04", &err), -ETIMEDOUT);
 	assert_int_equal(PARSE("\x0a\x02\x08\x0c", &err), -ENOSYS);
 	assert_int_equal(PARSE("\x0a\x02\x08\x0d", &err), -EREMOTEIO);
