@@ -194,7 +194,6 @@ int sandbox_ask_next(struct sandbox *sandbox, int epoll_fd, uint64_t deadline_us
 		return r;
 	}
 	container->guest_pass = sandbox->pass;
-	container->guest_answer = GUEST_UNANSWERED;
 	sandbox->asked = container;
 	sandbox->asking = SANDBOX_ASKING;
 	sandbox->asked_usec = now_usec;

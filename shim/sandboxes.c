@@ -178,16 +178,21 @@ static void look_for(struct node *node, struct sandbox *sandbox, uint64_t now_us
 		tell_fault(node, sandbox, err.text);
 }
 
+/* Before anything is read or asked: where the shim listens is found with it. */
+static void find_machine(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+{
+	if (!sandbox->is_found || !vmm_has(&sandbox->vmm, VMM_VMM)) {
+		look_for(node, sandbox, now_usec);
+	} else if (!sandbox->looked_again && now_usec - sandbox->found_usec >= AGAIN_USEC) {
+		sandbox->looked_again = true;
+		look_for(node, sandbox, now_usec);
+	}
+}
+
 static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct error err;
 
-	if (!sandbox->is_found || !vmm_has(&sandbox->vmm, VMM_VMM))
-		look_for(node, sandbox, now_usec);
-	else if (!sandbox->looked_again && now_usec - sandbox->found_usec >= AGAIN_USEC) {
-		sandbox->looked_again = true;
-		look_for(node, sandbox, now_usec);
-	}
 	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
 	if (r < 0 && r != -ESRCH)
 		tell_fault(node, sandbox, err.text);
@@ -232,15 +237,29 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 	judge(node, sandbox, now_usec);
 }
 
+/* The host's side is read, and compared with what the guest has said so far. */
+static void compare(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+{
+	read_host(node, sandbox, now_usec);
+	sandbox_split(sandbox, node->settings.vm.interval_usec);
+	take_split(node, sandbox, now_usec);
+}
+
 /* All is asked that can be: the host's side is read as close to it as can be. */
 static void end_pass(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
+	char fault[sizeof sandbox->fault], apart[QUANTITY_MAX];
+	const struct overhead_split *split = &sandbox->split;
+
 	sandbox->in_pass = false;
-	read_host(node, sandbox, now_usec);
-	sandbox_split(sandbox, node->settings.vm.interval_usec);
-	if (sandbox->split.is_known)
+	compare(node, sandbox, now_usec);
+	if (split->is_known) {
 		sandbox->fault[0] = '\0';
-	take_split(node, sandbox, now_usec);
+	} else if (split->apart_usec > node->settings.vm.interval_usec) {
+		(void)snprintf(fault, sizeof fault, "the guest has answered %s before the host was read",
+			       quantity_format_duration(split->apart_usec, apart));
+		tell_fault(node, sandbox, fault);
+	}
 }
 
 static void lose_guest(struct node *node, struct sandbox *sandbox, const char *fault, uint64_t now_usec)
@@ -265,6 +284,9 @@ static void begin_pass(struct node *node, struct sandbox *sandbox, uint64_t now_
 	sandbox->pass_usec = now_usec;
 	sandbox->pass++;
 	sandbox->in_pass = true;
+	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
+		container->guest_answer = GUEST_UNANSWERED;
+	find_machine(node, sandbox, now_usec);
 	go_on(node, sandbox, now_usec);
 }
 
@@ -366,7 +388,8 @@ void node_watch_guests(struct node *node, uint64_t now_usec)
 		} else {
 			/* An answer is still under way: nothing more is asked of this shim, but the host goes on. */
 			sandbox->pass_usec = now_usec;
-			end_pass(node, sandbox, now_usec);
+			find_machine(node, sandbox, now_usec);
+			compare(node, sandbox, now_usec);
 		}
 	}
 }
@@ -381,8 +404,10 @@ static void before_first_container(struct node *node, struct sandbox *sandbox, c
 		sandbox->missed_start = !sandbox->is_kept;
 		return;
 	}
-	if (now_usec - record->created_usec < FIRST_USEC)
-		read_host(node, sandbox, now_usec);
+	if (now_usec - record->created_usec >= FIRST_USEC)
+		return;
+	find_machine(node, sandbox, now_usec);
+	read_host(node, sandbox, now_usec);
 }
 
 void sandboxes_take_record(struct node *node, struct container *container, const struct record *record,

@@ -698,6 +698,7 @@ static void shim_that_ends_is_asked_again_when_it_is_back(void **state)
 	assert_true(sandbox_is_measured(the_sandbox(world)));
 	start_shim(world);
 	pass(world, 10);
+	assert_string_equal(the_sandbox(world)->fault, "");
 	assert_true(the_sandbox(world)->split.is_known);
 }
 
@@ -735,6 +736,28 @@ static void answers_that_take_too_long_together_are_not_compared(void **state)
 	hear_guests(world);
 	assert_false(the_sandbox(world)->split.is_known);
 	assert_int_equal(the_sandbox(world)->split.apart_usec, 11 * USEC_PER_SEC);
+	assert_string_equal(the_sandbox(world)->fault, "the guest has answered 11s before the host was read");
+}
+
+static void slow_guest_is_asked_for_all_its_containers(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	add_container(world, "c2");
+	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
+	world->now_usec += 10 * USEC_PER_SEC;
+	node_watch_guests(&world->node, world->now_usec);
+	/* The next pass is due while the first answer is under way: the host is read, and the pass goes on. */
+	world->node.settings.vm.interval_usec = USEC_PER_SEC;
+	world->now_usec += USEC_PER_SEC;
+	node_watch_guests(&world->node, world->now_usec);
+	assert_false(the_sandbox(world)->split.is_known);
+	assert_int_equal(the_sandbox(world)->host_usec, world->now_usec);
+	hear_guests(world);
+	assert_true(the_sandbox(world)->split.is_known);
+	assert_int_equal(requests(world), 2);
 }
 
 static void machine_that_dies_has_no_numbers(void **state)
@@ -1111,6 +1134,7 @@ int main(void)
 		SANDBOX_TEST(shim_that_ends_is_asked_again_when_it_is_back),
 		SANDBOX_TEST(pod_whose_shim_cannot_be_asked_has_its_hosts_side),
 		SANDBOX_TEST(answers_that_take_too_long_together_are_not_compared),
+		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
 		SANDBOX_TEST(machine_that_comes_late_is_found),
 		SANDBOX_TEST(machine_that_is_never_found_is_told_of_once),
