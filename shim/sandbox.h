@@ -57,6 +57,7 @@ struct sandbox {
 	uint64_t pass_usec; /* when the last one began */
 	bool in_pass;
 	char fault[sizeof((struct error *)NULL)->text]; /* why the guest's side is not known; or empty */
+	unsigned failed; /* passes in a row */
 	bool told_fault;
 
 	struct overhead_split split; /* of the last pass */

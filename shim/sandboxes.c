@@ -138,9 +138,14 @@ static void keep(struct node *node, const struct sandbox *sandbox, uint64_t now_
 
 /* ---- The host's side ---- */
 
-static void tell_fault(struct node *node, struct sandbox *sandbox, const char *fault)
+static void set_fault(struct sandbox *sandbox, const char *fault)
 {
 	(void)snprintf(sandbox->fault, sizeof sandbox->fault, "%s", fault);
+}
+
+/* Once a pod. */
+static void tell_fault(struct node *node, struct sandbox *sandbox)
+{
 	if (!sandbox->told_fault)
 		voice_guest_fault(&node->journal, sandbox);
 	sandbox->told_fault = true;
@@ -174,8 +179,10 @@ static void look_for(struct node *node, struct sandbox *sandbox, uint64_t now_us
 			     &err);
 	if (r == 0 && sandbox->found_usec == 0)
 		sandbox->found_usec = now_usec;
-	else if (r < 0 && whole_proc)
-		tell_fault(node, sandbox, err.text);
+	if (r < 0 && whole_proc) {
+		set_fault(sandbox, err.text);
+		tell_fault(node, sandbox);
+	}
 }
 
 /* Before anything is read or asked: where the shim listens is found with it. */
@@ -193,9 +200,8 @@ static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_u
 {
 	struct error err;
 
-	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
-	if (r < 0 && r != -ESRCH)
-		tell_fault(node, sandbox, err.text);
+	if (sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err) < 0)
+		set_fault(sandbox, err.text);
 	if (!sandbox->had_container && sandbox_is_measured(sandbox)) {
 		sandbox->prestart_bytes = sandbox->memory.charge_bytes;
 		sandbox->boot_bytes = sandbox->memory.ram_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.ram_bytes;
@@ -237,35 +243,41 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 	judge(node, sandbox, now_usec);
 }
 
+/* What goes with the pod's end, or comes before its machine has booted, is no fault: a guest that is not heard of twice
+ * in a row, while its machine is there, is one. */
+static void note_fault(struct node *node, struct sandbox *sandbox)
+{
+	char fault[sizeof sandbox->fault], apart[QUANTITY_MAX];
+	const struct overhead_split *split = &sandbox->split;
+
+	if (split->is_known) {
+		sandbox->fault[0] = '\0';
+		sandbox->failed = 0;
+		return;
+	}
+	if (split->apart_usec > node->settings.vm.interval_usec) {
+		(void)snprintf(fault, sizeof fault, "the guest has answered %s before the host was read",
+			       quantity_format_duration(split->apart_usec, apart));
+		set_fault(sandbox, fault);
+	}
+	if (sandbox_is_measured(sandbox) && sandbox->fault[0] && ++sandbox->failed >= 2)
+		tell_fault(node, sandbox);
+}
+
 /* The host's side is read, and compared with what the guest has said so far. */
 static void compare(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
 	read_host(node, sandbox, now_usec);
 	sandbox_split(sandbox, node->settings.vm.interval_usec);
+	note_fault(node, sandbox);
 	take_split(node, sandbox, now_usec);
 }
 
 /* All is asked that can be: the host's side is read as close to it as can be. */
 static void end_pass(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
-	char fault[sizeof sandbox->fault], apart[QUANTITY_MAX];
-	const struct overhead_split *split = &sandbox->split;
-
 	sandbox->in_pass = false;
 	compare(node, sandbox, now_usec);
-	if (split->is_known) {
-		sandbox->fault[0] = '\0';
-	} else if (split->apart_usec > node->settings.vm.interval_usec) {
-		(void)snprintf(fault, sizeof fault, "the guest has answered %s before the host was read",
-			       quantity_format_duration(split->apart_usec, apart));
-		tell_fault(node, sandbox, fault);
-	}
-}
-
-static void lose_guest(struct node *node, struct sandbox *sandbox, const char *fault, uint64_t now_usec)
-{
-	tell_fault(node, sandbox, fault);
-	end_pass(node, sandbox, now_usec);
 }
 
 static void go_on(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
@@ -274,8 +286,8 @@ static void go_on(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 
 	int r = sandbox_ask_next(sandbox, node->guests_fd, node->settings.vm.deadline_usec, now_usec, &err);
 	if (r < 0)
-		lose_guest(node, sandbox, err.text, now_usec);
-	else if (r > 0)
+		set_fault(sandbox, err.text);
+	if (r != 0)
 		end_pass(node, sandbox, now_usec);
 }
 
@@ -331,7 +343,7 @@ static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_us
 		container->guest_answer = GUEST_ABSENT;
 	/* One container's; the others are asked all the same. */
 	else if (r < 0 && was_asked)
-		tell_fault(node, sandbox, err.text);
+		set_fault(sandbox, err.text);
 	if (!sandbox->in_pass || !was_asked)
 		return;
 	if (sandbox->guest)
@@ -364,7 +376,8 @@ static void check_deadline(struct node *node, struct sandbox *sandbox, uint64_t 
 	sandbox->asking = SANDBOX_LATE;
 	(void)snprintf(fault, sizeof fault, "the guest has not answered within %s",
 		       quantity_format_duration(node->settings.vm.deadline_usec, deadline));
-	lose_guest(node, sandbox, fault, now_usec);
+	set_fault(sandbox, fault);
+	end_pass(node, sandbox, now_usec);
 }
 
 static bool is_due(const struct node *node, const struct sandbox *sandbox, uint64_t now_usec)

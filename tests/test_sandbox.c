@@ -647,7 +647,7 @@ static void shim_that_is_broken_leaves_the_hosts_side(void **state)
 	static const enum standin_fault faults[] = {
 		STANDIN_CLOSE, STANDIN_GARBAGE, STANDIN_OVERSIZED, STANDIN_HUGE,       STANDIN_TRUNCATED,
 		STANDIN_STATUS, STANDIN_BAD,    STANDIN_EMPTY,     STANDIN_WRONG_TYPE, STANDIN_NO_MEMORY,
-		STANDIN_NO_USAGE,
+		STANDIN_NO_USAGE, STANDIN_ENDLESS, STANDIN_DATA,
 	};
 	char text[200];
 
@@ -661,6 +661,7 @@ static void shim_that_is_broken_leaves_the_hosts_side(void **state)
 		assert_false(the_sandbox(world)->split.is_known);
 		assert_true(sandbox_is_measured(the_sandbox(world)));
 		assert_true(the_sandbox(world)->fault[0] != '\0');
+		pass(world, 10);
 		figures(world, "c1 usage=104857600\n");
 		pass(world, 10);
 		if (!the_sandbox(world)->split.is_known)
@@ -710,6 +711,8 @@ static void pod_whose_shim_cannot_be_asked_has_its_hosts_side(void **state)
 	pass(world, 1);
 	assert_true(the_sandbox(world)->split.is_known); /* nothing is to be asked */
 	add_container(world, "c1");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 	pass(world, 10);
 	assert_true(sandbox_is_measured(the_sandbox(world)));
 	assert_false(the_sandbox(world)->split.is_known);
@@ -776,6 +779,7 @@ static void machine_that_dies_has_no_numbers(void **state)
 	pass(world, 30);
 	assert_false(sandbox_is_measured(the_sandbox(world)));
 	assert_false(the_sandbox(world)->split.is_known);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0); /* so pods end */
 	node_account(&world->node, world->now_usec);
 }
 
