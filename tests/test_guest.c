@@ -8,10 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -420,30 +417,65 @@ static void address_has_several_forms(void **state)
 	shim_end(&shim);
 }
 
+/* At an abstract name, by this user. */
+static void shim_start_abstract(uid_t uid, char *ret_name, size_t size, struct shim *ret)
+{
+	struct standin standin = {.figures = pod, .n_figures = 2, .log_fd = -1};
+	int ready[2];
+	char byte;
+
+	(void)snprintf(ret_name, size, "@tidemark-test-%d", (int)getpid());
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	ret->pid = fork();
+	assert_true(ret->pid >= 0);
+	if (ret->pid == 0) {
+		if (setresuid(uid, uid, uid) < 0)
+			_exit(1);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		int fd = standin_listen(ret_name, 8);
+		if (fd < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		standin_serve(&standin, fd);
+	}
+	(void)close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	(void)close(ready[0]);
+}
+
 static void abstract_name_is_an_address(void **state)
 {
 	char name[64], url[80];
-	struct standin standin = {.figures = pod, .n_figures = 2, .log_fd = -1};
+	struct shim shim;
 	struct guest *guest;
 	struct guest_stats stats;
 	struct error err;
 	(void)state;
-	(void)snprintf(name, sizeof name, "@tidemark-test-%d", (int)getpid());
+	shim_start_abstract(getuid(), name, sizeof name, &shim);
 	(void)snprintf(url, sizeof url, "unix://%s", name);
-	int fd = standin_listen(name, 8);
-	assert_true(fd >= 0);
-	struct shim shim = {.pid = fork()};
-	if (shim.pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		standin_serve(&standin, fd);
-	}
-	(void)close(fd);
 
 	assert_int_equal(guest_new(&guest, name, &err), 0);
 	assert_int_equal(ask(guest, "web", &stats, &err), 1);
 	guest_free(guest);
 	assert_int_equal(guest_new(&guest, url, &err), 0);
 	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	guest_free(guest);
+	shim_end(&shim);
+}
+
+static void somebody_else_is_not_asked(void **state)
+{
+	char name[64];
+	struct shim shim;
+	struct guest *guest;
+	struct error err;
+	(void)state;
+
+	if (geteuid() != 0)
+		skip();
+	shim_start_abstract(65534, name, sizeof name, &shim);
+	assert_int_equal(guest_new(&guest, name, &err), 0);
+	assert_int_equal(guest_ask(guest, "web", SEC, &err), -EPERM);
+	assert_int_equal(guest_fd(guest), -1);
 	guest_free(guest);
 	shim_end(&shim);
 }
@@ -521,6 +553,7 @@ int main(void)
 		FIXTURE_TEST(ids_that_are_none_are_not_asked_for),
 		FIXTURE_TEST(address_has_several_forms),
 		cmocka_unit_test(abstract_name_is_an_address),
+		cmocka_unit_test(somebody_else_is_not_asked),
 		cmocka_unit_test(other_addresses_are_refused),
 		cmocka_unit_test(address_may_be_as_long_as_a_sockets),
 	};

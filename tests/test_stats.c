@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -94,6 +96,29 @@ static void figures_of_v2_are_read(void **state)
 		assert_int_equal(stats.swap_bytes, 1 * MIB);
 		assert_false(stats.v1);
 	}
+}
+
+static void figures_of_containerds_own_shim_are_read(void **state)
+{
+	char path[500];
+	uint8_t response[1000];
+	struct guest_stats stats;
+	struct error err;
+	(void)state;
+
+	(void)snprintf(path, sizeof path, "%s/stats-runc.bin", getenv("TIDEMARK_FIXTURES"));
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	size_t length = fread(response, 1, sizeof response, file);
+	(void)fclose(file);
+	assert_int_equal(stats_response_parse(response, length, &stats, &err), 0);
+	assert_int_equal(stats.usage_bytes, 1220608);
+	assert_int_equal(stats.limit_bytes, 128 * MIB);
+	assert_int_equal(stats.anon_bytes, 53248);
+	assert_int_equal(stats.file_bytes, 913408);
+	assert_int_equal(stats.kernel_bytes, 205344);
+	assert_int_equal(stats.inactive_file_bytes, 913408);
+	assert_int_equal(stats.swap_bytes, 0);
 }
 
 static void figures_of_v1_are_read(void **state)
@@ -314,6 +339,7 @@ int main(void)
 		cmocka_unit_test(request_is_as_containerd_sends_it),
 		cmocka_unit_test(request_needs_an_id_and_room),
 		cmocka_unit_test(figures_of_v2_are_read),
+		cmocka_unit_test(figures_of_containerds_own_shim_are_read),
 		cmocka_unit_test(figures_of_v1_are_read),
 		cmocka_unit_test(swap_of_v1_is_known_only_if_there_is_none),
 		cmocka_unit_test(no_limit_is_no_limit_in_both),
