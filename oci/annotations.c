@@ -17,9 +17,7 @@ struct reading {
 	void *data;
 };
 
-/* The string that stands at span, into value. A span of length 0 leaves it empty. */
-static int annotation_decode(const struct reading *reading, struct json_span span, char *value, size_t size,
-			     struct error *err)
+int annotation_text(const char *text, struct json_span span, char *value, size_t size, struct error *err)
 {
 	const struct json_field field = {.path = "its value", .kind = JSON_STRING, .size = size};
 
@@ -31,7 +29,7 @@ static int annotation_decode(const struct reading *reading, struct json_span spa
 	cleanup_free char *document = malloc(span.length + sizeof "{\"its value\":}");
 	if (!document)
 		return error_set(err, ENOMEM, "no memory");
-	int length = sprintf(document, "{\"its value\":%.*s}", (int)span.length, reading->text + span.at);
+	int length = sprintf(document, "{\"its value\":%.*s}", (int)span.length, text + span.at);
 	return json_read(document, (size_t)length, &field, 1, value, err);
 }
 
@@ -40,7 +38,7 @@ static void read_word(const struct reading *reading, const char *key, struct jso
 {
 	struct error err;
 
-	if (annotation_decode(reading, span, value, size, &err) < 0) {
+	if (annotation_text(reading->text, span, value, size, &err) < 0) {
 		*value = '\0';
 		reading->fault(key, err.text, reading->data);
 	}
@@ -69,7 +67,7 @@ static int read_overrides(const struct reading *reading, const struct config *co
 	cleanup_free char *value = malloc(ANNOTATION_SIZE_MAX + 1);
 	if (!value)
 		return error_set(err, ENOMEM, "no memory");
-	int r = annotation_decode(reading, config->overrides, value, ANNOTATION_SIZE_MAX + 1, err);
+	int r = annotation_text(reading->text, config->overrides, value, ANNOTATION_SIZE_MAX + 1, err);
 	if (r < 0 || !value[0])
 		return r;
 	/* Also for json_read(), to which a '>' or no name at all would mean another place. */

@@ -14,6 +14,8 @@ enum verb {
 	VERB_START,
 	VERB_UPDATE,
 	VERB_DELETE,
+	VERB_SHIM_START, /* of shim-v2: once for each container, before it is created */
+	VERB_SHIM_DELETE,
 };
 
 struct command {
@@ -30,3 +32,7 @@ struct command {
  * the container's id (an exec's own argv) is never looked at. Whatever it is given, it returns something:
  * a command that it does not understand is VERB_OTHER. */
 struct command command_parse(int argc, char *const argv[]);
+
+/* The same for a shim-v2 runtime, as containerd and CRI-O call it: [-namespace N] [-address A] [-publish-binary P] -id ID
+ * [-bundle B] [-debug] start|delete. Read as Go's flag package does, which the shims in Rust follow. */
+struct command shim_command_parse(int argc, char *const argv[]);

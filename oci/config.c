@@ -11,6 +11,7 @@ const char *const unified_names[UNIFIED_KEYS] = {"memory.low", "memory.min", "me
 #define ROW(path, kind, member) JSON_FIELD(path, kind, struct config, member)
 
 static const struct json_field config_fields[] = {
+	ROW("annotations", JSON_BRACES, annotations),
 	ROW("annotations>io.kubernetes.pod.namespace", JSON_STRING, pod_namespace),
 	ROW("annotations>io.kubernetes.pod.name", JSON_STRING, pod_name),
 	ROW("annotations>io.kubernetes.pod.uid", JSON_STRING, pod_uid),
@@ -24,6 +25,12 @@ static const struct json_field config_fields[] = {
 	ROW("annotations>tidemark.dev/mode", JSON_VALUE, mode),
 	ROW("annotations>tidemark.dev/workload", JSON_VALUE, workload),
 	ROW("annotations>tidemark.dev/overrides", JSON_VALUE, overrides),
+	ROW("annotations>pod-linux-resources.crio.io", JSON_VALUE, pod_resources),
+	ROW("annotations>io.kubernetes.cri-o.PodLinuxResources", JSON_VALUE, pod_resources_old),
+	ROW("annotations>pod-linux-overhead.crio.io", JSON_VALUE, pod_overhead),
+	ROW("annotations>io.kubernetes.cri-o.PodLinuxOverhead", JSON_VALUE, pod_overhead_old),
+	ROW("annotations>io.kubernetes.cri.sandbox-memory", JSON_VALUE, vm_memory),
+	ROW("annotations>io.katacontainers.config.hypervisor.default_memory", JSON_VALUE, vm_default_memory),
 	ROW("process>args", JSON_VALUE, args),
 	ROW("process>env", JSON_VALUE, env),
 	ROW("process>oomScoreAdj", JSON_INT, oom_score_adj),

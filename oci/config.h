@@ -67,6 +67,12 @@ struct config {
 	char sandbox_id[80];
 	char image_name[512], image_ref[512];
 
+	/* Of a sandbox: what the kubelet told CRI-O of its pod (CRI's LinuxContainerResources as JSON, by the key of today and
+	 * by the one of before), and kata's annotations that size its virtual machine. oci/vm.h reads them. */
+	struct json_span annotations; /* the object */
+	struct json_span pod_resources, pod_resources_old, pod_overhead, pod_overhead_old;
+	struct json_span vm_memory, vm_default_memory;
+
 	/* Where the pod's annotations that steer us lie in the text: oci/annotations.h reads them. */
 	struct json_span mode, workload, overrides;
 

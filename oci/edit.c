@@ -287,6 +287,28 @@ int edit_memory(const char *text, const struct resources *resources, const struc
 	return 0;
 }
 
+int edit_annotation(const char *text, const struct config *config, const char *key, struct json_span span,
+		    const char *value, struct edit *ret, struct error *err)
+{
+	struct edit edit = {0};
+	struct members members = {""}, homeless = {""};
+	char quoted[64];
+
+	if ((size_t)snprintf(quoted, sizeof quoted, "\"%s\"", value) >= sizeof quoted)
+		return error_set(err, ENAMETOOLONG, "the value %.40s… is too long", value);
+	if (config->annotations.length == 0 && !span_is_null(config->annotations))
+		return error_set(err, EBADMSG, "there are no annotations to put %s into", key);
+	if (span_is_null(span))
+		edit_add(&edit, span_of_null(span), quoted);
+	else if (span.length > 0)
+		edit_add(&edit, span, quoted);
+	else
+		members_add(&members, key, "", quoted, "");
+	edit_insert(text, config->annotations, "annotations", &members, &homeless, &edit);
+	*ret = edit;
+	return 0;
+}
+
 int edit_apply(const char *text, size_t length, const struct edit *edit, char **ret_text, size_t *ret_length,
 	       struct error *err)
 {

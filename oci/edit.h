@@ -49,6 +49,11 @@ struct edit_wish {
 int edit_memory(const char *text, const struct resources *resources, const struct edit_wish *wish,
 		struct edit *ret, struct error *err);
 
+/* What gives the annotation of this key, whose value stands at span, this value, which needs no escapes. An annotations
+ * object that is not there is -EBADMSG. */
+int edit_annotation(const char *text, const struct config *config, const char *key, struct json_span span,
+		    const char *value, struct edit *ret, struct error *err);
+
 /* The changed text, which the caller frees. Returns 0 or -ENOMEM. */
 int edit_apply(const char *text, size_t length, const struct edit *edit, char **ret_text,
 	       size_t *ret_length, struct error *err);

@@ -27,7 +27,7 @@ const char *runtime_from_program(const char *argv0)
 	return base + length + 1;
 }
 
-static bool is_ourselves(const char *path)
+bool runtime_is_ourselves(const char *path)
 {
 	struct stat ours, theirs;
 	return stat("/proc/self/exe", &ours) == 0 && stat(path, &theirs) == 0 &&
@@ -40,7 +40,7 @@ int runtime_find(const char *name, const char *path, char *ret_path, size_t size
 		int n = snprintf(ret_path, size, "%s", path);
 		if (n < 0 || (size_t)n >= size)
 			return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", path);
-		if (is_ourselves(path))
+		if (runtime_is_ourselves(path))
 			return error_set(err, ELOOP, "the runtime %s is tidemark itself", path);
 		return 0; /* whether it is there, execve() will say */
 	}
@@ -50,7 +50,7 @@ int runtime_find(const char *name, const char *path, char *ret_path, size_t size
 		int n = snprintf(ret_path, size, "%s/%s", directories[i], name);
 		if (n < 0 || (size_t)n >= size || access(ret_path, X_OK) < 0)
 			continue;
-		if (!is_ourselves(ret_path))
+		if (!runtime_is_ourselves(ret_path))
 			return 0;
 		seen_ourselves = true;
 	}

@@ -3,6 +3,7 @@
 
 /* The real runtimes behind us. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cgroups/error.h"
@@ -10,6 +11,9 @@
 /* Which runtime the program's own name asks for: "tidemark-crun" is crun, "tidemark" none (NULL). Borrowed
  * from argv0. */
 const char *runtime_from_program(const char *argv0);
+
+/* Whether the file is the one that this process runs. */
+bool runtime_is_ourselves(const char *path);
 
 /* Finds the program: path if it is not empty, else name in the directories where distributions and CRI-O
  * put runtimes. Our own file is never taken for the runtime, or we would run ourselves for ever.

@@ -17,6 +17,7 @@
 #include "oci/config.h"
 #include "oci/identity.h"
 #include "oci/sizing.h"
+#include "oci/vm.h"
 #include "shim/report/fault.h"
 #include "shim/wrapper.h"
 
@@ -51,23 +52,28 @@ static const char *container_name_of_parent(char *buf, size_t size)
 	return NULL;
 }
 
-static void find_identity(const struct config *config, int bundle_fd, const char *id, struct identity *ret)
+/* text is the container's own config.json. */
+static void find_identity(const struct config *config, const char *text, size_t length, int bundle_fd,
+			  struct record *record)
 {
 	char name[CONFIG_NAME_SIZE];
-	cleanup_free char *text = NULL;
-	size_t length;
+	cleanup_free char *loaded = NULL;
+	const char *sandbox = config_is_sandbox(config) ? text : NULL;
 	struct pod_labels labels;
-	bool has_labels = false;
 
 	/* The labels are a help, not a need: where they are not found the pod's name has to do. */
-	if (config->sandbox_id[0] &&
-	    bundle_load_sandbox_config(bundle_fd, config->sandbox_id, &text, &length, NULL) == 0) {
-		pod_labels_find(text, length, &labels);
-		has_labels = true;
+	if (!sandbox && config->sandbox_id[0] &&
+	    bundle_load_sandbox_config(bundle_fd, config->sandbox_id, &loaded, &length, NULL) == 0)
+		sandbox = loaded;
+	if (sandbox) {
+		pod_labels_find(sandbox, length, &labels);
+		wrapper_copy_text(record->template, sizeof record->template,
+				  labels.pod_template_hash[0] ? labels.pod_template_hash
+							      : labels.controller_revision_hash);
 	}
 	const char *fallback = config->pod_name[0] ? NULL : container_name_of_parent(name, sizeof name);
-	if (!identity_of(config, has_labels ? &labels : NULL, id, fallback, ret))
-		*ret = (struct identity){0};
+	if (!identity_of(config, sandbox ? &labels : NULL, record->id, fallback, &record->identity))
+		record->identity = (struct identity){0};
 }
 
 /* A fault of the pod's author: passed over. */
@@ -103,6 +109,21 @@ static void drop_annotations(struct config *config, unsigned allowed)
 		config->overrides.length = 0;
 }
 
+/* Of a sandbox that is started in a virtual machine of its own. */
+static int create_vm(const struct wrapper *wrapper, struct record *record, const struct config *config, bool is_steered,
+		     const char *text, size_t length, char **ret_text, size_t *ret_length, struct error *err)
+{
+	struct edit edit = {0};
+
+	record->overhead_bytes = vm_overhead_of(text, config);
+	int r = is_steered ? 0 : wrapper_size_vm(wrapper, record, config, text, &edit, err);
+	if (r == 0 && edit.n_changes > 0)
+		r = edit_apply(text, length, &edit, ret_text, ret_length, err);
+	if (r < 0)
+		record->vm_memory_bytes = 0;
+	return r;
+}
+
 static int create(struct wrapper *wrapper, struct record *record, struct error *err)
 {
 	const char *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
@@ -127,6 +148,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	settings_for_namespace(&wrapper->settings, identity_is_of_pod(config) ? config->pod_namespace : "-");
 	if (wrapper->settings.mode == MODE_OFF)
 		return 0;
+	/* By these its containers may get what no profile of theirs tells, be it allowed or not. */
+	const bool is_steered = config->overrides.length > 0 || config->workload.length > 0;
 	drop_annotations(config, wrapper->settings.annotations);
 	annotations_read(text, config, &annotations, on_annotation_fault, wrapper);
 	record->mode = mode_of(wrapper->settings.mode, annotations.mode, wrapper->command.id);
@@ -142,6 +165,10 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 		copy_path(record->bundle, sizeof record->bundle, path);
 	if (wrapper->command.pid_file)
 		copy_path(record->pid_file, sizeof record->pid_file, wrapper->command.pid_file);
+	if (wrapper->shim && wrapper->shim->pid_file &&
+	    (size_t)snprintf(record->pid_file, sizeof record->pid_file, "%s/%s", record->bundle,
+			     wrapper->shim->pid_file) >= sizeof record->pid_file)
+		record->pid_file[0] = '\0';
 	wrapper_copy_text(record->pod_name, sizeof record->pod_name, config->pod_name);
 	wrapper_copy_text(record->pod_uid, sizeof record->pod_uid, config->pod_uid);
 	wrapper_copy_text(record->sandbox_id, sizeof record->sandbox_id, config->sandbox_id);
@@ -154,7 +181,7 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
 	struct bundle_mark mark = bundle_recall(bundle_fd, config->resources.limit_bytes);
 	record->declared_bytes = mark.declared_bytes;
-	find_identity(config, bundle_fd, record->id, &record->identity);
+	find_identity(config, text, length, bundle_fd, record);
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
 	if (annotations.workload[0] && identity_is_of_pod(config)) {
 		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
@@ -172,6 +199,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 		return 0;
 	int edit = wrapper_edit(record, text, length, &config->resources, &mark.unified, &edited,
 				&edited_length, &mark.unified, err);
+	if (edit == 0 && record->is_vm && record->is_sandbox && !edited)
+		edit = create_vm(wrapper, record, config, is_steered, text, length, &edited, &edited_length, err);
 	if (edit < 0)
 		wrapper_fall_back(record, config->resources.limit_bytes, err);
 	r = record_write(containers_fd, record, edit < 0 ? NULL : err);
@@ -184,6 +213,7 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	r = bundle_replace_config(bundle_fd, edited, edited_length, &mark, err);
 	if (r < 0) {
 		wrapper_fall_back(record, config->resources.limit_bytes, err);
+		record->vm_memory_bytes = 0;
 		(void)record_write(containers_fd, record, NULL);
 	}
 	return r;
@@ -203,6 +233,8 @@ void wrapper_create(struct wrapper *wrapper)
 		return;
 	wrapper_copy_text(record.id, sizeof record.id, wrapper->command.id);
 	wrapper_copy_text(record.runtime, sizeof record.runtime, wrapper->runtime);
+	record.is_shim = wrapper->shim;
+	record.is_vm = wrapper->shim && wrapper->shim->is_vm;
 	if (create(wrapper, &record, &err) < 0)
 		fault_log("container %s starts as declared: %s", wrapper->command.id, err.text);
 	else if (record.fault[0])

@@ -8,6 +8,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -93,6 +95,41 @@ static void node_tell_lost(struct node *node)
 	node->exits_lost = lost;
 }
 
+/* To a daemon with a /tmp of its own a bundle below the node's /tmp is not there, but neither is what is above it. So it
+ * is gone only where the directory two above is there: CRI-O's bundles are <containers>/<id>/userdata, containerd's
+ * <tasks>/<namespace>/<id>. */
+static bool bundle_is_gone(const char *bundle)
+{
+	char above[sizeof((struct record *)NULL)->bundle];
+	struct stat st;
+
+	if (bundle[0] != '/' || stat(bundle, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		return false;
+	(void)snprintf(above, sizeof above, "%s", bundle);
+	for (int level = 0; level < 2; level++) {
+		char *slash = strrchr(above, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+	}
+	return above[0] && stat(above, &st) == 0;
+}
+
+/* A shim is not asked to delete through us: its containers' records end with their bundles. Returns whether the
+ * container is one of a shim. */
+static bool node_sweep_shim(const struct node *node, const struct container *container)
+{
+	struct record record;
+
+	if (container->started_usec > 0 || container->state == CONTAINER_BROKEN ||
+	    record_read(node->roots.containers_fd, container->id, &record, NULL) < 0 || !record.is_shim)
+		return false;
+	if ((record.is_vm || container->state != CONTAINER_RUNNING) && record.created_usec == container->created_usec &&
+	    bundle_is_gone(record.bundle))
+		(void)record_remove(node->roots.containers_fd, container->id, NULL);
+	return true;
+}
+
 void node_sweep(struct node *node, uint64_t now_usec)
 {
 	struct stat st;
@@ -106,6 +143,8 @@ void node_sweep(struct node *node, uint64_t now_usec)
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	for (size_t i = 0; i < node->n_containers; i++) {
 		const struct container *container = node->containers[i];
+		if (node_sweep_shim(node, container))
+			continue;
 		uint64_t last_usec = container->created_usec;
 		if (container->started_usec > last_usec)
 			last_usec = container->started_usec;

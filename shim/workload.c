@@ -111,6 +111,7 @@ void workload_take_record(struct workload *workload, const struct record *record
 		}
 		memcpy(limits->image_ref, record->image_ref, sizeof limits->image_ref);
 	}
+	memcpy(limits->template, record->template, sizeof limits->template);
 	workload_take_sizing(workload, sizing_of_name(record->sizes));
 	ratchet_begin(&workload->ratchet, record->limit_bytes);
 	(void)ratchet_format(&workload->ratchet, limits->ratchet);

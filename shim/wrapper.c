@@ -85,7 +85,6 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 {
 	struct limits limits = {0};
 	struct error err;
-	struct decision decision;
 
 	if (record->identity.owner[0] && !record->is_sandbox) {
 		cleanup_close int state_fd = wrapper_open_below(wrapper, "/var/lib/tidemark", &err);
@@ -94,30 +93,40 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 			wrapper_copy_text(record->fault, sizeof record->fault, err.text);
 	}
 
-	if (record->mode == MODE_ENFORCE && limits.enforced_limit_bytes > 0 &&
-	    !profile_fits(wrapper, record, &limits))
-		limits.enforced_limit_bytes = limits.enforced_request_bytes = 0;
-	const uint64_t *prestart = limits_prestart(&limits, wrapper->runtime);
+	wrapper_decide_by(wrapper, record, &limits, in_use_bytes);
+}
+
+void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, const struct limits *limits,
+		       uint64_t in_use_bytes)
+{
+	const bool fits = record->mode != MODE_ENFORCE || limits->enforced_limit_bytes == 0 ||
+			  profile_fits(wrapper, record, limits);
+	const uint64_t *prestart = limits_prestart((struct limits *)limits, wrapper->runtime);
+	struct decision decision;
+
 	const struct decision_input input = {
 		.mode = record->mode,
 		.declared_bytes = record->declared_bytes,
 		.override_bytes = record->override_bytes,
-		.recommended_bytes = limits.recommendation.limit_bytes,
-		.enforced_bytes = limits.enforced_limit_bytes,
-		.p95_bytes = limits.observed.p95_bytes,
+		.recommended_bytes = limits->recommendation.limit_bytes,
+		.enforced_bytes = fits ? limits->enforced_limit_bytes : 0,
+		.p95_bytes = limits->observed.p95_bytes,
 		.prestart_bytes = prestart ? *prestart : 0,
-		.last_applied_bytes = limits.applied_bytes,
-		.oom_floor_bytes = limits.recommendation.oom_floor_bytes,
+		.last_applied_bytes = limits->applied_bytes,
+		.oom_floor_bytes = limits->recommendation.oom_floor_bytes,
 		.in_use_bytes = in_use_bytes,
 	};
 	decision_make(&input, &wrapper->settings.guards, &decision);
 	record_set_decision(record, &input, &decision);
 
 	record->protect = (struct protection){0};
+	/* Nothing that a guest protects is protected from the node. */
+	if (wrapper->shim && wrapper->shim->is_vm)
+		return;
 	if (record->source == SOURCE_OVERRIDE || record->source == SOURCE_ENFORCED)
 		protect_make(&wrapper->settings.enforce, record->limit_bytes,
 			     record->override_request_bytes > 0 ? record->override_request_bytes
-								: limits.enforced_request_bytes,
+								: fits ? limits->enforced_request_bytes : 0,
 			     &record->protect);
 }
 
@@ -256,6 +265,23 @@ void wrapper_delete(struct wrapper *wrapper)
 		fault_log("container %s: %s", id, err.text);
 }
 
+/* Ids are one containerd namespace's own, so another container's record may bear the same: the bundle tells. Removed by
+ * containerd in the end, while CRI-O never asks: then the daemon does it. */
+void wrapper_shim_delete(struct wrapper *wrapper)
+{
+	const char *id = wrapper->command.id, *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
+	struct record record;
+	struct error err;
+
+	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
+	if (containers_fd < 0 || record_read(containers_fd, id, &record, NULL) < 0 || !record.is_shim)
+		return;
+	cleanup_free char *absolute = realpath(path, NULL);
+	if (strcmp(absolute ? absolute : path, record.bundle) == 0 && record_remove(containers_fd, id, &err) < 0 &&
+	    err.code != ENOENT)
+		fault_log("container %s: %s", id, err.text);
+}
+
 static void (*const handlers[])(struct wrapper *wrapper) = {
 	[VERB_OTHER] = NULL,
 	[VERB_CREATE] = wrapper_create,
@@ -264,6 +290,8 @@ static void (*const handlers[])(struct wrapper *wrapper) = {
 	[VERB_START] = wrapper_start,
 	[VERB_UPDATE] = wrapper_update,
 	[VERB_DELETE] = wrapper_delete,
+	[VERB_SHIM_START] = wrapper_create,
+	[VERB_SHIM_DELETE] = wrapper_shim_delete,
 };
 
 static const char *runtime_path_setting(const struct settings *settings, const char *runtime)
@@ -300,18 +328,36 @@ static void load_settings(struct wrapper *wrapper, bool is_logged)
 		fault_log("container %s gets what it declares: %s", wrapper->command.id, err.text);
 }
 
+/* The program that we are to become; shim is what our name says of it, or NULL. */
+static int find_program(const struct wrapper *wrapper, const char *shim, char path[static PATH_MAX], struct error *err)
+{
+	if (!shim)
+		return runtime_find(wrapper->runtime, runtime_path_setting(&wrapper->settings, wrapper->runtime), path,
+				    PATH_MAX, err);
+	if (!wrapper->runtime[0])
+		return error_set(err, EINVAL, "containerd-shim-tidemark-%.40s names no runtime: it wants to be called "
+				 "containerd-shim-tidemark-<X>-v2, for containerd-shim-<X>-v2", shim);
+	return shim_find(shim, wrapper->shim, wrapper->settings.runtime.shims, getenv("PATH"), path, PATH_MAX, err);
+}
+
 int main(int argc, char *argv[])
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], shim_name[sizeof(((struct record *)NULL)->runtime)];
 	struct error err;
 	const char *root = getenv("TIDEMARK_ROOT");
-	struct wrapper wrapper = {
-		.argv = argv,
-		.command = command_parse(argc, argv),
-		.runtime = runtime_from_program(argc > 0 ? argv[0] : ""),
-		.root = root ? root : "",
-	};
+	const char *shim = shim_from_program(argc > 0 ? argv[0] : "");
+	struct wrapper wrapper = {.argv = argv, .root = root ? root : ""};
 
+	if (shim) {
+		shim_name_of(shim, shim_name, sizeof shim_name);
+		wrapper.runtime = shim_name;
+		wrapper.shim = shim_kind_of(shim_name);
+		if (shim_name[0])
+			wrapper.command = shim_command_parse(argc, argv);
+	} else {
+		wrapper.runtime = runtime_from_program(argc > 0 ? argv[0] : "");
+		wrapper.command = command_parse(argc, argv);
+	}
 	void (*handler)(struct wrapper *) = handlers[wrapper.command.verb];
 
 	occupy_closed_standard_files();
@@ -325,8 +371,7 @@ int main(int argc, char *argv[])
 		(void)signal(SIGXFSZ, on_too_large);
 	}
 
-	if (runtime_find(wrapper.runtime, runtime_path_setting(&wrapper.settings, wrapper.runtime), path,
-			 sizeof path, &err) == 0) {
+	if (find_program(&wrapper, shim, path, &err) == 0) {
 		argv[0] = path;
 		(void)execv(path, argv);
 		/* podman takes "No such file" for one in the container. */

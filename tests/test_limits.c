@@ -20,6 +20,7 @@ static struct limits published(void)
 		.version = LIMITS_VERSION,
 		.identity = {"shop", "web", "nginx", OWNER_KNATIVE_SERVICE, "hello"},
 		.role = ROLE_INIT,
+		.template = "5d4f8c7b9d",
 		.oom_score_adj = -997,
 		.image_ref = "quay.io/"
 			     "nginx@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
@@ -78,6 +79,7 @@ static void assert_same(const struct limits *a, const struct limits *b)
 	SAME(role);
 	SAME(oom_score_adj);
 	SAME_TEXT(image_ref);
+	SAME_TEXT(template);
 	SAME(recommendation.request_bytes);
 	SAME(recommendation.limit_bytes);
 	SAME(recommendation.request_term);
@@ -497,6 +499,31 @@ static void walk_meets_every_workload_once(void **state)
 	assert_int_equal(seen.faults, 0);
 }
 
+static void walk_over_an_owner_meets_its_containers_alone(void **state)
+{
+	const struct fixture *fixture = *state;
+	const struct identity owner = {.namespace = "shop", .owner = "owner-1", .container = "any"};
+	struct identity nobody = {.namespace = "shop", .owner = "owner-7", .container = "any"};
+	struct seen seen = {0};
+
+	publish_some(fixture);
+	struct limits limits = published();
+	limits.identity = owner;
+	limits.recommendation.revision = 100;
+	publish(fixture, &limits);
+	assert_int_equal(limits_each_of(fixture->root_fd, &owner, on_visit, on_fault, &seen), 0);
+	assert_int_equal(seen.visits, 2);
+	assert_int_equal(seen.revisions, 105);
+	assert_int_equal(limits_each_of(fixture->root_fd, &nobody, on_visit, on_fault, &seen), 0);
+	assert_int_equal(seen.visits, 2);
+	assert_int_equal(seen.faults, 0);
+	nobody.owner[0] = '\0';
+	assert_int_equal(limits_each_of(fixture->root_fd, &nobody, on_visit, on_fault, &seen), 0);
+	assert_int_equal(seen.faults, 1);
+	seen = (struct seen){.stop_at = 1};
+	assert_int_equal(limits_each_of(fixture->root_fd, &owner, on_visit, on_fault, &seen), 42);
+}
+
 static void walk_passes_on_what_a_visit_returns(void **state)
 {
 	const struct fixture *fixture = *state;
@@ -589,6 +616,7 @@ int main(void)
 		FIXTURE_TEST(document_full_of_escapes_is_read_back),
 		cmocka_unit_test(footprint_is_kept_apart_by_runtime),
 		FIXTURE_TEST(walk_meets_every_workload_once),
+		FIXTURE_TEST(walk_over_an_owner_meets_its_containers_alone),
 		FIXTURE_TEST(walk_passes_on_what_a_visit_returns),
 		FIXTURE_TEST(walk_goes_on_past_what_cannot_be_read),
 		FIXTURE_TEST(removal_leaves_no_directory_but_those_in_use),

@@ -1237,6 +1237,75 @@ static void stale_records_are_swept_and_living_ones_are_not(void **state)
 	assert_int_equal(record_read(world->roots.containers_fd, "dead", &dead, NULL), -ENOENT);
 }
 
+/* Of a shim: its bundle is below the fixture's directory. */
+static struct record shim_record(const struct world *world, const char *id, const char *bundle, bool is_vm)
+{
+	struct record record = make_record(world, id);
+
+	record.is_shim = true;
+	record.is_vm = is_vm;
+	snprintf(record.bundle, sizeof record.bundle, "%s/%s", world->fixture.path, bundle);
+	return record;
+}
+
+static bool is_recorded(const struct world *world, const char *id)
+{
+	struct record record;
+	return record_read(world->roots.containers_fd, id, &record, NULL) == 0;
+}
+
+static void record_of_a_shims_container_ends_with_its_bundle(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record crio = shim_record(world, "v1", "containers/v1/userdata", true);
+	struct record containerd = shim_record(world, "v2", "tasks/default/v2", false);
+	struct record unseen = shim_record(world, "v3", "elsewhere/x/v3", true);
+	fixture_parents(world->fixture.root_fd, "containers/v1/userdata/");
+	fixture_parents(world->fixture.root_fd, "tasks/default/v2/");
+	write_record(world, &crio);
+	write_record(world, &containerd);
+	write_record(world, &unseen);
+	node_on_records(&world->node, world->now_usec);
+	/* However long it lives: no process of it is known. */
+	world->now_usec += 10 * USEC_PER_HOUR;
+	node_sweep(&world->node, world->now_usec);
+	assert_true(is_recorded(world, "v1") && is_recorded(world, "v2") && is_recorded(world, "v3"));
+
+	fixture_remove(world->fixture.root_fd, "containers/v1");
+	fixture_remove(world->fixture.root_fd, "tasks/default/v2");
+	node_sweep(&world->node, world->now_usec);
+	assert_false(is_recorded(world, "v1") || is_recorded(world, "v2"));
+	/* That of a /tmp that is not ours to see. */
+	assert_true(is_recorded(world, "v3"));
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->node.n_containers, 1);
+}
+
+static void record_of_a_shims_container_that_still_runs_stays(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	struct record record = shim_record(world, "c1", "tasks/default/c1", false);
+	snprintf(record.pid_file, sizeof record.pid_file, "%.500s/init.pid", record.bundle);
+	fixture_write(world->fixture.root_fd, "tasks/default/c1/init.pid", "77");
+	fixture_write(world->roots.proc_fd, "77/cgroup", "0::" CGROUP("c1") "\n");
+	make_cgroup(world, "c1", 100 * MIB);
+	write_record(world, &record);
+	node_on_records(&world->node, world->now_usec);
+	/* No `start` is seen: its cgroup is found by the shim's pid file. */
+	pass(world, 10);
+	assert_int_equal(registry_find(&world->node, "c1")->state, CONTAINER_RUNNING);
+	assert_true(registry_find(&world->node, "c1")->samples > 0);
+	fixture_remove(world->fixture.root_fd, "tasks/default/c1");
+	node_sweep(&world->node, world->now_usec);
+	assert_true(is_recorded(world, "c1"));
+	remove_cgroup(world, "c1");
+	pass(world, 10);
+	node_sweep(&world->node, world->now_usec);
+	assert_false(is_recorded(world, "c1"));
+}
+
 static void container_and_workload_have_a_short_and_a_long_window(void **state)
 {
 	struct world *world = *state;
@@ -2014,6 +2083,8 @@ int main(void)
 		NODE_TEST(id_that_is_used_again_is_another_container),
 		NODE_TEST(lives_are_learned_from_their_ends_and_outlive_the_daemon),
 		NODE_TEST(stale_records_are_swept_and_living_ones_are_not),
+		NODE_TEST(record_of_a_shims_container_ends_with_its_bundle),
+		NODE_TEST(record_of_a_shims_container_that_still_runs_stays),
 		NODE_TEST(pressure_that_cannot_be_listened_to_is_said_once),
 		NODE_TEST(cgroup_that_goes_under_our_hands_silences_no_others_pressure),
 		NODE_TEST(readings_for_pressure_shift_no_mean),

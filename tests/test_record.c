@@ -23,6 +23,7 @@ static struct record whole(void)
 		.pod_uid = "0f3c1b9e-8d1c-4f6e-9a57-3f1f0b7f9f11",
 		.sandbox_id = "aabbcc",
 		.is_sandbox = true,
+		.template = "5d4f8c7b9d",
 		.image_ref = "quay.io/nginx@sha256:00",
 		.runtime = "crun",
 		.is_shim = true,
@@ -77,6 +78,7 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME_TEXT(sandbox_id);
 	SAME(is_sandbox);
 	SAME_TEXT(image_ref);
+	SAME_TEXT(template);
 	SAME_TEXT(runtime);
 	SAME(is_shim);
 	SAME(is_vm);

@@ -28,6 +28,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD_ENUM("role", struct limits, role, container_role_names),
 	ROW_UNLESS("oom_score_adj", JSON_INT, oom_score_adj, 0),
 	ROW_UNLESS("image_ref", JSON_STRING, image_ref, 0),
+	ROW_UNLESS("template", JSON_STRING, template, 0),
 	ROW("revision", JSON_UINT, recommendation.revision),
 	ROW("changed_usec", JSON_UINT, recommendation.changed_usec),
 	ROW("recommended>request", JSON_UINT, recommendation.request_bytes),
@@ -260,4 +261,21 @@ int limits_each(int state_fd, int (*visit)(const struct limits *limits, void *da
 {
 	const struct walk walk = {state_fd, visit, fault, data};
 	return limits_walk(&walk, LIMITS_DIRECTORY, 2);
+}
+
+int limits_each_of(int state_fd, const struct identity *owner, int (*visit)(const struct limits *limits, void *data),
+		   void (*fault)(const char *path, const struct error *err, void *data), void *data)
+{
+	const struct walk walk = {state_fd, visit, fault, data};
+	char path[LIMITS_PATH_MAX + 32];
+	struct error err;
+
+	int r = limits_path(owner, path, sizeof path, &err);
+	if (r < 0) {
+		if (fault)
+			fault("", &err, data);
+		return 0;
+	}
+	*strrchr(path, '/') = '\0';
+	return limits_walk(&walk, path, 0);
 }

@@ -24,6 +24,7 @@ struct limits {
 	int role;              /* enum container_role */
 	int64_t oom_score_adj; /* from which its request can be told; 0: not known */
 	char image_ref[512];
+	char template[CONFIG_LABEL_SIZE]; /* of its pod: see struct record */
 
 	struct recommendation recommendation;
 	/* What may be applied: the recommendation once it is warm, else 0. */
@@ -66,6 +67,10 @@ int limits_remove(int state_fd, const struct identity *identity, struct error *e
 /* The pre-start footprint under this runtime, 0 where not known; and its place to write to (NULL for a
  * runtime that has none). */
 uint64_t *limits_prestart(struct limits *limits, const char *runtime);
+
+/* The same as below for the containers of one owner; the identity's own container does not matter. */
+int limits_each_of(int state_fd, const struct identity *owner, int (*visit)(const struct limits *limits, void *data),
+		   void (*fault)(const char *path, const struct error *err, void *data), void *data);
 
 /* Calls visit for every file that can be read, in no order, until it returns non-zero, which is passed on. A
  * file that cannot be read is passed to fault (which may be NULL) with its error. */

@@ -30,6 +30,7 @@ static const struct json_field fields[] = {
 	ROW_UNLESS("pod>sandbox_id", JSON_STRING, sandbox_id, 0),
 	ROW_UNLESS("sandbox", JSON_BOOL, is_sandbox, 0),
 	ROW_UNLESS("image_ref", JSON_STRING, image_ref, 0),
+	ROW_UNLESS("template", JSON_STRING, template, 0),
 	ROW("runtime", JSON_STRING, runtime),
 	ROW_UNLESS("shim", JSON_BOOL, is_shim, 0),
 	ROW_UNLESS("vm", JSON_BOOL, is_vm, 0),

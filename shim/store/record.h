@@ -25,6 +25,7 @@ struct record {
 	char pod_name[CONFIG_NAME_SIZE], pod_uid[64], sandbox_id[RECORD_ID_SIZE];
 	bool is_sandbox;
 	char image_ref[512];
+	char template[CONFIG_LABEL_SIZE]; /* what its controller labels pods of one template with; empty: it does not */
 
 	char runtime[32]; /* "crun"; of a shim-v2 runtime the X of containerd-shim-X-v2, its handler */
 	bool is_shim;     /* by a shim-v2 runtime: start and delete are not seen, so started_usec stays 0 */

@@ -65,6 +65,8 @@ static const struct row rows[] = {
 	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin and "
 	    "/usr/libexec/crio that has it."),
 	ROW("runtime", "runc", KIND_PATH, runtime.runc, "The path of runc, as above."),
+	ROW("runtime", "shims", KIND_PATH, runtime.shims,
+	    "A directory where shims of the name containerd-shim-X-v2 are looked for before the usual ones."),
 	ROW_WITHIN(1e5, 36e8, "sampling", "interval", KIND_DURATION, sampling.interval_usec,
 		   "The time between two readings of a container, 100ms to 1h."),
 	ROW_WITHIN(1e6, 864e8, "sampling", "slot", KIND_DURATION, sampling.slot_usec,

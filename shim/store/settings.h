@@ -48,6 +48,7 @@ struct settings {
 	struct {
 		char name[32]; /* the runtime when the program's own name asks for none */
 		char crun[SETTINGS_PATH_SIZE], runc[SETTINGS_PATH_SIZE]; /* empty: looked for */
+		char shims[SETTINGS_PATH_SIZE]; /* a directory of shim-v2 runtimes; empty: the usual ones */
 	} runtime;
 
 	struct sampling_settings {
