@@ -203,6 +203,8 @@ int sandbox_ask_next(struct sandbox *sandbox, int epoll_fd, uint64_t deadline_us
 int sandbox_take_answer(struct sandbox *sandbox, int epoll_fd, struct guest_stats *ret,
 			struct container **ret_container, struct error *err)
 {
+	struct error fault;
+
 	*ret_container = NULL;
 	int r = guest_on_ready(sandbox->guest, ret, err);
 	if (r != 0) {
@@ -211,9 +213,14 @@ int sandbox_take_answer(struct sandbox *sandbox, int epoll_fd, struct guest_stat
 		sandbox->asking = SANDBOX_SILENT;
 		sandbox->asked = NULL;
 	}
-	if (guest_fd(sandbox->guest) < 0 || sandbox_poll(sandbox, epoll_fd, err) < 0) {
+	int lost = guest_fd(sandbox->guest) < 0 ? error_set(&fault, ECONNRESET, "the shim has hung up")
+						: sandbox_poll(sandbox, epoll_fd, &fault);
+	if (lost < 0)
 		sandbox_disconnect(sandbox);
-		return r < 0 ? r : -EIO;
+	if (lost < 0 && r >= 0) {
+		*ret_container = NULL;
+		*err = fault;
+		return lost;
 	}
 	return r;
 }

@@ -175,8 +175,7 @@ static void look_for(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (!sandbox->bundle)
 		return;
 	const bool whole_proc = takes_search(node, sandbox, now_usec);
-	int r = sandbox_find(sandbox, node->roots.host_run_fd, node->roots.proc_fd, whole_proc,
-			     &err);
+	int r = sandbox_find(sandbox, node->roots.host_run_fd, node->roots.proc_fd, whole_proc, &err);
 	if (r == 0 && sandbox->found_usec == 0)
 		sandbox->found_usec = now_usec;
 	if (r < 0 && whole_proc) {
@@ -435,8 +434,13 @@ void sandboxes_take_record(struct node *node, struct container *container, const
 	struct sandbox *sandbox = container->sandbox ? container->sandbox : find(node, id);
 	if (!sandbox)
 		sandbox = add(node, id);
-	if (!sandbox || sandbox_take_record(sandbox, record, own) < 0)
+	if (!sandbox)
 		return; /* out of memory: tried again with its next record */
+	if (sandbox_take_record(sandbox, record, own) < 0) {
+		if (sandbox->n_records == 0)
+			drop(node, sandbox);
+		return;
+	}
 	container->sandbox = sandbox;
 	sandbox->n_records += new;
 	if (own && new)
