@@ -1041,12 +1041,12 @@ static void file_has_what_tidemarkctl_shows(void **state)
 	assert_int_equal(document.charge, 180 * MIB);
 	static const char *const members[] = {
 		"{\"handler\":\"kata\",\"vm\":true,\"pods\":1,\"containers\":1,",
-		"\"sandboxes\":[{\"id\":\"" SID "\",\"handler\":\"kata\",\"namespace\":\"default\",\"pod\":\"web-0\",\"vm\":true,"
-		"\"overhead_declared\":167772160,",
+		("\"sandboxes\":[{\"id\":\"" SID "\",\"handler\":\"kata\",\"namespace\":\"default\",\"pod\":\"web-0\",\"vm\":true,"
+		 "\"overhead_declared\":167772160,"),
 		"\"guest_used\":209715200,\"overhead\":-20971520,\"unused\":-83886080,",
 		"\"vmm_pid\":1002,",
-		"\"prestart\":188743680,\"boot\":125829120,\"containers\":[{\"id\":\"c1\",\"name\":\"app\",\"usage\":209715200,"
-		"\"working_set\":178257920,\"limit\":536870912,",
+		("\"prestart\":188743680,\"boot\":125829120,\"containers\":[{\"id\":\"c1\",\"name\":\"app\",\"usage\":209715200,"
+		 "\"working_set\":178257920,\"limit\":536870912,"),
 		",{\"id\":\"c2\",\"name\":\"app\"}]}",
 	};
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
