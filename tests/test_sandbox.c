@@ -592,6 +592,27 @@ static void container_may_go_while_its_answer_is_under_way(void **state)
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
 
+static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
+{
+	struct world *world = *state;
+	static const char line[] =
+		"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=" POD
+		",task_memcg=" POD "/crio-" SID ".scope,task=qemu-system-x86,pid=1002,uid=0\n";
+	int kernel_log[2];
+
+	assert_int_equal(pipe2(kernel_log, O_DIRECT | O_NONBLOCK | O_CLOEXEC), 0);
+	world->node.kernel_log_fd = kernel_log[0];
+	add_sandbox(world, 160);
+	assert_int_equal(write(kernel_log[1], line, strlen(line)), strlen(line));
+	node_on_kernel_log(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "CONTAINER_ID=" SID "\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=ancestor\n");
+	world->node.kernel_log_fd = -1;
+	close(kernel_log[0]);
+	close(kernel_log[1]);
+}
+
 /* ---- Faults ---- */
 
 static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **state)
@@ -1135,6 +1156,7 @@ int main(void)
 		SANDBOX_TEST(container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups),
 		SANDBOX_TEST(end_is_noticed_by_the_records_removal),
 		SANDBOX_TEST(container_may_go_while_its_answer_is_under_way),
+		SANDBOX_TEST(kill_of_the_machine_is_told_as_its_sandboxs),
 		SANDBOX_TEST(guest_that_hangs_leaves_the_hosts_side_and_is_asked_once),
 		SANDBOX_TEST(shim_that_is_broken_leaves_the_hosts_side),
 		SANDBOX_TEST(refusal_of_one_container_keeps_the_others_answers),
