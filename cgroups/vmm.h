@@ -103,7 +103,7 @@ bool vmm_has(const struct vmm *vmm, enum vmm_part part);
 int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct error *err);
 
 /* The VMM's mappings, one by one: takes milliseconds for a large machine, and CAP_SYS_PTRACE. The guest's RAM are
- * those that are shared memory, memfds or huge pages; else, anonymous, those that QEMU has told not to be copied by
+ * those that are shared memory, memfds or huge pages; else, anonymous, the large ones that QEMU has told not to be copied by
  * fork(), as it does with all RAM; else the one whose size is nearest above that of the RAM, or the largest. */
 struct vmm_smaps {
 	uint64_t ram_bytes, ram_size_bytes; /* the guest's RAM: resident, mapped */

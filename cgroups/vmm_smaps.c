@@ -15,6 +15,9 @@
 /* More than a process can map. */
 #define SIZE_LEAST_ABSURD (UINT64_C(1) << 52)
 
+/* No guest has less RAM; firmware and video memory are smaller. */
+#define RAM_LEAST (32 * MIB)
+
 /* A line of smaps is a path's length, and some. */
 #define LINE_SIZE (PATH_MAX + 256)
 
@@ -113,7 +116,7 @@ static void mapping_end(struct mapping *mapping, uint64_t ram_size_bytes, struct
 		mapping_add(&sums->shared, mapping);
 	if (!mapping->is_anonymous)
 		return;
-	if (mapping->no_fork)
+	if (mapping->no_fork && mapping->size_bytes >= RAM_LEAST)
 		mapping_add(&sums->no_fork, mapping);
 	if (size_is_nearer(sums, mapping, ram_size_bytes)) {
 		sums->sized = *mapping;

@@ -163,7 +163,7 @@ static void id_that_leads_elsewhere_is_refused(void **state)
 	int root = *(int *)*state;
 	struct sandbox_files files;
 	struct error err;
-	static const char *const ids[] = {"", ".", "..", "../" SID, "a/b"};
+	static const char *const ids[] = {"", ".", "..", "../x", "a/b"};
 
 	fixture_write(root, "vc/persist.json", "{}");
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)

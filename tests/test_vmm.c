@@ -621,19 +621,21 @@ static void smaps_tell_anonymous_ram_by_flag_or_size(void **state)
 	int root = *(int *)*state;
 	struct vmm_smaps smaps;
 	struct error err;
-	/* The second mapping is as large, and what is translated; the third is larger. */
+	/* The second mapping is as large, and what is translated; the third is larger; the last is a ROM. */
 	static const char flagged[] = "7f0000000000-7f0020000000 rw-p 00000000 00:00 0 \n"
 				      "Rss:              200000 kB\nAnonymous:        200000 kB\nVmFlags: rd wr mr dc \n"
 				      "7f0040000000-7f0060000000 rwxp 00000000 00:00 0 \n"
 				      "Rss:               40000 kB\nAnonymous:         40000 kB\nVmFlags: rd wr ex \n"
 				      "7f1000000000-7f1040000000 rw-p 00000000 00:00 0 \n"
-				      "Rss:                1000 kB\nAnonymous:          1000 kB\nVmFlags: rd wr \n";
+				      "Rss:                1000 kB\nAnonymous:          1000 kB\nVmFlags: rd wr \n"
+				      "7f2000000000-7f2000200000 rw-p 00000000 00:00 0 \n"
+				      "Rss:                2048 kB\nAnonymous:          2048 kB\nVmFlags: rd wr dc \n";
 
 	fixture_write(root, "7/smaps", flagged);
 	assert_int_equal(vmm_read_smaps(root, 7, 0, &smaps, &err), 0);
 	assert_false(smaps.ram_is_shared);
 	assert_int_equal(smaps.ram_bytes, 200000 * KIB);
-	assert_int_equal(smaps.vmm_anon_bytes, 41000 * KIB);
+	assert_int_equal(smaps.vmm_anon_bytes, 43048 * KIB);
 
 	/* As another VMM has it. */
 	char unflagged[sizeof flagged];
