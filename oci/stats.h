@@ -14,9 +14,9 @@
 /* Not told. protobuf leaves a 0 out, so what a running container cannot have 0 of is unknown then. */
 #define GUEST_UNKNOWN UINT64_MAX
 
-/* One container's memory, bytes. Where it says "told", anything else may be GUEST_UNKNOWN. */
+/* One container's memory, bytes. All but the first may be GUEST_UNKNOWN. */
 struct guest_stats {
-	uint64_t usage_bytes;         /* memory.current, or usage_in_bytes of v1; always told, never 0 */
+	uint64_t usage_bytes;         /* memory.current, or usage_in_bytes of v1; never 0 */
 	uint64_t limit_bytes;         /* GUEST_UNKNOWN also where there is none */
 	uint64_t anon_bytes;          /* v1: rss */
 	uint64_t file_bytes;          /* v1: cache */
@@ -39,6 +39,7 @@ int stats_request_pack(const char *service, const char *container_id, uint64_t t
 
 /* ttrpc's response. *ret is untouched unless 0 is returned. Otherwise the shim said no: -ENOENT it has no
  * such container (or not any more), -ETIMEDOUT it had no time, -ENOSYS no such service, -EREMOTEIO anything
- * else, with its own words in *err; or what it says is of no use: -EBADMSG not protobuf, or amounts that no
- * machine has, -EPROTONOSUPPORT figures of an unknown type, -ENODATA no use of memory among them. */
+ * else, with its own words in *err; or what it says is of no use: -EBADMSG not protobuf,
+ * -EPROTONOSUPPORT figures of an unknown type, -ENODATA no use of memory among them, or one that no machine
+ * has. */
 int stats_response_parse(const uint8_t *data, size_t size, struct guest_stats *ret, struct error *err);
