@@ -111,7 +111,7 @@ int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const 
 {
 	const int sizing = wrapper->settings.vm.sizing;
 	struct pod pod = {.wrapper = wrapper, .sandbox = record};
-	uint64_t floor_bytes, there_bytes, size_bytes;
+	uint64_t floor_bytes = 0, there_bytes, size_bytes;
 
 	if (sizing == VM_SIZING_DYNAMIC || !wrapper->shim->takes_size || record->mode != MODE_ENFORCE ||
 	    !record->template[0] || !record->identity.owner[0])
@@ -119,25 +119,23 @@ int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const 
 	const uint64_t declared_bytes = vm_declared_of(text, config);
 	cleanup_close int state_fd = wrapper_open_below(wrapper, "/var/lib/tidemark", err);
 	if (state_fd < 0)
-		return state_fd;
+		return state_fd == -ENOENT ? 0 : state_fd;
 	(void)limits_each_of(state_fd, &record->identity, add_container, on_fault, &pod);
 	const uint64_t need_bytes = need_of(&pod, declared_bytes);
 	if (need_bytes == 0 || need_bytes >= declared_bytes)
 		return 0;
 
-	int r = find_floor(wrapper, state_fd, &floor_bytes, err);
+	/* To the first kata adds what it gives a guest without containers; the second is all that there is. */
+	int r = 0;
+	if (sizing == VM_SIZING_DEFAULT_MEMORY)
+		r = find_floor(wrapper, state_fd, &floor_bytes, err);
 	if (r < 0)
 		return r;
-	enum vm_size size = VM_SIZE_SANDBOX_MEMORY;
-	if (sizing == VM_SIZING_DEFAULT_MEMORY) {
-		size = VM_SIZE_DEFAULT_MEMORY;
-		size_bytes = need_bytes + floor_bytes;
-		if (size_bytes < DEFAULT_MEMORY_MIN)
-			size_bytes = DEFAULT_MEMORY_MIN;
-		size_bytes = (size_bytes + MIB - 1) / MIB * MIB;
-	} else {
-		size_bytes = need_bytes > floor_bytes ? need_bytes : floor_bytes;
-	}
+	size_bytes = need_bytes + floor_bytes;
+	if (sizing == VM_SIZING_DEFAULT_MEMORY && size_bytes < DEFAULT_MEMORY_MIN)
+		size_bytes = DEFAULT_MEMORY_MIN;
+	size_bytes = (size_bytes + MIB - 1) / MIB * MIB; /* kata rounds down */
+	const enum vm_size size = sizing == VM_SIZING_STATIC ? VM_SIZE_SANDBOX_MEMORY : VM_SIZE_DEFAULT_MEMORY;
 	/* What the pod's author or its administrator has asked for is never raised. */
 	r = vm_size_of(text, config, size, &there_bytes, err);
 	if (r < 0 || (there_bytes > 0 && there_bytes <= size_bytes))

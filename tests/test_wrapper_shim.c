@@ -421,6 +421,26 @@ static void static_vm_gets_what_its_containers_will_be_given(void **state)
 	assert_int_equal(record.overhead_bytes, 160 * MIB);
 }
 
+/* kata takes whole MiB, and rounds down. */
+static void size_is_of_whole_mebibytes(void **state)
+{
+	const struct node *node = *state;
+	struct limits limits = node_limits();
+
+	publish(node, "nginx", 600, 800, ROLE_CONTAINER);
+	snprintf(limits.template, sizeof limits.template, "5d4f8c7b9d");
+	snprintf(limits.identity.container, sizeof limits.identity.container, "log");
+	limits.recommendation.limit_bytes = limits.enforced_limit_bytes = 100 * MIB + 1;
+	limits.recommendation.request_bytes = limits.enforced_request_bytes = MIB;
+	limits.observed = (struct observed){.samples = 1};
+	limits.declared_bytes = 224 * MIB;
+	limits.applied_bytes = 100 * MIB;
+	node_publish(node, &limits);
+	configure(node, "enforce", "[vm]\nsizing = static\n");
+	start_sandbox(node, SANDBOX(DECLARED, ""));
+	assert_config(node, SANDBOX(DECLARED, MEMORY("735051776")));
+}
+
 static void annotation_is_lowered_and_never_raised(void **state)
 {
 	const struct node *node = *state;
@@ -466,15 +486,16 @@ static void vm_is_never_smaller_than_guests_needed_to_boot(void **state)
 	int fd = node_open(node, "var/lib/tidemark");
 	assert_int_equal(handler_write(fd, &handler, NULL), 0);
 	close(fd);
-	configure(node, "enforce", "[vm]\nsizing = static\n");
-	start_sandbox(node, SANDBOX(DECLARED, ""));
-	assert_config(node, SANDBOX(DECLARED, MEMORY("786432000"))); /* 1.25 × 600Mi */
-	configure(node, "enforce", "[vm]\nsizing = static\nmemory_min = 900Mi\n");
-	start_sandbox(node, SANDBOX(DECLARED, ""));
-	assert_config(node, SANDBOX(DECLARED, MEMORY("943718400")));
 	configure(node, "enforce", "[vm]\nsizing = default-memory\n");
 	start_sandbox(node, SANDBOX(DECLARED, ""));
-	assert_config(node, SANDBOX(DECLARED, DEFAULT("1450")));
+	assert_config(node, SANDBOX(DECLARED, DEFAULT("1450"))); /* 700 and 1.25 × 600 */
+	configure(node, "enforce", "[vm]\nsizing = default-memory\nmemory_min = 900Mi\n");
+	start_sandbox(node, SANDBOX(DECLARED, ""));
+	assert_config(node, SANDBOX(DECLARED, DEFAULT("1600")));
+	/* To this kata adds its own default_memory. */
+	configure(node, "enforce", "[vm]\nsizing = static\n");
+	start_sandbox(node, SANDBOX(DECLARED, ""));
+	assert_config(node, SANDBOX(DECLARED, MEMORY("734003200")));
 }
 
 static void pod_of_which_not_all_containers_are_known_is_left_alone(void **state)
@@ -635,7 +656,7 @@ static void fault_of_the_size_leaves_the_sandbox_alone(void **state)
 	const struct node *node = *state;
 	struct record record;
 
-	configure(node, "enforce", "[vm]\nsizing = static\n");
+	configure(node, "enforce", "[vm]\nsizing = default-memory\n");
 	publish_pod(node);
 	/* What a guest needs is not known. */
 	write_sandbox(node, SANDBOX(DECLARED, ""));
@@ -647,6 +668,7 @@ static void fault_of_the_size_leaves_the_sandbox_alone(void **state)
 	assert_true(record.fault[0]);
 	unlinkat(node->fixture.root_fd, "var/lib/tidemark/handlers/kata.json", 0);
 
+	configure(node, "enforce", "[vm]\nsizing = static\n");
 	write_sandbox(node, SANDBOX(DECLARED, MEMORY("1Gi")));
 	assert_starts_as_declared(node, "io.kubernetes.cri.sandbox-memory is no amount");
 	assert_config(node, SANDBOX(DECLARED, MEMORY("1Gi")));
@@ -693,6 +715,7 @@ int main(void)
 		SHIM_TEST(sandbox_is_recorded_with_its_overhead_and_never_tuned),
 		SHIM_TEST(vm_that_follows_its_limits_is_not_sized),
 		SHIM_TEST(static_vm_gets_what_its_containers_will_be_given),
+		SHIM_TEST(size_is_of_whole_mebibytes),
 		SHIM_TEST(annotation_is_lowered_and_never_raised),
 		SHIM_TEST(default_memory_holds_guest_and_containers),
 		SHIM_TEST(vm_is_never_smaller_than_guests_needed_to_boot),

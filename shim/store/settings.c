@@ -158,8 +158,8 @@ static const struct row rows[] = {
 	    "What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its containers' "
 	    "limits), static or default-memory (an annotation is written)."),
 	ROW_SIZE("vm", "memory_min", KIND_BYTES, vm.memory_min_bytes,
-		 "No virtual machine is made smaller than this, nor than what guests of its handler were seen to "
-		 "need to boot."),
+		 "What a guest is taken to need beside its containers at least, whatever those of its handler were "
+		 "seen to need to boot."),
 	ROW_WITHIN(1e6, 36e8, "vm", "interval", KIND_DURATION, vm.interval_usec,
 		   "The time between two readings of a virtual machine, 1s to 1h."),
 	ROW_WITHIN(1e4, 6e7, "vm", "deadline", KIND_DURATION, vm.deadline_usec,

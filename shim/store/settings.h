@@ -79,7 +79,7 @@ struct settings {
 
 	struct vm_settings {
 		int sizing;                /* enum vm_sizing */
-		uint64_t memory_min_bytes; /* no virtual machine is made smaller */
+		uint64_t memory_min_bytes; /* that a guest needs beside its containers, at least */
 		uint64_t interval_usec;    /* between two readings of one, host and guest */
 		uint64_t deadline_usec;    /* of a guest's answer */
 		double waste_ratio;        /* of the declared overhead, that may be unused without a warning */

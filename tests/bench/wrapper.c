@@ -207,6 +207,10 @@ static void set_up(const char *wrapper, const char *target)
 	make_directories(ROOT "/var/lib/tidemark/limits/shop/web");
 	copy_program(wrapper, WORK "/tidemark-crun");
 	copy_program(target, WORK "/target");
+	make_directories(WORK "/shims");
+	copy_program(target, WORK "/shims/containerd-shim-kata-v2");
+	if (symlink("tidemark-crun", WORK "/containerd-shim-tidemark-kata-v2") < 0)
+		die("symlink");
 	copy_program(target, WORK "/rootfs/target");
 	make_config(config_text);
 	write_file(SANDBOX_BUNDLE "/config.json", config_text);
@@ -237,7 +241,7 @@ static void new_bundle(void)
 static void set_runtime(const char *path)
 {
 	char settings[512];
-	(void)snprintf(settings, sizeof settings, "[node]\nmode = enforce\n[runtime]\ncrun = %s\n", path);
+	(void)snprintf(settings, sizeof settings, "[node]\nmode = enforce\n[runtime]\ncrun = %s\nshims = " WORK "/shims\n", path);
 	write_file(ROOT "/etc/tidemark/tidemark.conf", settings);
 	(void)setenv("BENCH_TARGET", path, 1);
 }
@@ -248,6 +252,10 @@ static char *const create_argv[] = {"runtime", "--root=" WORK "/crun", "create",
 				    "--pid-file", BUNDLE "/pidfile", CONTAINER, NULL};
 static char *const start_argv[] = {"runtime", "--root", WORK "/crun", "start", CONTAINER, NULL};
 static char *const delete_argv[] = {"runtime", "--root", WORK "/crun", "delete", "--force", CONTAINER, NULL};
+/* As CRI-O has it; the bundle is its working directory there. */
+static char *const info_argv[] = {"shim", "-info", NULL};
+static char *const shim_argv[] = {"shim", "-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio",
+				  "-id", CONTAINER, "-bundle", BUNDLE, "start", NULL};
 
 enum cost {
 	PASS,   /* a verb that passes through */
@@ -259,6 +267,7 @@ struct contender {
 	const char *path;
 	const char *reports[COSTS]; /* NULL: not told, since all calls cost it the same */
 	double *took[COSTS];
+	bool is_shim;
 };
 
 static void report(const char *name, double value, const char *unit)
@@ -277,9 +286,9 @@ static void bench_added(struct contender *contenders, size_t n, size_t rounds)
 	for (size_t round = 0; round < rounds; round++)
 		for (size_t i = 0; i < n; i++) {
 			struct contender *it = &contenders[(i + round) % n];
-			it->took[PASS][round] = run(it->path, state_argv);
+			it->took[PASS][round] = run(it->path, it->is_shim ? info_argv : state_argv);
 			new_bundle();
-			it->took[CREATE][round] = run(it->path, create_argv);
+			it->took[CREATE][round] = run(it->path, it->is_shim ? shim_argv : create_argv);
 		}
 	for (size_t i = 1; i < n; i++)
 		for (enum cost cost = 0; cost < COSTS; cost++) {
@@ -368,7 +377,7 @@ static void bench_rss(void)
 int main(int argc, char *argv[])
 {
 	const char *const wrapper = WORK "/tidemark-crun", *const shell = WORK "/shell";
-	struct contender contenders[5] = {{WORK "/target", {0}, {0}}};
+	struct contender contenders[6] = {{WORK "/target", {0}, {0}}};
 	size_t n = 1;
 
 	if (argc != 7) {
@@ -386,6 +395,8 @@ int main(int argc, char *argv[])
 		die("chmod");
 	contenders[n++] = (struct contender){shell, {"peer_shell.added_us"}, {0}};
 	contenders[n++] = (struct contender){wrapper, {"pass.added_us", "create.added_us"}, {0}};
+	contenders[n++] = (struct contender){WORK "/containerd-shim-tidemark-kata-v2",
+					     {"shim.pass.added_us", "shim.start.added_us"}, {0}, true};
 	bench_added(contenders, n, rounds);
 	if (strcmp(argv[6], "-") != 0)
 		bench_runtime(argv[6], rounds / 5 + 1);
