@@ -416,10 +416,12 @@ static void before_first_container(struct node *node, struct sandbox *sandbox, c
 		sandbox->missed_start = !sandbox->is_kept;
 		return;
 	}
-	if (now_usec - record->created_usec >= FIRST_USEC)
-		return;
-	find_machine(node, sandbox, now_usec);
-	read_host(node, sandbox, now_usec);
+	if (now_usec - record->created_usec < FIRST_USEC) {
+		find_machine(node, sandbox, now_usec);
+		read_host(node, sandbox, now_usec);
+	}
+	if (sandbox->prestart_bytes > 0)
+		voice_machine_prestart(&node->journal, sandbox);
 }
 
 void sandboxes_take_record(struct node *node, struct container *container, const struct record *record,

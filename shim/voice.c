@@ -391,6 +391,21 @@ static const char *name_of_pod(const struct sandbox *sandbox, char buf[static ID
 	return buf;
 }
 
+void voice_machine_prestart(const struct journal *journal, const struct sandbox *sandbox)
+{
+	char name[IDENTITY_TEXT_MAX], prestart[QUANTITY_MAX];
+	struct journal_entry entry;
+
+	journal_begin(&entry, EVENT_PRESTART);
+	journal_message(&entry, "the virtual machine of pod %s was charged %s before its first container",
+			name_of_pod(sandbox, name), quantity_format_bytes(sandbox->prestart_bytes, prestart));
+	add_sandbox(&entry, sandbox);
+	journal_bytes(&entry, "TIDEMARK_PRESTART_BYTES", sandbox->prestart_bytes);
+	if (sandbox->boot_bytes > 0)
+		journal_bytes(&entry, "TIDEMARK_RAM_BYTES", sandbox->boot_bytes);
+	journal_send(journal, &entry);
+}
+
 void voice_misdeclared(const struct journal *journal, const struct sandbox *sandbox, enum overhead_fit fit)
 {
 	static const char *const consequences[] = {

@@ -33,8 +33,10 @@ struct account;
 void voice_node(const struct journal *journal, const struct account *total, uint64_t workloads);
 void voice_overhead(const struct journal *journal, const struct account *account);
 
-/* What a pod's machine costs does not fit what is declared; why only the host's side of one is known. */
+/* What a pod's machine was charged with before its first container; that what it costs does not fit what is declared; why
+ * only the host's side of it is known. */
 struct sandbox;
+void voice_machine_prestart(const struct journal *journal, const struct sandbox *sandbox);
 void voice_misdeclared(const struct journal *journal, const struct sandbox *sandbox, enum overhead_fit fit);
 void voice_guest_fault(const struct journal *journal, const struct sandbox *sandbox);
 

@@ -470,6 +470,10 @@ static void prestart_is_what_is_charged_when_the_first_container_is_created(void
 	add_container(world, "c1");
 	assert_int_equal(the_sandbox(world)->prestart_bytes, 180 * MIB);
 	assert_int_equal(the_sandbox(world)->boot_bytes, 120 * MIB);
+	assert_int_equal(world->n_said[EVENT_PRESTART], 1);
+	assert_says(world, EVENT_PRESTART,
+		    "MESSAGE=the virtual machine of pod default/web-0 was charged 180Mi before its first container\n");
+	assert_says(world, EVENT_PRESTART, "TIDEMARK_RAM_BYTES=125829120\n");
 
 	charge(world, 500, 0);
 	figures(world, "c1 usage=104857600\n");
@@ -503,6 +507,7 @@ static void prestart_is_unknown_where_it_was_missed(void **state)
 	assert_true(the_sandbox(world)->split.is_known);
 	assert_int_equal(the_sandbox(world)->prestart_bytes, 0);
 	assert_int_equal(the_sandbox(world)->boot_bytes, 0);
+	assert_int_equal(world->n_said[EVENT_PRESTART], 1); /* before the restart */
 }
 
 /* ---- Samples ---- */
