@@ -189,6 +189,7 @@ static int read_cgroup(const struct vmm_cgroup *cgroup, struct vmm_memory *sum)
 	add(&sum->kernel_bytes, memory.kernel_bytes);
 	add(&sum->pagetables_bytes, memory.pagetables_bytes);
 	add(&sum->shmem_bytes, memory.shmem_bytes);
+	add(&sum->inactive_file_bytes, memory.inactive_file_bytes);
 	return 0;
 }
 
@@ -241,6 +242,7 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 		.kernel_bytes = VMM_UNKNOWN,
 		.pagetables_bytes = VMM_UNKNOWN,
 		.shmem_bytes = VMM_UNKNOWN,
+		.inactive_file_bytes = VMM_UNKNOWN,
 		.ram_bytes = VMM_UNKNOWN,
 		.vmm_anon_bytes = VMM_UNKNOWN,
 		.vmm_file_bytes = VMM_UNKNOWN,

@@ -71,6 +71,7 @@ struct vmm {
 struct vmm_memory {
 	/* Sums over the cgroups, of memory.current and memory.stat. */
 	uint64_t charge_bytes, kernel_bytes, pagetables_bytes, shmem_bytes;
+	uint64_t inactive_file_bytes; /* page cache that goes first when memory is short */
 	/* Resident in processes whose cgroup is not the sandbox's own, and so not in the charge; 0: none. */
 	uint64_t outside_bytes;
 

@@ -112,6 +112,16 @@ static int container_set_text(char **member, const char *text)
 	return 0;
 }
 
+/* FNV-1a, 64 bits: pods are counted, and kept as their names would take more room than all else of a container. */
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (const char *c = text; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	return *text ? hash : 0;
+}
+
 int container_take_record(struct container *container, const struct record *record)
 {
 	/* Once its cgroup is open, the container stays with that one. */
@@ -121,6 +131,8 @@ int container_take_record(struct container *container, const struct record *reco
 		return -ENOMEM;
 	memcpy(container->runtime, record->runtime, sizeof container->runtime);
 	container->is_sandbox = record->is_sandbox;
+	container->is_vm = record->is_vm;
+	container->pod_hash = hash_of(record->is_sandbox ? record->id : record->sandbox_id);
 	container->created_usec = record->created_usec;
 	container->started_usec = record->started_usec;
 	container->updated_usec = record->updated_usec;
@@ -221,12 +233,8 @@ static void container_note_peak(struct container *container, uint64_t bytes)
 	container->peak_inactive_bytes = container->memory.inactive_file_bytes;
 }
 
-int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
-		     struct error *err)
+static void container_note_sample(struct container *container, bool in_turn, uint64_t now_usec)
 {
-	int r = sampler_read(sampler, &container->sampled, &container->memory, err);
-	if (r != 0)
-		return r;
 	uint64_t working_set = memory_working_set(&container->memory);
 	if (working_set > container->working_set_max_bytes)
 		container->working_set_max_bytes = working_set;
@@ -238,7 +246,25 @@ int container_sample(struct container *container, struct sampler *sampler, bool 
 		(void)window_add(&container->window, now_usec, working_set);
 	else
 		(void)window_add_peak(&container->window, now_usec, working_set, true);
-	return 0;
+}
+
+int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
+		     struct error *err)
+{
+	int r = sampler_read(sampler, &container->sampled, &container->memory, err);
+	if (r == 0)
+		container_note_sample(container, in_turn, now_usec);
+	return r;
+}
+
+void container_take_guest_sample(struct container *container, const struct memory *memory, uint64_t max_bytes,
+				 uint64_t now_usec)
+{
+	container->memory = *memory;
+	container->max_bytes = max_bytes;
+	if (container->samples == 0)
+		container->start_max_bytes = max_bytes;
+	container_note_sample(container, true, now_usec);
 }
 
 /* What container_read_bounds() reads, by the census: the peak came with the reading. */

@@ -40,17 +40,36 @@ enum container_watch {
 
 /* What is found the same each time is read half as often, up to an eighth. */
 #define CONTAINER_CALM_MOST 3
+/* What the guest has said of a container in a virtual machine, when it was last asked. */
+enum guest_answer {
+	GUEST_UNANSWERED,
+	GUEST_ANSWERED,
+	GUEST_ABSENT, /* there is no such container: it uses nothing */
+};
 
 struct container {
 	/* From its record, which is gone when its end is noticed. */
 	char *id, *pod_name, *cgroup; /* cgroup: NULL until known */
 	char runtime[32];
 	bool is_sandbox;
+	bool is_vm; /* it runs in a guest: the host has no cgroup of it */
 	uint64_t created_usec, started_usec, updated_usec;
 	uint64_t pid; /* of the init process; 0: not known */
 	uint64_t declared_bytes, limit_bytes, prestart_bytes;
 
 	struct workload *workload; /* borrowed; NULL: a sandbox, or not known */
+	uint64_t pod_hash;         /* of the sandbox's id; 0: it is of no pod */
+
+	/* In a virtual machine. */
+	struct sandbox *sandbox; /* borrowed; NULL: in none */
+	struct container *next_in_sandbox;
+	enum guest_answer guest_answer;
+	uint64_t guest_pass; /* in which the guest was last asked for it */
+	uint64_t guest_usec; /* of the last answer */
+
+	/* The monitor that CRI-O and podman start for each container; read now and then. */
+	uint64_t conmon_usec, conmon_bytes; /* 0: not yet; 0: there is none */
+
 	enum container_state state;
 	size_t index;                     /* in the node's list */
 	struct container *next_unsettled; /* in the node's list of those whose end was noticed */
@@ -127,6 +146,9 @@ int container_sample(struct container *container, struct sampler *sampler, bool 
  * MEMORY_GONE also where there is no scope, or the container is not open. */
 int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err);
 int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd);
+/* The same from the guest that it runs in; max_bytes: its limit there. */
+void container_take_guest_sample(struct container *container, const struct memory *memory, uint64_t max_bytes,
+				 uint64_t now_usec);
 
 /* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
 int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err);

@@ -41,6 +41,7 @@
 enum path {
 	PATH_ETC,
 	PATH_RUN,
+	PATH_RUNTIMES,
 	PATH_STATE,
 	PATH_CGROUP,
 	PATH_PROC,
@@ -53,6 +54,7 @@ static const struct {
 } paths[PATHS_COUNT] = {
 	[PATH_ETC] = {"etc", "/etc/tidemark", "settings: tidemark.conf and tidemark.conf.d/"},
 	[PATH_RUN] = {"run", "/run/tidemark", "records of the running containers"},
+	[PATH_RUNTIMES] = {"runtimes", "/run", "where runtimes keep what they know of virtual machines"},
 	[PATH_STATE] = {"state", "/var/lib/tidemark", "published limits and the history"},
 	[PATH_CGROUP] = {"cgroup", "/sys/fs/cgroup", "where cgroup v2 is mounted"},
 	[PATH_PROC] = {"proc", "/proc", "where proc is mounted"},
@@ -161,6 +163,14 @@ static int on_exits(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
+static int on_guests(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_guests(&daemon->node, now_usec());
+	return 0;
+}
+
 static int on_pressures(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
@@ -186,7 +196,8 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 }
 
 /* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. Records take turns with the timers: in a flood of them, readings go on. */
+ * before the replacement is created. Records take turns with the timers: in a flood of them, readings go on. So do
+ * guests, whose shims may send what they like. */
 static const struct {
 	size_t fd_offset;
 	sd_event_io_handler_t handler;
@@ -198,6 +209,7 @@ static const struct {
 	{offsetof(struct node, events_fd), on_events, -20},
 	{offsetof(struct node, pressures_fd), on_pressures, -15},
 	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, guests_fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
 };
 
 static int add_inputs(struct daemon *daemon)
@@ -269,16 +281,28 @@ static void report(struct daemon *daemon)
 	write_textfile(daemon);
 }
 
-static const uint64_t sweep_usec = SWEEP_USEC;
+static void watch_guests(struct daemon *daemon)
+{
+	node_watch_guests(&daemon->node, now_usec());
+	node_look_at_conmons(&daemon->node, now_usec());
+}
+
+static void account(struct daemon *daemon)
+{
+	node_account(&daemon->node, now_usec());
+}
 
 static const struct chore {
 	void (*act)(struct daemon *daemon);
-	size_t interval_offset; /* in struct settings; 0: each sweep_usec */
+	size_t interval_offset; /* in struct settings; 0: each interval_usec */
+	uint64_t interval_usec;
 } chores[] = {
-	{sample, offsetof(struct settings, sampling.interval_usec)},
-	{tune, offsetof(struct settings, tuner_interval_usec)},
-	{report, offsetof(struct settings, report.node_interval_usec)},
-	{sweep, 0},
+	{sample, offsetof(struct settings, sampling.interval_usec), 0},
+	{tune, offsetof(struct settings, tuner_interval_usec), 0},
+	{report, offsetof(struct settings, report.node_interval_usec), 0},
+	{account, offsetof(struct settings, vm.interval_usec), 0},
+	{watch_guests, 0, USEC_PER_SEC},
+	{sweep, 0, SWEEP_USEC},
 };
 
 #define CHORES_COUNT (sizeof chores / sizeof *chores)
@@ -291,7 +315,7 @@ struct timer {
 
 static uint64_t timer_interval(const struct timer *timer)
 {
-	uint64_t interval_usec = sweep_usec;
+	uint64_t interval_usec = timer->chore->interval_usec;
 	if (timer->chore->interval_offset)
 		memcpy(&interval_usec,
 		       (const char *)&timer->daemon->node.settings + timer->chore->interval_offset,
@@ -366,6 +390,17 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* On demand, as it is each report.node_interval. */
+static int on_report(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct timer *timers = data;
+	(void)source, (void)info;
+
+	account(timers[0].daemon);
+	report(timers[0].daemon);
+	return 0;
+}
+
 static int add_signals(struct daemon *daemon, struct timer *timers)
 {
 	sigset_t set;
@@ -374,6 +409,7 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
@@ -383,6 +419,8 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 		r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload, timers);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGUSR1, on_report, timers);
 	return r;
 }
 
@@ -541,11 +579,12 @@ static int run(struct daemon *daemon, struct error *err)
 	cleanup_close int state_fd = file_open_directory_at(AT_FDCWD, daemon->path[PATH_STATE], 0700, err);
 	if (state_fd < 0)
 		return state_fd;
-	cleanup_close int cgroup_fd = -1, proc_fd = -1;
+	cleanup_close int cgroup_fd = -1, proc_fd = -1, runtimes_fd = -1;
 	if ((r = open_directory(daemon->path[PATH_CGROUP], &cgroup_fd, err)) < 0 ||
-	    (r = open_directory(daemon->path[PATH_PROC], &proc_fd, err)) < 0)
+	    (r = open_directory(daemon->path[PATH_PROC], &proc_fd, err)) < 0 ||
+	    (r = open_directory(daemon->path[PATH_RUNTIMES], &runtimes_fd, err)) < 0)
 		return r;
-	roots = (struct node_roots){containers_fd, state_fd, cgroup_fd, proc_fd};
+	roots = (struct node_roots){containers_fd, state_fd, cgroup_fd, proc_fd, run_fd, runtimes_fd};
 
 	size_t kept_max = raise_limits();
 	check_cgroup(cgroup_fd, daemon->path[PATH_CGROUP], &journal);

@@ -5,12 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/account.h"
+#include "shim/sandbox.h"
+
 /* What a series is of. */
 enum level {
 	LEVEL_NODE,
 	LEVEL_PROCESS, /* the daemon's */
 	LEVEL_CONTAINER,
 	LEVEL_WORKLOAD,
+	LEVEL_SANDBOX, /* a pod that is a virtual machine */
+	LEVEL_HANDLER,
 	LEVELS_COUNT,
 };
 
@@ -19,6 +24,8 @@ static const char *const level_labels[LEVELS_COUNT] = {
 	[LEVEL_PROCESS] = "",
 	[LEVEL_CONTAINER] = "namespace,pod,container,id",
 	[LEVEL_WORKLOAD] = "namespace,owner,container",
+	[LEVEL_SANDBOX] = "namespace,pod,handler,id",
+	[LEVEL_HANDLER] = "handler",
 };
 
 /* What has samples of its own. */
@@ -34,8 +41,11 @@ struct view {
 	const struct cost *process;
 	const struct container *container;
 	const struct workload *workload;
+	const struct sandbox *sandbox;
+	const struct account *account;
 	struct node_sums sums;
-	uint64_t left_out[2]; /* containers, workloads */
+	struct accounts accounts;
+	uint64_t left_out[LEVELS_COUNT];
 	bool left[LEVELS_COUNT];
 	struct series *series[LEVELS_COUNT];
 	size_t n_series[LEVELS_COUNT];
@@ -54,9 +64,13 @@ struct metric {
 	bool (*get)(const struct view *view, size_t i, uint64_t *ret);
 	size_t histogram; /* in struct tally, of a histogram */
 	const char *help;
+	bool is_signed; /* what get says is an int64_t */
 };
 
 /* ---- Where the numbers come from ---- */
+
+/* Those that may be too many, in the order of their names. */
+static const enum level levels_left_out[] = {LEVEL_CONTAINER, LEVEL_WORKLOAD, LEVEL_SANDBOX};
 
 #define GETTER(name, value)                                                \
 	static bool name(const struct view *view, size_t i, uint64_t *ret) \
@@ -83,7 +97,7 @@ GETTER(node_working_set, view->sums.working_set_bytes)
 GETTER(node_slack, view->sums.slack_bytes)
 GETTER(node_prestart, view->sums.prestart_bytes)
 GETTER(node_unpublished, view->node->unpublished)
-GETTER(left_out, view->left_out[i])
+GETTER(left_out, view->left_out[levels_left_out[i]])
 GETTER(events, view->node->tally.events[i])
 GETTER(decisions, view->node->tally.decisions[i])
 GETTER(guards, view->node->tally.guards[i])
@@ -161,10 +175,55 @@ static bool workload_window(const struct view *view, size_t i, uint64_t *ret)
 	return observed->samples > 0;
 }
 
+/* Amounts that VMM_UNKNOWN stands for where they are not known. */
+#define GETTER_TOLD(name, value)                                           \
+	static bool name(const struct view *view, size_t i, uint64_t *ret) \
+	{                                                                  \
+		(void)i;                                                   \
+		*ret = (value);                                            \
+		return *ret != VMM_UNKNOWN;                                \
+	}
+
+/* Of the last split, where the guest has answered. */
+#define GETTER_SPLIT(name, value, is_there)                                \
+	static bool name(const struct view *view, size_t i, uint64_t *ret) \
+	{                                                                  \
+		const struct overhead_split *split = &view->sandbox->split; \
+		(void)i;                                                   \
+		*ret = (uint64_t)(value);                                  \
+		return split->is_known && (is_there);                      \
+	}
+
+GETTER_TOLD(vm_charge, view->sandbox->memory.charge_bytes)
+GETTER_TOLD(vm_part, account_vm_part(view->sandbox, (enum vm_part)i))
+GETTER_SPLIT(vm_used, split->used_bytes, true)
+GETTER_SPLIT(vm_unused, split->unused_bytes, split->unused_is_known)
+GETTER_SPLIT(vm_overhead, split->overhead_bytes, true)
+GETTER_SPLIT(vm_apart, split->apart_usec, true)
+GETTER_KNOWN(vm_declared, view->sandbox->declared_bytes)
+GETTER_KNOWN(vm_prestart, view->sandbox->prestart_bytes)
+
+static bool vm_fixed(const struct view *view, size_t i, uint64_t *ret)
+{
+	(void)i;
+	*ret = (uint64_t)view->sandbox->most_fixed_bytes;
+	return view->sandbox->is_kept;
+}
+
+GETTER(handler_pods, view->account->pods)
+GETTER(handler_containers, view->account->containers)
+GETTER(handler_declared, view->account->declared_bytes)
+GETTER(handler_working_set, view->account->working_set_bytes)
+GETTER(handler_slack, view->account->slack_bytes)
+GETTER(handler_prestart, view->account->prestart_bytes)
+GETTER(handler_conmons, view->account->conmons)
+GETTER(handler_conmon, view->account->conmon_bytes)
+GETTER_KNOWN(handler_recommended, view->account->recommended_bytes)
+
 /* ---- The table ---- */
 
 static const char *const versions[] = {TIDEMARK_VERSION, NULL};
-static const char *const levels_left_out[] = {"container", "workload", NULL};
+static const char *const left_out_names[] = {"container", "workload", "pod", NULL};
 static const char *event_names[EVENTS_COUNT + 1]; /* of event_kinds[] */
 
 #define GAUGE(name, unit, level, get, help)                                   \
@@ -182,6 +241,10 @@ static const char *event_names[EVENTS_COUNT + 1]; /* of event_kinds[] */
 #define COUNTERS(name, level, label, values, get, help)                          \
 	{                                                                        \
 		name, EXPOSITION_COUNTER, "", level, label, values, get, 0, help \
+	}
+#define GAUGE_SIGNED(name, unit, level, get, help)                                  \
+	{                                                                           \
+		name, EXPOSITION_GAUGE, unit, level, NULL, NULL, get, 0, help, true \
 	}
 #define HISTOGRAM(name, unit, member, help)                                     \
 	{                                                                       \
@@ -219,8 +282,8 @@ static const struct metric metrics[] = {
 		"Readings at once, since the kernel told of such pressure."),
 	GAUGE("tidemark_limits_unpublished", "", LEVEL_NODE, node_unpublished,
 	      "Workloads whose limits could not be written."),
-	GAUGES("tidemark_metrics_left_out", "", LEVEL_NODE, "level", levels_left_out, left_out,
-	       "Containers and workloads that have no series here, because there are too many."),
+	GAUGES("tidemark_metrics_left_out", "", LEVEL_NODE, "level", left_out_names, left_out,
+	       "Containers, workloads and pods that have no series here, because there are too many."),
 
 	HISTOGRAM("tidemark_tick_duration_seconds", "seconds", tick,
 		  "How long it took to read all containers once."),
@@ -268,6 +331,43 @@ static const struct metric metrics[] = {
 		"How often its recommendation has changed."),
 	COUNTER("tidemark_workload_oom_kills_total", "", LEVEL_WORKLOAD, workload_kills,
 		"OOM kills in its containers at their own limit, also before the daemon's start."),
+
+	GAUGE("tidemark_vm_charge_bytes", "bytes", LEVEL_SANDBOX, vm_charge,
+	      "Charged on the host to the cgroups of a pod that is a virtual machine."),
+	GAUGES("tidemark_vm_part_bytes", "bytes", LEVEL_SANDBOX, "part", vm_part_names, vm_part,
+	       "What of it was found where; outside is what is charged to other cgroups than the pod's."),
+	GAUGE("tidemark_vm_guest_used_bytes", "bytes", LEVEL_SANDBOX, vm_used,
+	      "Used by its containers, as the guest says."),
+	GAUGE_SIGNED("tidemark_vm_guest_unused_bytes", "bytes", LEVEL_SANDBOX, vm_unused,
+		     "Resident RAM of the guest less what its containers use."),
+	GAUGE_SIGNED("tidemark_vm_overhead_bytes", "bytes", LEVEL_SANDBOX, vm_overhead,
+		     "What is charged on the host less what its containers use; below 0 where they use more."),
+	GAUGE("tidemark_vm_apart_seconds", "seconds", LEVEL_SANDBOX, vm_apart,
+	      "Time between the reading on the host and the guest's answer that is farthest from it."),
+	GAUGE_SIGNED("tidemark_vm_overhead_fixed_bytes", "bytes", LEVEL_SANDBOX, vm_fixed,
+		     "The most that it has cost beyond what its containers had used at most."),
+	GAUGE("tidemark_vm_overhead_declared_bytes", "bytes", LEVEL_SANDBOX, vm_declared,
+	      "The overhead that its RuntimeClass declares."),
+	GAUGE("tidemark_vm_prestart_bytes", "bytes", LEVEL_SANDBOX, vm_prestart,
+	      "Charged on the host before its first container."),
+
+	GAUGE("tidemark_handler_pods", "", LEVEL_HANDLER, handler_pods, "Pods of the runtime handler."),
+	GAUGE("tidemark_handler_containers", "", LEVEL_HANDLER, handler_containers,
+	      "Its containers that run and are measured."),
+	GAUGE("tidemark_handler_memory_declared_bytes", "bytes", LEVEL_HANDLER, handler_declared,
+	      "Sum of the limits that they declare."),
+	GAUGE("tidemark_handler_memory_working_set_bytes", "bytes", LEVEL_HANDLER, handler_working_set,
+	      "Sum of their working sets."),
+	GAUGE("tidemark_handler_memory_slack_bytes", "bytes", LEVEL_HANDLER, handler_slack,
+	      "Sum of what they declare and do not use."),
+	GAUGE("tidemark_handler_memory_prestart_bytes", "bytes", LEVEL_HANDLER, handler_prestart,
+	      "Sum of the pre-start footprints of its containers, or of its virtual machines."),
+	GAUGE("tidemark_handler_conmons", "", LEVEL_HANDLER, handler_conmons,
+	      "Monitor processes (conmon) of its containers."),
+	GAUGE("tidemark_handler_conmon_bytes", "bytes", LEVEL_HANDLER, handler_conmon,
+	      "Their own resident memory."),
+	GAUGE("tidemark_handler_overhead_recommended_bytes", "bytes", LEVEL_HANDLER, handler_recommended,
+	      "What overhead.podFixed of its RuntimeClass should be, by the pods that were measured."),
 };
 
 #define METRICS_COUNT (sizeof metrics / sizeof *metrics)
@@ -312,6 +412,14 @@ static void put_labels(struct exposition *out, const struct container *container
 		put_id(out, container->id);
 }
 
+static void put_sandbox_labels(struct exposition *out, const struct sandbox *sandbox)
+{
+	exposition_label(out, "namespace", sandbox->namespace ? sandbox->namespace : "");
+	exposition_label(out, "pod", sandbox->pod_name ? sandbox->pod_name : "");
+	exposition_label(out, "handler", sandbox->handler);
+	put_id(out, sandbox->id);
+}
+
 /* series: NULL for the node's and the process's own. */
 static void put_sample(struct exposition *out, const struct metric *metric, const struct view *view,
 		       const struct series *series, size_t i)
@@ -332,6 +440,8 @@ static void put_sample(struct exposition *out, const struct metric *metric, cons
 	}
 	if (strcmp(metric->unit, "seconds") == 0)
 		exposition_seconds(out, value);
+	else if (metric->is_signed)
+		exposition_int(out, (int64_t)value);
 	else
 		exposition_uint(out, value);
 }
@@ -379,21 +489,47 @@ static bool workload_is_shown(const struct workload *workload, uint64_t now_usec
 
 static bool is_shown(const struct view *view, enum level level, size_t index)
 {
-	return level == LEVEL_CONTAINER
-		       ? container_is_shown(view->node->containers[index])
-		       : workload_is_shown(view->node->workloads[index], view->source->now_usec);
+	switch (level) {
+	case LEVEL_CONTAINER:
+		return container_is_shown(view->node->containers[index]);
+	case LEVEL_WORKLOAD:
+		return workload_is_shown(view->node->workloads[index], view->source->now_usec);
+	case LEVEL_SANDBOX:
+		return sandbox_is_measured(view->node->sandboxes[index]);
+	default:
+		return true;
+	}
 }
 
-/* Finds what is shown of a level, n at most, and makes its labels; *ret_left_out: so many are too many. */
-static int find_series(struct view *view, enum level level, size_t n, uint64_t *ret_left_out)
+static void put_labels_of(struct exposition *out, const struct view *view, enum level level, size_t index)
 {
 	const struct node *node = view->node;
+
+	switch (level) {
+	case LEVEL_CONTAINER:
+		put_labels(out, node->containers[index], node->containers[index]->workload);
+		break;
+	case LEVEL_WORKLOAD:
+		put_labels(out, NULL, node->workloads[index]);
+		break;
+	case LEVEL_SANDBOX:
+		put_sandbox_labels(out, node->sandboxes[index]);
+		break;
+	default:
+		exposition_label(out, "handler", view->accounts.handlers[index].handler);
+	}
+}
+
+/* Finds what is shown of a level, n at most, and makes its labels. */
+static int find_series(struct view *view, enum level level, size_t n)
+{
+	const size_t max = view->node->settings.report.metrics_containers_max;
 	size_t n_shown = 0;
 
 	for (size_t i = 0; i < n; i++)
 		n_shown += is_shown(view, level, i);
-	view->left[level] = n_shown > node->settings.report.metrics_containers_max;
-	*ret_left_out = view->left[level] ? n_shown : 0;
+	view->left[level] = n_shown > max;
+	view->left_out[level] = view->left[level] ? n_shown : 0;
 	if (view->left[level] || n_shown == 0)
 		return 0;
 	struct series *series = view->series[level] = calloc(n_shown, sizeof *series);
@@ -404,10 +540,7 @@ static int find_series(struct view *view, enum level level, size_t n, uint64_t *
 			continue;
 		const size_t at = view->labels.length;
 		view->labels.labelled = false;
-		if (level == LEVEL_CONTAINER)
-			put_labels(&view->labels, node->containers[i], node->containers[i]->workload);
-		else
-			put_labels(&view->labels, NULL, node->workloads[i]);
+		put_labels_of(&view->labels, view, level, i);
 		*series++ = (struct series){(uint32_t)i, (uint32_t)at, (uint32_t)(view->labels.length - at)};
 	}
 	view->n_series[level] = n_shown;
@@ -438,8 +571,12 @@ static void put_metric(struct exposition *out, const struct metric *metric, stru
 			const struct series *series = &view->series[level][i];
 			if (level == LEVEL_CONTAINER)
 				view->container = node->containers[series->index];
-			else
+			else if (level == LEVEL_WORKLOAD)
 				view->workload = node->workloads[series->index];
+			else if (level == LEVEL_SANDBOX)
+				view->sandbox = node->sandboxes[series->index];
+			else
+				view->account = &view->accounts.handlers[series->index];
 			put_samples(out, metric, view, series);
 		}
 	}
@@ -454,11 +591,14 @@ int metrics_render(const struct metrics_source *source, enum exposition_format f
 
 	name_events();
 	node_sum(source->node, &view.sums);
+	account_make(source->node, &view.accounts);
 	view.left[LEVEL_PROCESS] = source->process == NULL;
 	exposition_begin(&out, format);
 	exposition_begin(&view.labels, format);
-	if (find_series(&view, LEVEL_CONTAINER, source->node->n_containers, &view.left_out[0]) < 0 ||
-	    find_series(&view, LEVEL_WORKLOAD, source->node->n_workloads, &view.left_out[1]) < 0)
+	if (find_series(&view, LEVEL_CONTAINER, source->node->n_containers) < 0 ||
+	    find_series(&view, LEVEL_WORKLOAD, source->node->n_workloads) < 0 ||
+	    find_series(&view, LEVEL_SANDBOX, source->node->n_sandboxes) < 0 ||
+	    find_series(&view, LEVEL_HANDLER, view.accounts.n) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < METRICS_COUNT; i++)
 		put_metric(&out, &metrics[i], &view);

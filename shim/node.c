@@ -14,9 +14,11 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
+#include "shim/account.h"
 #include "shim/archive.h"
 #include "shim/registry.h"
 #include "shim/report/explain.h"
+#include "shim/sandboxes.h"
 #include "shim/voice.h"
 
 /* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
@@ -234,6 +236,7 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec)
 	bool started = record.started_usec && (new ? !container->known : container->started_usec == 0);
 	if (container_take_record(container, &record) < 0)
 		return;
+	sandboxes_take_record(node, container, &record, now_usec);
 	container->generation = node->generation;
 	if (decided)
 		node_take_decision(node, container, &record, now_usec);
@@ -343,6 +346,22 @@ void node_sample_container(struct node *node, struct container *container, enum 
 			    err.text);
 		container->told_broken = true;
 	}
+}
+
+void node_take_guest_sample(struct node *node, struct container *container, const struct memory *memory,
+			    uint64_t max_bytes, uint64_t now_usec)
+{
+	struct workload *workload = container->workload;
+
+	if (container->state == CONTAINER_CREATED)
+		container->state = CONTAINER_RUNNING;
+	if (container->state != CONTAINER_RUNNING)
+		return;
+	container_take_guest_sample(container, memory, max_bytes, now_usec);
+	if (!workload)
+		return;
+	node_took(node, workload, take_reading(workload, container, true, now_usec));
+	workload_take_life(workload, container->created_usec, false, now_usec);
 }
 
 /* Why the next container of this workload cannot be given more than this. */
@@ -542,10 +561,12 @@ void node_sum(const struct node *node, struct node_sums *ret)
 
 void node_report(const struct node *node)
 {
-	struct node_sums sums;
+	struct accounts accounts;
 
-	node_sum(node, &sums);
-	voice_node(&node->journal, &sums);
+	account_make(node, &accounts);
+	voice_node(&node->journal, &accounts.total, node->n_workloads);
+	for (size_t i = 0; i < accounts.n; i++)
+		voice_overhead(&node->journal, &accounts.handlers[i]);
 }
 
 /* ---- Beginning and end ---- */
@@ -564,12 +585,13 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.kernel_log_fd = kernel_log_fd,
 		.processes_fd = epoll_create1(EPOLL_CLOEXEC),
 		.pressures_fd = epoll_create1(EPOLL_CLOEXEC),
+		.guests_fd = epoll_create1(EPOLL_CLOEXEC),
 		.exits_fd = -1,
 	};
 	node->journal.tally = &node->tally;
 	sampler_init(&node->sampler, roots->cgroup_fd, kept_max);
 	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 ||
-	    node->pressures_fd < 0)
+	    node->pressures_fd < 0 || node->guests_fd < 0)
 		return error_errno(err, errno, "cannot use inotify and epoll");
 	return watch_records(node, err);
 }
@@ -596,10 +618,12 @@ void node_free(struct node *node)
 	registry_free(node);
 	sampler_free(&node->sampler);
 	census_forget(&node->census);
+	sandboxes_free(node);
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);
 	cleanup_close_fd(&node->processes_fd);
 	cleanup_close_fd(&node->pressures_fd);
+	cleanup_close_fd(&node->guests_fd);
 	free(node->recent);
 }
 
@@ -651,4 +675,5 @@ void node_flush(struct node *node, uint64_t now_usec)
 	node->exits_fd = -1;
 	node_settle(node, now_usec);
 	node_tune(node, now_usec);
+	(void)handlers_write(&node->handlers, node->roots.state_fd, now_usec, NULL);
 }

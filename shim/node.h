@@ -19,6 +19,7 @@
 #include "cgroups/error.h"
 #include "cgroups/sampler.h"
 #include "shim/container.h"
+#include "shim/handlers.h"
 #include "shim/report/journal.h"
 #include "shim/report/tally.h"
 #include "shim/store/history.h"
@@ -32,6 +33,8 @@ struct node_roots {
 	int state_fd;      /* /var/lib/tidemark */
 	int cgroup_fd;     /* /sys/fs/cgroup */
 	int proc_fd;       /* /proc */
+	int run_fd;        /* /run/tidemark */
+	int host_run_fd;   /* /run */
 };
 
 struct node {
@@ -51,6 +54,8 @@ struct node {
 	int pressures_fd;  /* epoll: node_on_pressures(); containers that are close to their limit */
 	int exits_fd;      /* node_on_exits(); -1: the kernel tells of no exits, and no end waits for that */
 
+	int guests_fd;       /* epoll: node_on_guests(); shims that were asked what containers use in their guests */
+
 	struct exit_peaks *exits;    /* borrowed: node_use_exits() */
 	struct recent_exits *recent; /* owned: exits of cgroups that are not, or not yet, a container's */
 	uint64_t exits_lost;         /* so many that were said */
@@ -63,6 +68,14 @@ struct node {
 	struct workload **workloads;
 	size_t n_containers, containers_size, n_workloads, workloads_size;
 	void *containers_by_id, *containers_by_cgroup_id, *workloads_by_identity, *watches_by_number;
+
+	/* Pods that are virtual machines: sandboxes.h. */
+	struct sandbox **sandboxes;
+	size_t n_sandboxes;
+	void *sandboxes_by_id;
+	struct handlers handlers;
+	uint64_t round, searched_round; /* count node_watch_guests() */
+	size_t conmon_at;               /* in containers: whose monitor is looked at next */
 
 	uint64_t pressured_usec; /* when those were last read for it */
 	size_t n_pressures; /* containers that pressures_fd is told of */
@@ -82,6 +95,7 @@ struct node {
 	struct workload *loading_workload;
 	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
+	bool told_account;
 	bool told_degraded, told_census, told_missed, told_watches, told_follow, told_history, told_workloads, told_pressure;
 };
 
@@ -107,12 +121,23 @@ void node_on_kernel_log(struct node *node, uint64_t now_usec);
 void node_on_pressures(struct node *node, uint64_t now_usec);
 void node_on_processes(struct node *node, uint64_t now_usec);
 void node_on_exits(struct node *node, uint64_t now_usec);
+void node_on_guests(struct node *node, uint64_t now_usec);
+
+/* Reads the virtual machines that are due, and asks their guests, each [vm] interval; notes what was not answered in
+ * time: each second. */
+void node_watch_guests(struct node *node, uint64_t now_usec);
 
 /* One sample of every container: each sampling.interval. */
 void node_sample(struct node *node, uint64_t now_usec);
 
 /* A look at every workload that has new samples: each tuner.interval. */
 void node_tune(struct node *node, uint64_t now_usec);
+
+/* Writes down what pods cost: overhead.json and the handlers' files, each [vm] interval. */
+void node_account(struct node *node, uint64_t now_usec);
+
+/* A look at the monitors of some containers, so that all have been within a report.node_interval: each second. */
+void node_look_at_conmons(struct node *node, uint64_t now_usec);
 
 /* Sums over the running containers. */
 void node_sum(const struct node *node, struct node_sums *ret);
@@ -152,6 +177,10 @@ enum reading {
 };
 void node_sample_container(struct node *node, struct container *container, enum reading reading,
 			   uint64_t now_usec);
+
+/* A sample from the guest that the container runs in. */
+void node_take_guest_sample(struct node *node, struct container *container, const struct memory *memory,
+			    uint64_t max_bytes, uint64_t now_usec);
 
 /* Reads the container's events and acts on them. */
 void node_check_events(struct node *node, struct container *container, uint64_t now_usec);

@@ -9,6 +9,7 @@
 
 #include "cgroups/cgroup.h"
 #include "shim/node.h"
+#include "shim/sandboxes.h"
 
 /* Appends to a list of pointers, which grows by doubling. */
 static int list_add(void *list, size_t *n, size_t *size, void *item)
@@ -83,6 +84,7 @@ void registry_remove(struct node *node, struct container *container)
 	struct container *last = node->containers[--node->n_containers];
 
 	watch_remove(node, container);
+	sandboxes_forget(node, container);
 	registry_set_cgroup_id(node, container, 0);
 	if (container->workload)
 		container->workload->n_containers--;

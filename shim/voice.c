@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "cgroups/quantity.h"
+#include "shim/account.h"
 #include "shim/report/tally.h"
+#include "shim/sandbox.h"
 
 /* "256Mi", or "no limit". */
 static const char *amount(uint64_t bytes, char buf[static QUANTITY_MAX])
@@ -239,23 +242,201 @@ void voice_exit(const struct journal *journal, const struct container *container
 	journal_send(journal, &entry);
 }
 
-void voice_node(const struct journal *journal, const struct node_sums *sums)
+/* ---- Sums ---- */
+
+static const struct {
+	const char *bytes, *percent, *words; /* the share is of the charge */
+} vm_fields[VM_PARTS_COUNT] = {
+	[VM_RAM] = {"TIDEMARK_RAM_BYTES", "TIDEMARK_RAM_PERCENT", "guest RAM"},
+	[VM_ANON] = {"TIDEMARK_VMM_ANON_BYTES", "TIDEMARK_VMM_ANON_PERCENT", "VMM"},
+	[VM_FILE] = {"TIDEMARK_VMM_FILE_BYTES", "TIDEMARK_VMM_FILE_PERCENT", NULL},
+	[VM_VIRTIOFSD] = {"TIDEMARK_VIRTIOFSD_BYTES", "TIDEMARK_VIRTIOFSD_PERCENT", "virtiofsd"},
+	[VM_SHIM] = {"TIDEMARK_SHIM_BYTES", "TIDEMARK_SHIM_PERCENT", "shim"},
+	[VM_PAGETABLES] = {"TIDEMARK_PAGETABLES_BYTES", "TIDEMARK_PAGETABLES_PERCENT", NULL},
+	[VM_KERNEL] = {"TIDEMARK_KERNEL_BYTES", "TIDEMARK_KERNEL_PERCENT", "kernel"},
+	[VM_DROPPABLE] = {"TIDEMARK_DROPPABLE_BYTES", "TIDEMARK_DROPPABLE_PERCENT", "page cache"},
+	[VM_OUTSIDE] = {"TIDEMARK_OUTSIDE_BYTES", "TIDEMARK_OUTSIDE_PERCENT", NULL},
+};
+
+/* "180Mi", "-20Mi". */
+static const char *signed_amount(int64_t bytes, char buf[static QUANTITY_MAX + 1])
 {
-	char declared[QUANTITY_MAX], working_set[QUANTITY_MAX], slack[QUANTITY_MAX];
+	uint64_t size = bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes;
+
+	buf[0] = '-';
+	(void)quantity_format_bytes(size, buf + (bytes < 0));
+	return buf;
+}
+
+static uint64_t percent(double part, uint64_t whole)
+{
+	return whole > 0 && part > 0 ? (uint64_t)(part * 100 / (double)whole + 0.5) : 0;
+}
+
+static void add_machines(struct journal_entry *entry, const struct account *account)
+{
+	if (account->machines == 0)
+		return;
+	journal_uint(entry, "TIDEMARK_MACHINES", account->machines);
+	journal_bytes(entry, "TIDEMARK_CHARGE_BYTES", account->charge_bytes);
+	for (enum vm_part part = 0; part < VM_PARTS_COUNT; part++) {
+		journal_bytes(entry, vm_fields[part].bytes, account->parts_bytes[part]);
+		journal_uint(entry, vm_fields[part].percent,
+			     percent((double)account->parts_bytes[part], account->charge_bytes));
+	}
+	journal_uint(entry, "TIDEMARK_ANSWERED", account->answered);
+	if (account->answered == 0)
+		return;
+	journal_bytes(entry, "TIDEMARK_USED_BYTES", account->used_bytes);
+	journal_uint(entry, "TIDEMARK_USED_PERCENT", percent((double)account->used_bytes, account->charge_bytes));
+	journal_int(entry, "TIDEMARK_UNUSED_BYTES", account->unused_bytes);
+	journal_uint(entry, "TIDEMARK_UNUSED_PERCENT", percent((double)account->unused_bytes, account->charge_bytes));
+	journal_int(entry, "TIDEMARK_OVERHEAD_BYTES", account->overhead_bytes);
+	journal_uint(entry, "TIDEMARK_OVERHEAD_PERCENT",
+		     percent((double)account->overhead_bytes, account->charge_bytes));
+}
+
+static void add_account(struct journal_entry *entry, const struct account *account)
+{
+	journal_uint(entry, "TIDEMARK_PODS", account->pods);
+	journal_uint(entry, "TIDEMARK_CONTAINERS", account->containers);
+	journal_bytes(entry, "TIDEMARK_DECLARED_BYTES", account->declared_bytes);
+	journal_bytes(entry, "TIDEMARK_WORKING_SET_BYTES", account->working_set_bytes);
+	journal_bytes(entry, "TIDEMARK_SLACK_BYTES", account->slack_bytes);
+	journal_bytes(entry, "TIDEMARK_PRESTART_BYTES", account->prestart_bytes);
+	journal_uint(entry, "TIDEMARK_CONMONS", account->conmons);
+	journal_bytes(entry, "TIDEMARK_CONMON_BYTES", account->conmon_bytes);
+	journal_bytes(entry, "TIDEMARK_OVERHEAD_DECLARED_BYTES", account->overhead_declared_bytes);
+	add_machines(entry, account);
+}
+
+/* "; 3 virtual machines are charged 1.2Gi: guest RAM 1Gi (83 %), …; overhead 600Mi (50 %)" */
+static const char *machines_text(const struct account *account, char *buf, size_t size)
+{
+	char bytes[QUANTITY_MAX + 1];
+	size_t used;
+
+	*buf = '\0';
+	if (account->machines == 0)
+		return buf;
+	used = (size_t)snprintf(buf, size, "; %" PRIu64 " virtual machine%s charged %s", account->machines,
+				account->machines == 1 ? " is" : "s are", quantity_format_bytes(account->charge_bytes, bytes));
+	const char *before = ": ";
+	for (enum vm_part part = 0; part < VM_PARTS_COUNT && used < size; part++) {
+		if (!vm_fields[part].words || account->parts_bytes[part] == 0)
+			continue;
+		used += (size_t)snprintf(buf + used, size - used, "%s%s %s (%" PRIu64 " %%)", before, vm_fields[part].words,
+					 quantity_format_bytes(account->parts_bytes[part], bytes),
+					 percent((double)account->parts_bytes[part], account->charge_bytes));
+		before = ", ";
+	}
+	if (account->answered > 0 && used < size)
+		(void)snprintf(buf + used, size - used, "; overhead %s (%" PRIu64 " %%)",
+			       signed_amount(account->overhead_bytes, bytes),
+			       percent((double)account->overhead_bytes, account->charge_bytes));
+	return buf;
+}
+
+static void add_sums(struct journal_entry *entry, const struct account *account)
+{
+	char declared[QUANTITY_MAX], working_set[QUANTITY_MAX], slack[QUANTITY_MAX], machines[512];
+
+	journal_message(entry, "%s%s%" PRIu64 " container%s: declared %s, working set %s, slack %s%s",
+			account->handler ? account->handler : "", account->handler ? ": " : "", account->containers,
+			account->containers == 1 ? "" : "s", quantity_format_bytes(account->declared_bytes, declared),
+			quantity_format_bytes(account->working_set_bytes, working_set),
+			quantity_format_bytes(account->slack_bytes, slack),
+			machines_text(account, machines, sizeof machines));
+	add_account(entry, account);
+}
+
+void voice_node(const struct journal *journal, const struct account *total, uint64_t workloads)
+{
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_NODE);
-	journal_message(&entry, "%" PRIu64 " container%s: declared %s, working set %s, slack %s",
-			sums->containers, sums->containers == 1 ? "" : "s",
-			quantity_format_bytes(sums->declared_bytes, declared),
-			quantity_format_bytes(sums->working_set_bytes, working_set),
-			quantity_format_bytes(sums->slack_bytes, slack));
-	journal_uint(&entry, "TIDEMARK_CONTAINERS", sums->containers);
-	journal_uint(&entry, "TIDEMARK_WORKLOADS", sums->workloads);
-	journal_bytes(&entry, "TIDEMARK_DECLARED_BYTES", sums->declared_bytes);
-	journal_bytes(&entry, "TIDEMARK_WORKING_SET_BYTES", sums->working_set_bytes);
-	journal_bytes(&entry, "TIDEMARK_SLACK_BYTES", sums->slack_bytes);
-	journal_bytes(&entry, "TIDEMARK_PRESTART_BYTES", sums->prestart_bytes);
+	add_sums(&entry, total);
+	journal_uint(&entry, "TIDEMARK_WORKLOADS", workloads);
+	journal_send(journal, &entry);
+}
+
+void voice_overhead(const struct journal *journal, const struct account *account)
+{
+	struct journal_entry entry;
+
+	journal_begin(&entry, EVENT_OVERHEAD);
+	add_sums(&entry, account);
+	journal_text(&entry, "RUNTIME", account->handler);
+	if (account->recommended_bytes > 0)
+		journal_bytes(&entry, "TIDEMARK_RECOMMENDED_BYTES", account->recommended_bytes);
+	journal_send(journal, &entry);
+}
+
+/* ---- Virtual machines ---- */
+
+static void add_sandbox(struct journal_entry *entry, const struct sandbox *sandbox)
+{
+	journal_text(entry, "CONTAINER_ID", sandbox->id);
+	journal_text(entry, "POD_NAMESPACE", sandbox->namespace);
+	journal_text(entry, "POD_NAME", sandbox->pod_name);
+	journal_text(entry, "RUNTIME", sandbox->handler);
+}
+
+/* "default/web-0", else the id. */
+static const char *name_of_pod(const struct sandbox *sandbox, char buf[static IDENTITY_TEXT_MAX])
+{
+	if (!sandbox->pod_name || !*sandbox->pod_name)
+		return sandbox->id;
+	(void)snprintf(buf, IDENTITY_TEXT_MAX, "%s/%s", sandbox->namespace, sandbox->pod_name);
+	return buf;
+}
+
+void voice_machine_prestart(const struct journal *journal, const struct sandbox *sandbox)
+{
+	char name[IDENTITY_TEXT_MAX], prestart[QUANTITY_MAX];
+	struct journal_entry entry;
+
+	journal_begin(&entry, EVENT_PRESTART);
+	journal_message(&entry, "the virtual machine of pod %s was charged %s before its first container",
+			name_of_pod(sandbox, name), quantity_format_bytes(sandbox->prestart_bytes, prestart));
+	add_sandbox(&entry, sandbox);
+	journal_bytes(&entry, "TIDEMARK_PRESTART_BYTES", sandbox->prestart_bytes);
+	if (sandbox->boot_bytes > 0)
+		journal_bytes(&entry, "TIDEMARK_RAM_BYTES", sandbox->boot_bytes);
+	journal_send(journal, &entry);
+}
+
+void voice_misdeclared(const struct journal *journal, const struct sandbox *sandbox, enum overhead_fit fit)
+{
+	static const char *const consequences[] = {
+		[OVERHEAD_TOO_SMALL] = "it may be OOM-killed before its containers reach their limits",
+		[OVERHEAD_WASTEFUL] = "the rest is kept for it in vain",
+	};
+	char name[IDENTITY_TEXT_MAX], measured[QUANTITY_MAX + 1], declared[QUANTITY_MAX];
+	struct journal_entry entry;
+
+	journal_begin(&entry, EVENT_MISDECLARED);
+	journal_message(&entry, "the virtual machine of pod %s costs %s, its RuntimeClass declares %s: %s",
+			name_of_pod(sandbox, name), signed_amount(sandbox->most_fixed_bytes, measured),
+			sandbox->declared_bytes ? quantity_format_bytes(sandbox->declared_bytes, declared) : "nothing",
+			consequences[fit]);
+	add_sandbox(&entry, sandbox);
+	journal_int(&entry, "TIDEMARK_OVERHEAD_BYTES", sandbox->most_fixed_bytes);
+	if (sandbox->declared_bytes > 0)
+		journal_bytes(&entry, "TIDEMARK_OVERHEAD_DECLARED_BYTES", sandbox->declared_bytes);
+	journal_send(journal, &entry);
+}
+
+void voice_guest_fault(const struct journal *journal, const struct sandbox *sandbox)
+{
+	char name[IDENTITY_TEXT_MAX];
+	struct journal_entry entry;
+
+	journal_begin_at(&entry, EVENT_FAULT, LOG_WARNING);
+	journal_message(&entry, "what the virtual machine of pod %s costs is not known in full: %s",
+			name_of_pod(sandbox, name), sandbox->fault);
+	add_sandbox(&entry, sandbox);
+	journal_text(&entry, "TIDEMARK_FAULT", sandbox->fault);
 	journal_send(journal, &entry);
 }
 

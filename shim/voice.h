@@ -5,6 +5,7 @@
 
 #include "cgroups/error.h"
 #include "shim/container.h"
+#include "shim/tune/overhead.h"
 #include "shim/report/journal.h"
 
 void voice_decision(const struct journal *journal, const struct record *record);
@@ -26,7 +27,18 @@ struct node_sums {
 	uint64_t containers, workloads;
 	uint64_t declared_bytes, working_set_bytes, slack_bytes, prestart_bytes;
 };
-void voice_node(const struct journal *journal, const struct node_sums *sums);
+
+/* The node's sums, and those of one handler. */
+struct account;
+void voice_node(const struct journal *journal, const struct account *total, uint64_t workloads);
+void voice_overhead(const struct journal *journal, const struct account *account);
+
+/* What a pod's machine was charged with before its first container; that what it costs does not fit what is declared; why
+ * only the host's side of it is known. */
+struct sandbox;
+void voice_machine_prestart(const struct journal *journal, const struct sandbox *sandbox);
+void voice_misdeclared(const struct journal *journal, const struct sandbox *sandbox, enum overhead_fit fit);
+void voice_guest_fault(const struct journal *journal, const struct sandbox *sandbox);
 
 /* Something failed, or works again; the priority is one of syslog(3). */
 void voice_fault(const struct journal *journal, int priority, const char *format, ...)

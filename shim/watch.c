@@ -445,6 +445,8 @@ void node_sample(struct node *node, uint64_t now_usec)
 	begin_census(node);
 	for (size_t i = 0; i < node->n_containers; i++) {
 		struct container *container = node->containers[i];
+		if (container->is_vm)
+			continue; /* node_watch_guests() */
 		if (container->state == CONTAINER_CREATED)
 			node_look_for(node, container, now_usec);
 		else if (container->state == CONTAINER_RUNNING)

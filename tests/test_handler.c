@@ -20,7 +20,7 @@ static struct handler whole(void)
 		.written_usec = 77,
 		.declared_bytes = 320 * MIB,
 		.n_pods = 3,
-		.pods = {{"aa", 1, INT64_C(-5), 100 * MIB, 90 * MIB}, {"bb", 2, 200 * MIB, 0, 0}, {"cc", 3, 0, 1, 2}},
+		.pods = {{"aa", 1, INT64_C(-5), 100 * MIB, 90 * MIB, 80 * MIB}, {"bb", 2, 200 * MIB}, {"cc", 3, 0, 1, 2}},
 	};
 }
 
@@ -42,6 +42,7 @@ static void assert_same(const struct handler *a, const struct handler *b)
 		assert_string_equal(a->pods[i].id, b->pods[i].id);
 		assert_int_equal(a->pods[i].seen_usec, b->pods[i].seen_usec);
 		assert_int_equal(a->pods[i].overhead_bytes, b->pods[i].overhead_bytes);
+		assert_int_equal(a->pods[i].used_bytes, b->pods[i].used_bytes);
 		assert_int_equal(a->pods[i].prestart_bytes, b->pods[i].prestart_bytes);
 		assert_int_equal(a->pods[i].boot_bytes, b->pods[i].boot_bytes);
 	}
@@ -85,7 +86,7 @@ static void the_file_is_as_the_format_has_it(void **state)
 	assert_int_equal(fstat(fd, &st), 0);
 	close(fd);
 	assert_string_equal(text, "{\"v\":1,\"handler\":\"kata-qemu\",\"written_usec\":77,\"declared\":335544320,\"pods\":["
-				  "{\"id\":\"aa\",\"usec\":1,\"overhead\":-5,\"prestart\":104857600,\"boot\":94371840},"
+				  "{\"id\":\"aa\",\"usec\":1,\"overhead\":-5,\"prestart\":104857600,\"boot\":94371840,\"used\":83886080},"
 				  "{\"id\":\"bb\",\"usec\":2,\"overhead\":209715200}]}\n");
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
@@ -113,7 +114,8 @@ static void full_one_is_read_back(void **state)
 		*pod = (struct handler_pod){.seen_usec = UINT64_MAX,
 					    .overhead_bytes = INT64_MIN,
 					    .prestart_bytes = INT64_MAX,
-					    .boot_bytes = INT64_MAX};
+					    .boot_bytes = INT64_MAX,
+					    .used_bytes = UINT64_MAX};
 		memset(pod->id, 'a', sizeof pod->id - 1);
 	}
 	write_handler(fixture, &handler);

@@ -13,6 +13,7 @@
 
 #include "cgroups/quantity.h"
 #include "shim/registry.h"
+#include "shim/sandboxes.h"
 #include "shim/textfile.h"
 #include "tests/fixture.h"
 
@@ -216,6 +217,84 @@ static void too_many_workloads_are_left_out_and_counted(void **state)
 	}
 	assert_int_equal(count_of(node, "tidemark_workload_containers"), 0);
 	assert_line(node, "tidemark_metrics_left_out{level=\"workload\"} 3");
+}
+
+/* A pod that is measured, with one container in its guest. */
+static struct sandbox *add_machine(struct node *node, const char *id, bool answered)
+{
+	struct record record = {.runtime = "kata", .pod_name = "web-0", .is_vm = true, .is_sandbox = true};
+	struct container *container = registry_add(node, id);
+
+	snprintf(record.id, sizeof record.id, "%s", id);
+	strcpy(record.identity.namespace, "default");
+	record.overhead_bytes = 160 * MIB;
+	assert_int_equal(container_take_record(container, &record), 0);
+	sandboxes_take_record(node, container, &record, T0);
+	struct sandbox *sandbox = container->sandbox;
+	sandbox->vmm.processes[0] = (struct vmm_process){.part = VMM_VMM, .pid = 1, .dir_fd = -1, .status_fd = -1};
+	sandbox->vmm.n_processes = 1;
+	sandbox->host_usec = T0;
+	sandbox->memory = (struct vmm_memory){
+		.charge_bytes = 100 * MIB, .ram_bytes = VMM_UNKNOWN, .vmm_anon_bytes = 80 * MIB, .kernel_bytes = 4 * MIB};
+	sandbox->split = (struct overhead_split){.is_known = answered, .used_bytes = 120 * MIB,
+						 .overhead_bytes = -(int64_t)(20 * MIB), .apart_usec = 1500};
+	return sandbox;
+}
+
+static void free_machines(struct node *node)
+{
+	registry_free(node);
+	node->containers = NULL;
+	node->workloads = NULL;
+	sandboxes_free(node);
+}
+
+static void a_machine_has_its_parts_and_its_overhead(void **state)
+{
+	struct node *node = *state;
+	node->roots.state_fd = AT_FDCWD; /* where no handler has a file */
+	(void)add_machine(node, LONG_ID, true);
+
+#define POD_LABELS "{namespace=\"default\",pod=\"web-0\",handler=\"kata\",id=\"0123456789ab\""
+	assert_line(node, "tidemark_vm_charge_bytes" POD_LABELS "} 104857600");
+	assert_line(node, "tidemark_vm_part_bytes" POD_LABELS ",part=\"vmm_anon\"} 83886080");
+	assert_line(node, "tidemark_vm_guest_used_bytes" POD_LABELS "} 125829120");
+	assert_line(node, "tidemark_vm_overhead_bytes" POD_LABELS "} -20971520");
+	assert_line(node, "tidemark_vm_overhead_declared_bytes" POD_LABELS "} 167772160");
+	assert_line(node, "tidemark_vm_apart_seconds" POD_LABELS "} 0.001500");
+	assert_int_equal(count_of(node, "tidemark_vm_part_bytes" POD_LABELS ",part=\"ram\"}"), 0);
+	assert_int_equal(count_of(node, "tidemark_vm_guest_unused_bytes{"), 0);
+	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 1");
+	assert_line(node, "tidemark_handler_containers{handler=\"kata\"} 0");
+	free_machines(node);
+}
+
+static void a_guest_that_has_not_answered_has_no_overhead(void **state)
+{
+	struct node *node = *state;
+	node->roots.state_fd = AT_FDCWD; /* where no handler has a file */
+	(void)add_machine(node, "p1", false);
+	(void)add_container(node, "c1", NULL);
+
+	assert_int_equal(count_of(node, "tidemark_vm_charge_bytes{"), 1);
+	assert_int_equal(count_of(node, "tidemark_vm_overhead_bytes{"), 0);
+	assert_int_equal(count_of(node, "tidemark_vm_guest_used_bytes{"), 0);
+	assert_line(node, "tidemark_handler_containers{handler=\"crun\"} 1");
+	free_machines(node);
+}
+
+static void too_many_machines_are_left_out_and_counted(void **state)
+{
+	struct node *node = *state;
+	node->roots.state_fd = AT_FDCWD; /* where no handler has a file */
+	node->settings.report.metrics_containers_max = 1;
+	(void)add_machine(node, "p1", true);
+	(void)add_machine(node, "p2", true);
+
+	assert_int_equal(count_of(node, "tidemark_vm_"), 0);
+	assert_line(node, "tidemark_metrics_left_out{level=\"pod\"} 2");
+	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 2");
+	free_machines(node);
 }
 
 static void what_was_decided_is_counted_by_source_and_guard(void **state)
@@ -485,6 +564,9 @@ int main(void)
 		METRICS_TEST(the_exit_peak_is_the_workloads_and_leaves_an_hour_after_it),
 		METRICS_TEST(too_many_containers_are_left_out_and_counted),
 		METRICS_TEST(too_many_workloads_are_left_out_and_counted),
+		METRICS_TEST(a_machine_has_its_parts_and_its_overhead),
+		METRICS_TEST(a_guest_that_has_not_answered_has_no_overhead),
+		METRICS_TEST(too_many_machines_are_left_out_and_counted),
 		METRICS_TEST(what_was_decided_is_counted_by_source_and_guard),
 		METRICS_TEST(what_is_said_is_counted),
 		METRICS_TEST(a_histogram_counts_upwards),

@@ -234,7 +234,7 @@ void exposition_labels(struct exposition *out, const char *labels, size_t length
 }
 
 /* The value, and what is around it. decimals: how many of its digits stand behind the point. */
-static void put_value(struct exposition *out, uint64_t value, unsigned decimals)
+static void put_value(struct exposition *out, bool negative, uint64_t value, unsigned decimals)
 {
 	char text[32], *at = text + sizeof text;
 
@@ -245,6 +245,8 @@ static void put_value(struct exposition *out, uint64_t value, unsigned decimals)
 		*--at = (char)('0' + value % 10);
 		value /= 10;
 	}
+	if (negative)
+		*--at = '-';
 	*--at = ' ';
 	if (out->labelled)
 		*--at = '}';
@@ -253,12 +255,17 @@ static void put_value(struct exposition *out, uint64_t value, unsigned decimals)
 
 void exposition_uint(struct exposition *out, uint64_t value)
 {
-	put_value(out, value, 0);
+	put_value(out, false, value, 0);
+}
+
+void exposition_int(struct exposition *out, int64_t value)
+{
+	put_value(out, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value, 0);
 }
 
 void exposition_seconds(struct exposition *out, uint64_t usec)
 {
-	put_value(out, usec, 6);
+	put_value(out, false, usec, 6);
 }
 
 int exposition_end(struct exposition *out, char **ret_text, size_t *ret_length)

@@ -50,6 +50,7 @@ void exposition_label(struct exposition *out, const char *name, const char *valu
 /* Labels that were put into another text before, from their brace on; they come first. */
 void exposition_labels(struct exposition *out, const char *labels, size_t length);
 void exposition_uint(struct exposition *out, uint64_t value);
+void exposition_int(struct exposition *out, int64_t value);
 void exposition_seconds(struct exposition *out, uint64_t usec);
 
 /* Returns 0, with the text taken over by the caller, or -ENOMEM. */

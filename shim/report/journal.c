@@ -22,6 +22,8 @@ const struct event_kind event_kinds[EVENTS_COUNT] = {
 	[EVENT_EXIT] = {"exit", "3bba13b3acdc441fb91926668d657028", LOG_INFO},
 	[EVENT_REFUSED] = {"refused", "6db66353e8cb4bb787e572f749633808", LOG_WARNING},
 	[EVENT_NODE] = {"node", "30166142c0da4dafb87a5550e1c731e5", LOG_INFO},
+	[EVENT_OVERHEAD] = {"overhead", "ce5fa38cb44d4ac7a11be82a455e1677", LOG_INFO},
+	[EVENT_MISDECLARED] = {"misdeclared", "a47faf88ebd945eaa0254083567a2ca0", LOG_WARNING},
 	[EVENT_FAULT] = {"fault", "7be62ff9567c476e8d2b159696a750eb", LOG_ERR},
 };
 
@@ -169,6 +171,11 @@ void journal_text(struct journal_entry *entry, const char *name, const char *val
 void journal_uint(struct journal_entry *entry, const char *name, uint64_t value)
 {
 	journal_field(entry, name, "%" PRIu64, value);
+}
+
+void journal_int(struct journal_entry *entry, const char *name, int64_t value)
+{
+	journal_field(entry, name, "%" PRId64, value);
 }
 
 void journal_bytes(struct journal_entry *entry, const char *name, uint64_t bytes)

@@ -16,6 +16,8 @@ enum event {
 	EVENT_EXIT,           /* a container has ended */
 	EVENT_REFUSED,        /* a container had to be started as declared, or its record is of no use */
 	EVENT_NODE,           /* the node's sums */
+	EVENT_OVERHEAD,       /* the same for the pods of one runtime handler, and what its virtual machines cost */
+	EVENT_MISDECLARED,    /* a pod's virtual machine costs more than its RuntimeClass declares, or far less */
 	EVENT_FAULT,          /* the daemon itself could not do something */
 	EVENTS_COUNT,
 };
@@ -51,7 +53,7 @@ struct journal journal_open(struct journal_socket *journal, const char *path);
 void journal_close(struct journal_socket *journal);
 
 /* One entry on its way. A field that does not fit is left out. */
-#define JOURNAL_FIELDS_MAX 40
+#define JOURNAL_FIELDS_MAX 56
 struct journal_entry {
 	enum event event;
 	struct iovec fields[JOURNAL_FIELDS_MAX];
@@ -74,5 +76,6 @@ void journal_text(struct journal_entry *entry, const char *name, const char *val
 /* A number in plain decimal digits. Amounts of memory that are UINT64_MAX (no limit) are left out. */
 void journal_uint(struct journal_entry *entry, const char *name, uint64_t value);
 void journal_bytes(struct journal_entry *entry, const char *name, uint64_t bytes);
+void journal_int(struct journal_entry *entry, const char *name, int64_t value);
 
 void journal_send(const struct journal *journal, const struct journal_entry *entry);

@@ -40,6 +40,7 @@ static const struct json_field pod_fields[] = {
 	POD("overhead", JSON_INT, overhead_bytes),
 	POD_UNLESS("prestart", JSON_UINT, prestart_bytes, 0),
 	POD_UNLESS("boot", JSON_UINT, boot_bytes, 0),
+	POD_UNLESS("used", JSON_UINT, used_bytes, 0),
 };
 
 bool handler_name_is_valid(const char *name)

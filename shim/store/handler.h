@@ -20,9 +20,10 @@
 struct handler_pod {
 	char id[RECORD_ID_SIZE]; /* of the sandbox */
 	uint64_t seen_usec;      /* last */
-	int64_t overhead_bytes;  /* the highest of its life; it may be negative */
+	int64_t overhead_bytes;  /* the highest overhead_fixed() of its life; it may be negative */
 	uint64_t prestart_bytes; /* charged on the host before the first container; 0: not known */
 	uint64_t boot_bytes;     /* guest RAM resident before the first container; 0: not known */
+	uint64_t used_bytes;     /* the most that its containers have used at once */
 };
 
 struct handler {
