@@ -12,6 +12,29 @@
 #include "cgroups/file.h"
 #include "cgroups/memory.h"
 
+int cgroup_parse(const char *text, char *path, size_t size)
+{
+	/* One line a hierarchy; that of cgroup v2 has the number 0 and no controllers: cgroups(7). */
+	for (const char *line = text; *line;) {
+		size_t length = strcspn(line, "\n");
+		if (strncmp(line, "0::/", 4) == 0) {
+			static const char deleted[] = " (deleted)";
+			const size_t n_deleted = sizeof deleted - 1;
+			line += 3;
+			length -= 3;
+			if (length > n_deleted && memcmp(line + length - n_deleted, deleted, n_deleted) == 0)
+				return -ESRCH;
+			if (length >= size)
+				return -ENAMETOOLONG;
+			memcpy(path, line, length);
+			path[length] = '\0';
+			return 0;
+		}
+		line += length + (line[length] == '\n');
+	}
+	return -ENOTSUP;
+}
+
 int cgroup_of_pid(int proc_fd, pid_t pid, char *path, size_t size, struct error *err)
 {
 	char name[32], text[PATH_MAX + 1024];
@@ -25,26 +48,14 @@ int cgroup_of_pid(int proc_fd, pid_t pid, char *path, size_t size, struct error 
 	if (r < 0)
 		return r;
 
-	/* One line a hierarchy; that of cgroup v2 has the number 0 and no controllers: cgroups(7). */
-	for (const char *line = text; *line;) {
-		size_t length = strcspn(line, "\n");
-		if (strncmp(line, "0::/", 4) == 0) {
-			static const char deleted[] = " (deleted)";
-			const size_t n_deleted = sizeof deleted - 1;
-			line += 3;
-			length -= 3;
-			if (length > n_deleted && memcmp(line + length - n_deleted, deleted, n_deleted) == 0)
-				return error_set(err, ESRCH, "the cgroup of process %ld is gone", (long)pid);
-			if (length >= size)
-				return error_set(err, ENAMETOOLONG,
-						 "the cgroup path of process %ld is too long", (long)pid);
-			memcpy(path, line, length);
-			path[length] = '\0';
-			return 0;
-		}
-		line += length + (line[length] == '\n');
-	}
-	return error_set(err, ENOTSUP, "process %ld is in no cgroup v2", (long)pid);
+	r = cgroup_parse(text, path, size);
+	if (r == -ESRCH)
+		return error_set(err, ESRCH, "the cgroup of process %ld is gone", (long)pid);
+	if (r == -ENAMETOOLONG)
+		return error_set(err, ENAMETOOLONG, "the cgroup path of process %ld is too long", (long)pid);
+	if (r < 0)
+		return error_set(err, ENOTSUP, "process %ld is in no cgroup v2", (long)pid);
+	return 0;
 }
 
 bool cgroup_path_names(const char *path, const char *id)

@@ -17,6 +17,9 @@
  * is no such process, or its cgroup is gone ("/a/b (deleted)"); -ENOTSUP without cgroup v2. */
 int cgroup_of_pid(int proc_fd, pid_t pid, char *path, size_t size, struct error *err);
 
+/* The same of the text of /proc/PID/cgroup. Returns 0, -ESRCH, -ENAMETOOLONG or -ENOTSUP. */
+int cgroup_parse(const char *text, char *path, size_t size);
+
 /* Whether a component of the path is named after the container: "<id>", "crio-<id>", "libpod-<id>.scope".
  * What a PID leads to is the container's cgroup only if this is so, since PIDs are used again. */
 bool cgroup_path_names(const char *path, const char *id);

@@ -63,7 +63,7 @@ int memory_parse_stat(const char *text, struct memory *memory)
 {
 	struct stat_rows {
 		uint64_t anon, file, shmem, inactive_file, kernel;
-		uint64_t kernel_stack, pagetables, percpu, slab, sock;
+		uint64_t kernel_stack, pagetables, sec_pagetables, percpu, slab, sock;
 	} stat = {0};
 	static const struct memory_row rows[] = {
 		{"anon", offsetof(struct stat_rows, anon)},
@@ -73,6 +73,7 @@ int memory_parse_stat(const char *text, struct memory *memory)
 		{"kernel", offsetof(struct stat_rows, kernel)},
 		{"kernel_stack", offsetof(struct stat_rows, kernel_stack)},
 		{"pagetables", offsetof(struct stat_rows, pagetables)},
+		{"sec_pagetables", offsetof(struct stat_rows, sec_pagetables)},
 		{"percpu", offsetof(struct stat_rows, percpu)},
 		{"slab", offsetof(struct stat_rows, slab)},
 		{"sock", offsetof(struct stat_rows, sock)},
@@ -88,6 +89,7 @@ int memory_parse_stat(const char *text, struct memory *memory)
 	memory->kernel_bytes =
 		stat.kernel ? stat.kernel
 			    : stat.kernel_stack + stat.pagetables + stat.percpu + stat.slab + stat.sock;
+	memory->pagetables_bytes = stat.pagetables + stat.sec_pagetables;
 	return 0;
 }
 

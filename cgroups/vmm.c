@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroups/vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroups/cgroup.h"
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/memory.h"
+#include "cgroups/process.h"
+
+/* Where the arguments don't tell, RAM is taken for shared if RssShmem is more than this part of RssAnon: what else
+ * a VMM shares is next to nothing, what it holds for itself is less than the smallest guest. */
+#define RAM_SHARED_PART 8
+
+bool vmm_has(const struct vmm *vmm, enum vmm_part part)
+{
+	for (size_t i = 0; i < vmm->n_processes; i++)
+		if (vmm->processes[i].part == part)
+			return true;
+	return false;
+}
+
+static void cgroup_close(struct vmm_cgroup *cgroup)
+{
+	cleanup_close_fd(&cgroup->current_fd);
+	cleanup_close_fd(&cgroup->stat_fd);
+	free(cgroup->path);
+}
+
+static void cgroup_remove(struct vmm *vmm, size_t index)
+{
+	cgroup_close(&vmm->cgroups[index]);
+	vmm->cgroups[index] = vmm->cgroups[--vmm->n_cgroups];
+}
+
+static void process_remove(struct vmm *vmm, size_t index)
+{
+	cleanup_close_fd(&vmm->processes[index].dir_fd);
+	cleanup_close_fd(&vmm->processes[index].status_fd);
+	vmm->processes[index] = vmm->processes[--vmm->n_processes];
+}
+
+void vmm_close(struct vmm *vmm)
+{
+	while (vmm->n_processes > 0)
+		process_remove(vmm, vmm->n_processes - 1);
+	while (vmm->n_cgroups > 0)
+		cgroup_remove(vmm, vmm->n_cgroups - 1);
+}
+
+/* "…-pod<uid>.slice" or "pod<uid>": an UUID, of a static pod a hash; systemd has '_' for '-'. */
+static bool component_is_pod(const char *name, size_t length)
+{
+	static const char slice[] = ".slice";
+	const size_t n_slice = sizeof slice - 1;
+
+	if (length > n_slice && memcmp(name + length - n_slice, slice, n_slice) == 0)
+		length -= n_slice;
+	size_t uid = 0;
+	while (uid < length && strchr("0123456789abcdef-_", name[length - uid - 1]))
+		uid++;
+	if (uid != 32 && uid != 36)
+		return false;
+	length -= uid;
+	return length >= 3 && memcmp(name + length - 3, "pod", 3) == 0 && (length == 3 || name[length - 4] == '-');
+}
+
+size_t vmm_own_cgroup(const char *path, const char *sandbox_id)
+{
+	char component[CGROUP_PATH_SIZE];
+	size_t pod = 0, named = 0;
+
+	for (const char *name = path; *name == '/';) {
+		const size_t length = strcspn(++name, "/");
+		const size_t end = (size_t)(name - path) + length;
+
+		/* The lowest: the kubelet's cgroups may themselves be below those of a pod. */
+		if (component_is_pod(name, length))
+			pod = end;
+		if (length < sizeof component && named == 0) {
+			memcpy(component, name, length);
+			component[length] = '\0';
+			if (cgroup_path_names(component, sandbox_id))
+				named = end;
+		}
+		name += length;
+	}
+	return pod > 0 ? pod : named;
+}
+
+/* Adds the cgroup, in place of those below it, unless it or one above it is there. Returns whether it is counted. */
+static bool cgroup_add(struct vmm *vmm, int cgroup_fd, const char *path, size_t length)
+{
+	struct vmm_cgroup new = {-1, -1, NULL};
+
+	if (length == 0)
+		return false;
+	cleanup_free char *own = strndup(path, length);
+	if (!own)
+		return false;
+	for (size_t i = 0; i < vmm->n_cgroups; i++)
+		if (cgroup_path_below(own, vmm->cgroups[i].path))
+			return true;
+
+	cleanup_close int dir_fd = cgroup_open(cgroup_fd, own, NULL);
+	if (dir_fd < 0)
+		return false;
+	new.current_fd = openat(dir_fd, MEMORY_FILE_CURRENT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	new.stat_fd = openat(dir_fd, MEMORY_FILE_STAT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	for (size_t i = vmm->n_cgroups; i-- > 0;)
+		if (cgroup_path_below(vmm->cgroups[i].path, own))
+			cgroup_remove(vmm, i);
+	if (new.current_fd < 0 || new.stat_fd < 0 || vmm->n_cgroups == VMM_CGROUPS_MAX) {
+		cgroup_close(&new);
+		return false;
+	}
+	new.path = take_ptr(own);
+	vmm->cgroups[vmm->n_cgroups++] = new;
+	return true;
+}
+
+static void look_at_cgroups(struct vmm *vmm, int cgroup_fd)
+{
+	char text[CGROUP_PATH_SIZE + 1024], path[CGROUP_PATH_SIZE];
+
+	for (size_t i = 0; i < vmm->n_processes; i++) {
+		struct vmm_process *process = &vmm->processes[i];
+		/* That of a process that is about to end cannot be read: it stays where it was. */
+		if (file_read_at(process->dir_fd, "cgroup", text, sizeof text, NULL, NULL) == 0 &&
+		    cgroup_parse(text, path, sizeof path) == 0)
+			process->outside = !cgroup_add(vmm, cgroup_fd, path, vmm_own_cgroup(path, vmm->sandbox_id));
+	}
+}
+
+/* A kernel file whole, as it is now. Returns 0, or -errno: -ENODEV of a cgroup that is gone, -ESRCH of a process. */
+static int load(int fd, char *text, size_t size)
+{
+	size_t length = 0;
+
+	for (;;) {
+		ssize_t n = pread(fd, text + length, size - length, (off_t)length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		length += (size_t)n;
+		if (length == size)
+			return -E2BIG;
+		if (n == 0 || text[length - 1] == '\n')
+			break;
+	}
+	text[length] = '\0';
+	return 0;
+}
+
+static void add(uint64_t *sum, uint64_t bytes)
+{
+	if (*sum == VMM_UNKNOWN)
+		*sum = 0;
+	/* What is impossible stays a number, and a large one. */
+	if (__builtin_add_overflow(*sum, bytes, sum) || *sum == VMM_UNKNOWN)
+		*sum = VMM_UNKNOWN - 1;
+}
+
+static int read_cgroup(const struct vmm_cgroup *cgroup, struct vmm_memory *sum)
+{
+	struct memory memory = {0};
+	char text[MEMORY_TEXT_SIZE];
+
+	int r = load(cgroup->current_fd, text, sizeof text);
+	if (r == 0)
+		r = memory_parse_bytes(text, &memory.current_bytes);
+	if (r == 0)
+		r = load(cgroup->stat_fd, text, sizeof text);
+	if (r == 0)
+		r = memory_parse_stat(text, &memory);
+	if (r < 0)
+		return r;
+	add(&sum->charge_bytes, memory.current_bytes);
+	add(&sum->kernel_bytes, memory.kernel_bytes);
+	add(&sum->pagetables_bytes, memory.pagetables_bytes);
+	add(&sum->shmem_bytes, memory.shmem_bytes);
+	return 0;
+}
+
+static int read_process(const struct vmm *vmm, const struct vmm_process *process, struct vmm_memory *sum)
+{
+	struct process_status status;
+	char text[PROCESS_STATUS_SIZE];
+
+	int r = load(process->status_fd, text, sizeof text);
+	if (r == 0)
+		r = process_parse_status(text, &status);
+	if (r == 0 && !status.has_memory)
+		r = -ESRCH;
+	if (r < 0)
+		return r;
+
+	uint64_t own_bytes = 0;
+	add(&own_bytes, status.anon_bytes);
+	add(&own_bytes, status.file_bytes);
+	if (process->outside)
+		add(&sum->outside_bytes, own_bytes);
+	switch (process->part) {
+	case VMM_SHIM:
+		add(&sum->shim_bytes, own_bytes);
+		return 0;
+	case VMM_VIRTIOFSD:
+		add(&sum->virtiofsd_bytes, own_bytes);
+		return 0;
+	default:
+		break;
+	}
+	if (process->outside)
+		add(&sum->outside_bytes, status.shmem_bytes);
+	add(&sum->vmm_anon_bytes, status.anon_bytes);
+	add(&sum->vmm_file_bytes, status.file_bytes);
+	add(&sum->vmm_pagetables_bytes, status.pagetables_bytes);
+	sum->ram_is_hugetlb = status.hugetlb_bytes > 0;
+	sum->ram_is_shared = vmm->ram_is_shared || status.shmem_bytes > status.anon_bytes / RAM_SHARED_PART;
+	if (sum->ram_is_hugetlb || sum->ram_is_shared) {
+		add(&sum->ram_bytes, status.hugetlb_bytes);
+		add(&sum->ram_bytes, status.shmem_bytes);
+	}
+	return 0;
+}
+
+int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct error *err)
+{
+	struct vmm_memory memory = {
+		.charge_bytes = VMM_UNKNOWN,
+		.kernel_bytes = VMM_UNKNOWN,
+		.pagetables_bytes = VMM_UNKNOWN,
+		.shmem_bytes = VMM_UNKNOWN,
+		.ram_bytes = VMM_UNKNOWN,
+		.vmm_anon_bytes = VMM_UNKNOWN,
+		.vmm_file_bytes = VMM_UNKNOWN,
+		.vmm_pagetables_bytes = VMM_UNKNOWN,
+		.virtiofsd_bytes = VMM_UNKNOWN,
+		.shim_bytes = VMM_UNKNOWN,
+	};
+	const bool had_vmm = vmm_has(vmm, VMM_VMM);
+
+	if (vmm->readings++ % VMM_CGROUP_READINGS == 0)
+		look_at_cgroups(vmm, cgroup_fd);
+	/* The cgroups first: if the VMM is there afterwards, it was when they were read. */
+	for (size_t i = vmm->n_cgroups; i-- > 0;) {
+		int r = read_cgroup(&vmm->cgroups[i], &memory);
+		if (r == -ENODEV)
+			cgroup_remove(vmm, i);
+		else if (r < 0)
+			return error_errno(err, -r, "cannot read the memory of the cgroup %s", vmm->cgroups[i].path);
+	}
+	for (size_t i = vmm->n_processes; i-- > 0;) {
+		const struct vmm_process *process = &vmm->processes[i];
+		int r = read_process(vmm, process, &memory);
+		if (r == -ESRCH)
+			process_remove(vmm, i);
+		else if (r < 0)
+			return error_errno(err, -r, "cannot read the memory of process %ld", (long)process->pid);
+	}
+	if (vmm->n_processes == 0 || (had_vmm && !vmm_has(vmm, VMM_VMM)))
+		return error_set(err, ESRCH, "the machine of the sandbox %s is gone", vmm->sandbox_id);
+	*ret = memory;
+	return 0;
+}
