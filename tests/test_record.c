@@ -25,6 +25,8 @@ static struct record whole(void)
 		.is_sandbox = true,
 		.image_ref = "quay.io/nginx@sha256:00",
 		.runtime = "crun",
+		.is_shim = true,
+		.is_vm = true,
 		.bundle = "/run/containers/storage/overlay-containers/" ID "/userdata",
 		.pid_file = "/run/containers/storage/overlay-containers/" ID "/userdata/pidfile",
 		.oom_score_adj = -997,
@@ -33,6 +35,8 @@ static struct record whole(void)
 		.recommended_bytes = 512 * MIB,
 		.override_bytes = 600 * MIB,
 		.override_request_bytes = 300 * MIB,
+		.overhead_bytes = 160 * MIB,
+		.vm_memory_bytes = 2 * GIB,
 		.mode = MODE_ENFORCE,
 		.source = SOURCE_ENFORCED,
 		.limit_bytes = 768 * MIB,
@@ -74,6 +78,8 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME(is_sandbox);
 	SAME_TEXT(image_ref);
 	SAME_TEXT(runtime);
+	SAME(is_shim);
+	SAME(is_vm);
 	SAME_TEXT(bundle);
 	SAME_TEXT(pid_file);
 	SAME(oom_score_adj);
@@ -82,6 +88,8 @@ static void assert_same(const struct record *a, const struct record *b)
 	SAME(recommended_bytes);
 	SAME(override_bytes);
 	SAME(override_request_bytes);
+	SAME(overhead_bytes);
+	SAME(vm_memory_bytes);
 	SAME(mode);
 	SAME(source);
 	SAME(limit_bytes);

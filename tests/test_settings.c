@@ -200,6 +200,13 @@ static void each_kind_of_value_is_read(void **state)
 	assert_false(settings.guards.limit_unlimited);
 }
 
+static void sizing_of_virtual_machines_is_read(void **state)
+{
+	assert_int_equal(load(*state).vm.sizing, VM_SIZING_DYNAMIC);
+	assert_int_equal(load_text(*state, "[vm]\nsizing = static\n").vm.sizing, VM_SIZING_STATIC);
+	assert_int_equal(load_text(*state, "[vm]\nsizing = default-memory\n").vm.sizing, VM_SIZING_DEFAULT_MEMORY);
+}
+
 static void truth_has_the_words_of_systemd(void **state)
 {
 	static const struct {
@@ -261,6 +268,7 @@ static void value_of_the_wrong_kind_is_refused_with_what_would_be_right(void **s
 		{"report", "http = localhost:9407", "127.0.0.1:PORT"},
 		{"report", "http = 127.0.0.1:0000000000000000000000000009407", "127.0.0.1:PORT"},
 		{"report", "textfile = tidemark.prom", "an absolute path"},
+		{"vm", "sizing = auto", "dynamic, static or default-memory"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -287,6 +295,10 @@ static void value_out_of_bounds_is_refused(void **state)
 		"[tuner]\noom_factor = 0.99",
 		"[enforce]\nhigh = 1.01",
 		"[enforce]\nhigh = -0.1",
+		"[vm]\nmemory_min = 1023Ki",
+		"[vm]\ninterval = 999ms",
+		"[vm]\ndeadline = 9ms",
+		"[vm]\nwaste = 101 %",
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -488,6 +500,7 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 			    "interval is longer than slot");
 	assert_text_refused(*state, "[history]\nkeep = 2d\n[sampling]\nlong_window = 3d\n",
 			    "long_window is longer than [history] keep");
+	assert_text_refused(*state, "[vm]\ninterval = 1s\ndeadline = 2s\n", "deadline is longer than interval");
 	assert_text_refused(*state, "[history]\nkeep = 23h\n", "[history] keep = 23h");
 	assert_text_refused(*state, "[history]\nsize_max = 1000Ki\n", "[history] size_max = 1000Ki");
 }
@@ -653,6 +666,7 @@ int main(void)
 		FIXTURE_TEST(every_default_is_accepted_when_it_is_written_out),
 		cmocka_unit_test(no_setting_is_listed_twice),
 		FIXTURE_TEST(each_kind_of_value_is_read),
+		FIXTURE_TEST(sizing_of_virtual_machines_is_read),
 		FIXTURE_TEST(truth_has_the_words_of_systemd),
 		FIXTURE_TEST(ratio_is_read_with_and_without_percent),
 		FIXTURE_TEST(value_of_the_wrong_kind_is_refused_with_what_would_be_right),

@@ -26,7 +26,9 @@ struct record {
 	bool is_sandbox;
 	char image_ref[512];
 
-	char runtime[32]; /* "crun" */
+	char runtime[32]; /* "crun"; of a shim-v2 runtime the X of containerd-shim-X-v2, its handler */
+	bool is_shim;     /* by a shim-v2 runtime: start and delete are not seen, so started_usec stays 0 */
+	bool is_vm;       /* such a one whose containers are in a virtual machine, and in no cgroup of this node */
 	char bundle[512], pid_file[512];
 
 	int64_t oom_score_adj;
@@ -35,6 +37,8 @@ struct record {
 	uint64_t recommended_bytes; /* 0: none */
 	uint64_t override_bytes;    /* asked for by the pod's annotation; 0: none */
 	uint64_t override_request_bytes;
+	uint64_t overhead_bytes;  /* of a sandbox: the pod overhead that its RuntimeClass declares; 0: none */
+	uint64_t vm_memory_bytes; /* of a sandbox: the size that we gave to its virtual machine; 0: we gave none */
 
 	int mode, source; /* enum mode, enum decision_source */
 	uint64_t limit_bytes; /* decided; DECISION_UNLIMITED: none */

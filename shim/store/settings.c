@@ -27,6 +27,7 @@ enum kind {
 	KIND_MARGIN,
 	KIND_BPF,
 	KIND_PROTECT,
+	KIND_SIZING,
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
 	KIND_BYTES,
@@ -151,6 +152,18 @@ static const struct row rows[] = {
 		   "How long the history goes back, and a workload without containers is known, 1d to 3652d."),
 	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
 		 "The size of the history above which the oldest of it goes, too."),
+	ROW("vm", "sizing", KIND_SIZING, vm.sizing,
+	    "What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its containers' "
+	    "limits), static or default-memory (an annotation is written)."),
+	ROW_SIZE("vm", "memory_min", KIND_BYTES, vm.memory_min_bytes,
+		 "No virtual machine is made smaller than this, nor than what guests of its handler were seen to "
+		 "need to boot."),
+	ROW_WITHIN(1e6, 36e8, "vm", "interval", KIND_DURATION, vm.interval_usec,
+		   "The time between two readings of a virtual machine, 1s to 1h."),
+	ROW_WITHIN(1e4, 6e7, "vm", "deadline", KIND_DURATION, vm.deadline_usec,
+		   "How long an answer of the guest is waited for, 10ms to 1min."),
+	ROW_WITHIN(0, 1, "vm", "waste", KIND_RATIO, vm.waste_ratio,
+		   "A declared overhead of which more than this share is not needed is warned of."),
 };
 
 /* Ready as they are: the wrapper starts too often to parse them. */
@@ -193,11 +206,19 @@ static const struct settings defaults = {
 	.report.metrics_containers_max = 2000,
 	.history.keep_usec = 30 * USEC_PER_DAY,
 	.history.size_max_bytes = 64 * MIB,
+	.vm.sizing = VM_SIZING_DYNAMIC,
+	.vm.memory_min_bytes = 256 * MIB,
+	.vm.interval_usec = 10 * USEC_PER_SEC,
+	.vm.deadline_usec = 2 * USEC_PER_SEC,
+	.vm.waste_ratio = 0.5,
 };
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
 
 static const char *const bpf_words[] = {[BPF_AUTO] = "auto", [BPF_NO] = "no", NULL};
+static const char *const sizing_words[] = {
+	[VM_SIZING_DYNAMIC] = "dynamic", [VM_SIZING_STATIC] = "static", [VM_SIZING_DEFAULT_MEMORY] = "default-memory", NULL,
+};
 static const char *const bool_words[][2] = {{"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
 
 static int parse_word(const char *const names[], const char *text, void *member)
@@ -274,6 +295,9 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 	case KIND_PROTECT:
 		*ret_expected = "none, low or min";
 		return parse_word(protect_names, text, member);
+	case KIND_SIZING:
+		*ret_expected = "dynamic, static or default-memory";
+		return parse_word(sizing_words, text, member);
 	case KIND_BOOL:
 		*ret_expected = "yes or no";
 		for (size_t i = 0; i < sizeof bool_words / sizeof *bool_words; i++)
@@ -494,6 +518,8 @@ static int settings_check(const struct settings *s, struct error *err)
 		return error_set(err, EINVAL, "[sampling] slot is longer than long_window");
 	if (s->sampling.interval_usec > s->sampling.slot_usec)
 		return error_set(err, EINVAL, "[sampling] interval is longer than slot");
+	if (s->vm.deadline_usec > s->vm.interval_usec)
+		return error_set(err, EINVAL, "[vm] deadline is longer than interval");
 	if (s->sampling.long_window_usec > s->history.keep_usec)
 		return error_set(err, EINVAL, "[sampling] long_window is longer than [history] keep");
 	return 0;
@@ -638,6 +664,10 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 	case KIND_PROTECT:
 		memcpy(&word, member, sizeof word);
 		(void)snprintf(buf, size, "%s", protect_names[word]);
+		break;
+	case KIND_SIZING:
+		memcpy(&word, member, sizeof word);
+		(void)snprintf(buf, size, "%s", sizing_words[word]);
 		break;
 	case KIND_ANNOTATIONS:
 		annotations_text(settings->annotations, buf, size);

@@ -27,6 +27,13 @@ enum bpf_use {
 	BPF_NO,
 };
 
+/* What is done about the size of a virtual machine. */
+enum vm_sizing {
+	VM_SIZING_DYNAMIC,        /* the runtime adds its containers' limits itself: nothing */
+	VM_SIZING_STATIC,         /* io.kubernetes.cri.sandbox-memory */
+	VM_SIZING_DEFAULT_MEMORY, /* io.katacontainers.config.hypervisor.default_memory */
+};
+
 /* One line of a [namespace "PATTERN"] section. */
 #define SETTINGS_NAMESPACES_MAX 32
 struct settings_namespace {
@@ -68,6 +75,14 @@ struct settings {
 		uint64_t keep_usec;      /* how far back it goes, and workloads are known */
 		uint64_t size_max_bytes; /* above which the oldest goes, too */
 	} history;
+
+	struct vm_settings {
+		int sizing;                /* enum vm_sizing */
+		uint64_t memory_min_bytes; /* no virtual machine is made smaller */
+		uint64_t interval_usec;    /* between two readings of one, host and guest */
+		uint64_t deadline_usec;    /* of a guest's answer */
+		double waste_ratio;        /* of the declared overhead, that may be unused without a warning */
+	} vm;
 
 	/* For settings_for_namespace(). */
 	struct settings_namespace namespaces[SETTINGS_NAMESPACES_MAX];
