@@ -27,7 +27,7 @@
 
 struct command {
 	struct ctl *ctl;
-	const char *argument, *compared;
+	const char *argument, *compared, *name;
 	bool smaps;
 	uint64_t pods_min;
 	struct overhead overhead;
@@ -263,20 +263,21 @@ static void print_help(void)
 	(void)puts(
 		"usage: tidemarkctl overhead [OPTION...] [POD]\n"
 		"       tidemarkctl overhead --compare WORKLOAD|CONTAINER|IMAGE\n"
-		"       tidemarkctl overhead --output runtimeclass [--pods N] [HANDLER]\n\n"
+		"       tidemarkctl overhead --output runtimeclass [--pods N] [HANDLER [--name NAME]]\n\n"
 		"What containers cost by runtime handler, and what the VMs of kata pods cost beyond what "
 		"their\n"
 		"containers use, part by part, as tidemarkd has measured it last. With a pod, its parts are "
 		"explained.\n\n"
-		"  --smaps             tells anonymous guest RAM and the VMM's own memory apart: takes "
-		"milliseconds a VM\n"
-		"  --compare WHAT      the image under each runtime, side by side\n"
-		"  --pods N            handlers of which at least so many pods were measured (" PODS_MIN_TEXT
+		"  --smaps           tells anonymous guest RAM and the VMM's own memory apart: milliseconds "
+		"a VM\n"
+		"  --compare WHAT    the image under each runtime, side by side\n"
+		"  --pods N          handlers of which at least so many pods were measured (" PODS_MIN_TEXT
 		")\n"
-		"  --namespace NAME    only VMs of this namespace\n"
-		"  --output FORMAT     table, json, or runtimeclass: what each handler's RuntimeClass should "
+		"  --name NAME       what Kubernetes calls the handler, if not as the shim is called\n"
+		"  --namespace NAME  only VMs of this namespace\n"
+		"  --output FORMAT   table, json, or runtimeclass: what each handler's RuntimeClass should "
 		"declare\n"
-		"  --help              this text");
+		"  --help            this text");
 }
 
 /* Returns 0, 1 where there is nothing more to do, or -EINVAL. */
@@ -295,6 +296,9 @@ static int take_option(struct command *command, int option)
 			return 0;
 		ctl_print_fault("--pods is a whole number above 0");
 		return -EINVAL;
+	case 'N':
+		command->name = optarg;
+		return 0;
 	case 'n':
 		command->ctl->namespace = optarg;
 		return 0;
@@ -361,8 +365,10 @@ static int make_classes(const struct command *command)
 {
 	if (command->ctl->namespace || command->compared)
 		return fault("--output runtimeclass takes no --namespace, and --compare has no such form");
+	if (command->name && !command->argument)
+		return fault("--name is of one handler, which has to be named before it");
 #ifdef TIDEMARK_HAVE_YAML
-	return overhead_print_classes(command->ctl, command->argument, command->pods_min);
+	return overhead_print_classes(command->ctl, command->argument, command->name, command->pods_min);
 #else
 	return EXIT_FAILURE; /* the table of commands has no such format then */
 #endif

@@ -18,6 +18,6 @@ void overhead_print_parts(const struct overhead_sandbox *sandbox);
 /* The image of a workload, a container or an image under each runtime. Returns an exit status. */
 int overhead_compare(struct ctl *ctl, const struct overhead *overhead, const char *argument);
 
-/* What the RuntimeClass of each handler should declare, or of the wanted one, if so many of its pods were
- * measured. Returns an exit status. */
-int overhead_print_classes(const struct ctl *ctl, const char *wanted, size_t pods_min);
+/* What the RuntimeClass of each handler should declare, or of the wanted one, which may go by another name
+ * (NULL: its own), if so many of its pods were measured. Returns an exit status. */
+int overhead_print_classes(const struct ctl *ctl, const char *wanted, const char *name, size_t pods_min);

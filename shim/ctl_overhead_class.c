@@ -35,6 +35,11 @@ static int print_class(const struct runtimeclass *advice, bool is_first)
 		(void)puts("---");
 	ctl_print_line(stdout, "# %s.", runtimeclass_measured(advice, text));
 	ctl_print_line(stdout, "# %s.", runtimeclass_verdict(advice, text));
+	if (advice->name == advice->handler)
+		ctl_print_line(stdout,
+			       "# named after the shim, containerd-shim-%s-v2; if CRI-O or containerd call "
+			       "the handler otherwise, --name gives its name.",
+			       advice->handler);
 	int r = yaml_new(stdout, &document);
 	if (r < 0)
 		return r;
@@ -43,28 +48,30 @@ static int print_class(const struct runtimeclass *advice, bool is_first)
 }
 
 /* Returns 1 for a document, 0 for none, which is said, or -errno. */
-static int print_handler(const struct ctl *ctl, int state_fd, const char *name, size_t pods_min,
-			 bool is_first)
+static int print_handler(const struct ctl *ctl, int state_fd, const char *handler_name, const char *name,
+			 size_t pods_min, bool is_first)
 {
 	char text[EXPLAIN_MAX];
 	struct handler handler;
 	struct runtimeclass advice;
 	struct error err;
 
-	if (handler_read(state_fd, name, &handler, &err) < 0) {
+	if (handler_read(state_fd, handler_name, &handler, &err) < 0) {
 		ctl_print_fault(err.text);
 		return 0;
 	}
 	runtimeclass_advise(&handler, ctl->settings.vm.waste_ratio, &advice);
+	if (name)
+		advice.name = name;
 	if (runtimeclass_obstacle(&advice, pods_min, text)) {
-		ctl_print_line(stderr, "tidemarkctl: %s: left out: %s", name, text);
+		ctl_print_line(stderr, "tidemarkctl: %s: left out: %s", handler_name, text);
 		return 0;
 	}
 	int r = print_class(&advice, is_first);
 	return r < 0 ? r : 1;
 }
 
-int overhead_print_classes(const struct ctl *ctl, const char *wanted, size_t pods_min)
+int overhead_print_classes(const struct ctl *ctl, const char *wanted, const char *name, size_t pods_min)
 {
 	struct dirent **entries = NULL;
 	size_t n_classes = 0, n_found = 0;
@@ -78,11 +85,11 @@ int overhead_print_classes(const struct ctl *ctl, const char *wanted, size_t pod
 		return EXIT_FAILURE;
 	}
 	for (int i = 0; i < count; i++) {
-		char *name = entries[i]->d_name;
-		name[strlen(name) - (sizeof ENDING - 1)] = '\0';
-		if (r >= 0 && (!wanted || strcmp(wanted, name) == 0)) {
+		char *handler_name = entries[i]->d_name;
+		handler_name[strlen(handler_name) - (sizeof ENDING - 1)] = '\0';
+		if (r >= 0 && (!wanted || strcmp(wanted, handler_name) == 0)) {
 			n_found++;
-			r = print_handler(ctl, state_fd, name, pods_min, n_classes == 0);
+			r = print_handler(ctl, state_fd, handler_name, name, pods_min, n_classes == 0);
 			n_classes += r > 0;
 		}
 		free(entries[i]);

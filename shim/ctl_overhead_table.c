@@ -252,11 +252,11 @@ static void print_warnings(const struct overhead *overhead)
 			n_short += is_too_much(&overhead->sandboxes[i]);
 		}
 		if (n_short > 0)
-			ctl_print_line(stdout,
-				       "%zu of %zu VMs of %s need more overhead than is declared for them, "
-				       "and can be OOM-killed for "
-				       "it; see `tidemarkctl overhead -o runtimeclass`.",
-				       n_short, n_vms, handler);
+			ctl_print_line(
+				stdout,
+				"%zu of %zu VMs of %s need%s more overhead than is declared, and can be "
+				"OOM-killed for it: see `tidemarkctl overhead -o runtimeclass`.",
+				n_short, n_vms, handler, n_short == 1 ? "s" : "");
 	}
 }
 
@@ -296,14 +296,15 @@ void overhead_print_parts(const struct overhead_sandbox *sandbox)
 		int64_t bytes;
 		const char *what;
 	} others[] = {
+		{"RAM size", as_signed(sandbox->ram_size_bytes), "that the VM was started with"},
 		{"needed", sandbox->fixed_bytes,
-		 "the most so far that had to be declared for overhead: without page cache that can be "
-		 "dropped, and what\n" OTHERS_INDENT
-		 "its containers have used and the guest has not given back"},
+		 "the most so far that had to be declared: the charge without page cache that "
+		 "can\n" OTHERS_INDENT "be dropped, and without the most that its containers have used"},
 		{"declared", as_signed(sandbox->overhead_declared_bytes),
 		 "for overhead, by its RuntimeClass"},
 		{"pre-start", as_signed(sandbox->prestart_bytes),
-		 "charged before its first container was started"},
+		 "charged on the host before its first container was started"},
+		{"  guest RAM", as_signed(sandbox->boot_bytes), "of that"},
 	};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		char bytes[CTL_CELL_SIZE];
@@ -322,6 +323,9 @@ void overhead_print_parts(const struct overhead_sandbox *sandbox)
 	}
 	if (amounts.ram_has_vmm)
 		put_remark(remarks, "%s", ram_remark);
+	if (sandbox->apart_usec != OVERHEAD_UNKNOWN && sandbox->apart_usec > 0)
+		put_remark(remarks, "host and guest were read %s apart",
+			   quantity_format_duration(sandbox->apart_usec, (char[QUANTITY_MAX]){0}));
 	put_remarks(remarks, sandbox);
 	if (remarks[0])
 		ctl_print_line(stdout, "  note: %s", remarks);

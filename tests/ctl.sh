@@ -214,7 +214,7 @@ is "a VM has its parts" told '^shop/web-1 +kata-qemu +580Mi +412Mi +180Mi +232Mi
 is "and their shares below it" told '^ +100 % +71 % +31 % +40 % +7 % +2 % +7 % +3 % +10 % +69 %  $'
 is "what is not known says why" told '^shop/db-0 +kata-qemu +900Mi +800Mi\* +- +- +22Mi +- +38Mi +20Mi +20Mi +-  the guest did not answer within 2s$'
 is "all VMs have a sum" told '^all 2 VMs .* sums of what is known$'
-is "what can be OOM-killed is told" told '^1 of 2 VMs of kata-qemu need more overhead than is declared for them'
+is "what can be OOM-killed is told" told '^1 of 2 VMs of kata-qemu needs more overhead than is declared, '
 is "a daemon that does not run is told" grep -Eq '^tidemarkctl: this was measured [0-9.]+s ago: tidemarkd does not run; .systemctl start' "$root/err"
 run overhead web-1
 is "a pod's parts are explained" told '^  guest RAM +412Mi +71 %  the guest.s memory, as far as it is resident'
@@ -302,6 +302,12 @@ class "or too much" grep -qx '# declared is 600Mi, of which 469Mi a pod were nev
 class "a handler with few pods is left out" grep -qx 'tidemarkctl: kata-fc: left out: 2 pods were measured so far, and --pods asks for 3' "$root/err"
 run overhead -o runtimeclass --pods 2 kata-fc
 class "unless that is enough" yaml '[c["overhead"]["podFixed"]["memory"] for c in d] == ["140Mi"]'
+run overhead -o runtimeclass kata-qemu --name tidemark-kata
+class "a handler may go by another name" yaml '[(c["metadata"]["name"], c["handler"]) for c in d] == [("tidemark-kata", "tidemark-kata")]'
+run overhead -o runtimeclass --name tidemark-kata
+class "if it is one alone" bad 'name is of one handler'
+run overhead -o runtimeclass kata-qemu --name 'a: b'
+class "and if it can be one" bad 'can be no handler.s name in Kubernetes'
 run overhead -o runtimeclass kata-fc
 class "nothing to declare is an error" bad 'kata-fc: left out'
 run overhead -o runtimeclass kata-x

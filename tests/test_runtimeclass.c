@@ -118,10 +118,15 @@ static void a_name_that_kubernetes_refuses_makes_no_document(void **state)
 	static const char *const refused[] = {"Kata", "kata+x", "-kata", "kata-", "ka.ta", ""};
 	(void)state;
 
-	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-		assert_obstacle(make_handler(refused[i], 0, 3), 3,
-				"Kubernetes takes no handler of this name: declare 110Mi for the "
-				"RuntimeClass that leads to it");
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		struct runtimeclass advice = advise(make_handler(refused[i], 0, 3));
+		char text[EXPLAIN_MAX];
+		assert_non_null(runtimeclass_obstacle(&advice, 3, text));
+		assert_non_null(strstr(
+			text, "can be no handler's name in Kubernetes: --name gives another (110Mi is"));
+		advice.name = "another";
+		assert_null(runtimeclass_obstacle(&advice, 3, text));
+	}
 	assert_obstacle(make_handler("kata-qemu-2", 0, 3), 3, NULL);
 }
 

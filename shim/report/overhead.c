@@ -83,6 +83,9 @@ static const struct json_field sandbox_fields[] = {
 	SANDBOX_AMOUNT("droppable", droppable_bytes),
 	SANDBOX_AMOUNT("outside", outside_bytes),
 	SANDBOX_AMOUNT("prestart", prestart_bytes),
+	SANDBOX_AMOUNT("boot", boot_bytes),
+	SANDBOX_AMOUNT("ram_size", ram_size_bytes),
+	SANDBOX_AMOUNT("apart_usec", apart_usec),
 	SANDBOX_UNLESS("ram_hugetlb", JSON_BOOL, ram_is_hugetlb, 0),
 	SANDBOX_UNLESS("vmm_pid", JSON_UINT, vmm_pid, 0),
 	SANDBOX_UNLESS("fault", JSON_STRING, fault, 0),
@@ -123,7 +126,8 @@ static void *grow(void *array, size_t count, size_t size)
 /* 256 TiB: no node has so much, and sums of as many as there may be do not overflow. */
 #define AMOUNT_MAX (INT64_C(1) << 48)
 
-/* Every member of these kinds is an amount or a count, but for times. */
+/* Every member of these kinds is an amount, a count or a span of time; points in time are never skipped by
+ * that value. */
 static void drop_senseless(const struct json_field *fields, size_t n_fields, void *object)
 {
 	const uint64_t unknown = OVERHEAD_UNKNOWN;

@@ -61,6 +61,9 @@ struct overhead_sandbox {
 	uint64_t droppable_bytes; /* page cache on the host that is not in use */
 	uint64_t outside_bytes;   /* of its processes in a cgroup that is others', too: in no charge */
 	uint64_t prestart_bytes;
+	uint64_t boot_bytes;     /* guest RAM that was resident then */
+	uint64_t ram_size_bytes; /* that the VM was started with */
+	uint64_t apart_usec;     /* between the readings of host and guest */
 	bool ram_is_hugetlb;
 	uint64_t vmm_pid; /* 0: not known */
 	char fault[240];  /* why the guest's part is unknown; or empty */

@@ -18,6 +18,7 @@ void runtimeclass_advise(const struct handler *handler, double waste_ratio, stru
 {
 	int64_t bytes[HANDLER_PODS_MAX];
 	struct runtimeclass advice = {.handler = handler->name,
+				      .name = handler->name,
 				      .n_pods = handler->n_pods,
 				      .declared_bytes = handler->declared_bytes};
 
@@ -54,11 +55,11 @@ const char *runtimeclass_obstacle(const struct runtimeclass *advice, size_t pods
 	else if (advice->recommended_bytes == 0)
 		(void)snprintf(buf, EXPLAIN_MAX,
 			       "its VMs have cost nothing beyond what their containers use");
-	else if (!is_label(advice->handler))
+	else if (!is_label(advice->name))
 		(void)snprintf(buf, EXPLAIN_MAX,
-			       "Kubernetes takes no handler of this name: declare %s for the RuntimeClass "
-			       "that leads to it",
-			       AMOUNT(advice->recommended_bytes));
+			       "%s can be no handler's name in Kubernetes: --name gives another (%s is to be "
+			       "declared)",
+			       advice->name, AMOUNT(advice->recommended_bytes));
 	else
 		return NULL;
 	return buf;
@@ -105,9 +106,9 @@ void runtimeclass_write(struct document *document, const struct runtimeclass *ad
 	document_text(document, "apiVersion", "node.k8s.io/v1");
 	document_text(document, "kind", "RuntimeClass");
 	document_map(document, "metadata", false);
-	document_text(document, "name", advice->handler);
+	document_text(document, "name", advice->name);
 	document_end_map(document);
-	document_text(document, "handler", advice->handler);
+	document_text(document, "handler", advice->name);
 	document_map(document, "overhead", false);
 	document_map(document, "podFixed", false);
 	document_amount(document, "memory", advice->recommended_bytes, true);

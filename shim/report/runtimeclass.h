@@ -10,8 +10,10 @@
 #include "shim/tune/overhead.h"
 
 struct runtimeclass {
-	const char *handler;
-	size_t n_pods, n_above;            /* measured; of these, that needed more than is declared */
+	const char *handler;    /* as the shim is called */
+	const char *name;       /* of the RuntimeClass, and of its handler: the same, unless the caller knows
+				   another one */
+	size_t n_pods, n_above; /* measured; of these, that needed more than is declared */
 	int64_t high_bytes, highest_bytes; /* the 95th percentile, and the most */
 	uint64_t declared_bytes;           /* 0: nothing is */
 	uint64_t recommended_bytes;        /* 0: there is nothing to declare */
