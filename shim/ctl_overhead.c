@@ -320,6 +320,7 @@ static int take_options(struct command *command, int argc, char *argv[])
 		{"pods", required_argument, NULL, 'p'},
 		{"namespace", required_argument, NULL, 'n'},
 		{"output", required_argument, NULL, 'o'},
+		{"name", required_argument, NULL, 'N'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
