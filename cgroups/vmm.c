@@ -55,18 +55,19 @@ void vmm_close(struct vmm *vmm)
 /* "…-pod<uid>.slice" or "pod<uid>": an UUID, of a static pod a hash; systemd has '_' for '-'. */
 static bool component_is_pod(const char *name, size_t length)
 {
+	static const size_t uids[] = {36, 32};
 	static const char slice[] = ".slice";
 	const size_t n_slice = sizeof slice - 1;
 
 	if (length > n_slice && memcmp(name + length - n_slice, slice, n_slice) == 0)
 		length -= n_slice;
-	size_t uid = 0;
-	while (uid < length && strchr("0123456789abcdef-_", name[length - uid - 1]))
-		uid++;
-	if (uid != 32 && uid != 36)
-		return false;
-	length -= uid;
-	return length >= 3 && memcmp(name + length - 3, "pod", 3) == 0 && (length == 3 || name[length - 4] == '-');
+	for (size_t i = 0; i < sizeof uids / sizeof *uids; i++) {
+		const char *pod = name + length - uids[i] - 3;
+		if (length >= uids[i] + 3 && memcmp(pod, "pod", 3) == 0 && (pod == name || pod[-1] == '-') &&
+		    strspn(pod + 3, "0123456789abcdef-_") >= uids[i])
+			return true;
+	}
+	return false;
 }
 
 size_t vmm_own_cgroup(const char *path, const char *sandbox_id)
@@ -243,7 +244,6 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 		.virtiofsd_bytes = VMM_UNKNOWN,
 		.shim_bytes = VMM_UNKNOWN,
 	};
-	const bool had_vmm = vmm_has(vmm, VMM_VMM);
 
 	if (vmm->readings++ % VMM_CGROUP_READINGS == 0)
 		look_at_cgroups(vmm, cgroup_fd);
@@ -263,7 +263,7 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 		else if (r < 0)
 			return error_errno(err, -r, "cannot read the memory of process %ld", (long)process->pid);
 	}
-	if (vmm->n_processes == 0 || (had_vmm && !vmm_has(vmm, VMM_VMM)))
+	if (vmm->n_processes == 0 || (vmm->had_vmm && !vmm_has(vmm, VMM_VMM)))
 		return error_set(err, ESRCH, "the machine of the sandbox %s is gone", vmm->sandbox_id);
 	*ret = memory;
 	return 0;

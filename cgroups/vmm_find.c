@@ -288,7 +288,8 @@ int vmm_find(int proc_fd, const char *sandbox_id, const pid_t hints[static VMM_P
 	for (size_t i = 0; vmm.in_shim && i < vmm.n_processes; i++)
 		if (vmm.processes[i].part == VMM_SHIM)
 			vmm.processes[i].part = VMM_VMM;
-	if (!vmm_has(&vmm, VMM_VMM) && !vmm_has(&vmm, VMM_SHIM)) {
+	vmm.had_vmm = vmm_has(&vmm, VMM_VMM);
+	if (!vmm.had_vmm && !vmm_has(&vmm, VMM_SHIM)) {
 		vmm_close(&vmm);
 		return error_set(err, ESRCH, "no process of the sandbox %s is found", sandbox_id);
 	}

@@ -12,11 +12,15 @@
 #include "cgroups/process.h"
 #include "cgroups/quantity.h"
 
+/* More than a process can map. */
+#define SIZE_LEAST_ABSURD (UINT64_C(1) << 52)
+
 /* A line of smaps is a path's length, and some. */
 #define LINE_SIZE (PATH_MAX + 256)
 
 struct mapping {
-	uint64_t size_bytes, resident_bytes, anon_bytes, hugetlb_bytes;
+	uint64_t size_bytes, resident_bytes, anon_bytes;
+	uint64_t hugetlb_bytes, private_hugetlb_bytes;
 	bool is_shared;    /* of memory that is shared: shmem, a memfd, huge pages */
 	bool is_anonymous; /* or that others cannot see */
 	bool no_fork;
@@ -72,9 +76,9 @@ static bool size_of(const char *line, const char *key, uint64_t *bytes)
 		return false;
 	line += strlen(key);
 	line += strspn(line, " ");
-	if (quantity_parse_uint(line, strspn(line, "0123456789"), &kib) < 0 || kib > INT64_MAX / 1024)
+	if (quantity_parse_uint(line, strspn(line, "0123456789"), &kib) < 0 || kib > SIZE_LEAST_ABSURD / 1024)
 		return false;
-	*bytes += kib * 1024;
+	*bytes = kib * 1024;
 	return true;
 }
 
@@ -82,7 +86,7 @@ static void mapping_line(const char *line, struct mapping *mapping)
 {
 	(void)(size_of(line, "Rss:", &mapping->resident_bytes) || size_of(line, "Anonymous:", &mapping->anon_bytes) ||
 	       size_of(line, "Shared_Hugetlb:", &mapping->hugetlb_bytes) ||
-	       size_of(line, "Private_Hugetlb:", &mapping->hugetlb_bytes));
+	       size_of(line, "Private_Hugetlb:", &mapping->private_hugetlb_bytes));
 	/* Two letters each: proc_pid_smaps(5). */
 	if (begins(line, "VmFlags:"))
 		mapping->no_fork = strstr(line, " dc") != NULL;
@@ -98,8 +102,12 @@ static bool size_is_nearer(const struct sums *sums, const struct mapping *mappin
 	return size > best && !(wanted > 0 && best >= wanted);
 }
 
-static void mapping_end(const struct mapping *mapping, uint64_t ram_size_bytes, struct sums *sums)
+static void mapping_end(struct mapping *mapping, uint64_t ram_size_bytes, struct sums *sums)
 {
+	/* What is anonymous is resident: the differences below are never negative. */
+	if (mapping->anon_bytes > mapping->resident_bytes)
+		mapping->anon_bytes = mapping->resident_bytes;
+	mapping->hugetlb_bytes += mapping->private_hugetlb_bytes;
 	mapping_add(&sums->all, mapping);
 	if (mapping->is_shared || mapping->hugetlb_bytes > 0)
 		mapping_add(&sums->shared, mapping);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroups/process.h"
 
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -73,6 +76,120 @@ static void our_own_are_there(void **state)
 	assert_non_null(strstr(buf, "test_process"));
 }
 
+static const char status_text[] =
+	"Name:\tqemu PPid:\\n\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4711\nPid:\t4711\nPPid:\t99\n"
+	"TracerPid:\t0\nUid:\t107\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \nNStgid:\t4711\t12\nNSpid:\t4711\t12\n"
+	"VmPeak:\t 3000000 kB\nVmRSS:\t  240000 kB\nRssAnon:\t   17000 kB\nRssFile:\t   23000 kB\n"
+	"RssShmem:\t  200000 kB\nVmPTE:\t     600 kB\nHugetlbPages:\t    2048 kB\nCoreDumping:\t0\n";
+
+static void status_tells_memory_and_descent(void **state)
+{
+	struct process_status status;
+
+	(void)state;
+	assert_int_equal(process_parse_status(status_text, &status), 0);
+	assert_int_equal(status.parent, 99);
+	assert_int_equal(status.uid, 107);
+	assert_int_equal(status.namespaces, 2);
+	assert_true(status.has_memory);
+	assert_int_equal(status.anon_bytes, 17000 * 1024);
+	assert_int_equal(status.file_bytes, 23000 * 1024);
+	assert_int_equal(status.shmem_bytes, 200000 * 1024);
+	assert_int_equal(status.pagetables_bytes, 600 * 1024);
+	assert_int_equal(status.hugetlb_bytes, 2048 * 1024);
+}
+
+static void zombie_has_no_memory(void **state)
+{
+	struct process_status status;
+
+	(void)state;
+	assert_int_equal(process_parse_status("PPid:\t1\nUid:\t0\t0\t0\t0\nNSpid:\t7\n", &status), 0);
+	assert_false(status.has_memory);
+}
+
+static void garbage_is_no_status(void **state)
+{
+	struct process_status status = {.uid = 42};
+	static const char *const broken[] = {
+		"",
+		"\n\n",
+		"PPid:\t1\nUid:\t0\n",
+		"PPid:\t1\nNSpid:\t7\n",
+		"Uid:\t0\nNSpid:\t7\n",
+		"PPid:\t1\nUid:\t0\nNSpid:\n",
+		"PPid:\t-1\nUid:\t0\nNSpid:\t7\n",
+		"PPid:\nUid:\t0\nNSpid:\t7\n",
+		"PPid:\t1\nUid:\t99999999999\nNSpid:\t7\n",
+		"PPid:\t1\nUid:\t0\nNSpid:\t7\nRssAnon:\tmuch\n",
+		"PPid:\t1\nUid:\t0\nNSpid:\t7\nRssAnon:\t9007199254740993 kB\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+		assert_int_equal(process_parse_status(broken[i], &status), -EBADMSG);
+	assert_int_equal(status.uid, 42);
+}
+
+static void children_are_those_of_all_threads(void **state)
+{
+	int root = *(int *)*state;
+	pid_t pids[4];
+	struct error err;
+
+	fixture_write(root, "7/task/7/children", "8 9 ");
+	fixture_write(root, "7/task/12/children", "10");
+	fixture_write(root, "7/task/13/stat", "ended, or as good as");
+	int fd = process_open(root, 7, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(process_children(fd, pids, 4, &err), 3);
+	assert_int_equal(pids[0] + pids[1] + pids[2], 27);
+	assert_int_equal(process_children(fd, pids, 2, &err), 2);
+	close(fd);
+}
+
+static void kernel_that_tells_of_no_children_is_not_one_without(void **state)
+{
+	int root = *(int *)*state;
+	pid_t pids[4];
+	struct error err;
+
+	fixture_write(root, "7/task/7/stat", "");
+	int fd = process_open(root, 7, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(process_children(fd, pids, 4, &err), -ENOTSUP);
+	close(fd);
+	assert_int_equal(process_open(root, 8, &err), -ESRCH);
+	assert_int_equal(process_open(root, 0, &err), -ESRCH);
+}
+
+static void held_process_is_not_the_next_of_its_number(void **state)
+{
+	char text[64];
+	struct error err;
+
+	(void)state;
+	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	int fd = process_open(proc_fd, pid, &err);
+	assert_true(fd >= 0);
+	int status_fd = openat(fd, "status", O_RDONLY | O_CLOEXEC);
+	assert_true(pread(status_fd, text, sizeof text, 0) > 0);
+	assert_true(process_arguments_at(fd, text, sizeof text) > 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(pread(status_fd, text, sizeof text, 0), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_int_equal(process_arguments_at(fd, text, sizeof text), 0);
+	close(status_fd);
+	close(fd);
+	close(proc_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +198,12 @@ int main(void)
 		FIXTURE_TEST(what_is_no_number_is_no_process),
 		FIXTURE_TEST(arguments_are_read_as_far_as_they_fit),
 		cmocka_unit_test(our_own_are_there),
+		cmocka_unit_test(status_tells_memory_and_descent),
+		cmocka_unit_test(zombie_has_no_memory),
+		cmocka_unit_test(garbage_is_no_status),
+		FIXTURE_TEST(children_are_those_of_all_threads),
+		FIXTURE_TEST(kernel_that_tells_of_no_children_is_not_one_without),
+		cmocka_unit_test(held_process_is_not_the_next_of_its_number),
 	};
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }
