@@ -43,22 +43,6 @@ static uint64_t mean_of(const struct mean *mean)
 	return mean->count > 0 ? (uint64_t)(mean->sum / (double)mean->count) : OVERHEAD_UNKNOWN;
 }
 
-static const struct overhead_sandbox *find_vm(const struct overhead *overhead, const char *sandbox_id)
-{
-	for (size_t i = 0; i < overhead->n_sandboxes; i++)
-		if (strcmp(overhead->sandboxes[i].id, sandbox_id) == 0)
-			return &overhead->sandboxes[i];
-	return NULL;
-}
-
-static const struct overhead_container *find_in_vm(const struct overhead_sandbox *vm, const char *id)
-{
-	for (size_t i = 0; i < vm->n_containers; i++)
-		if (strcmp(vm->containers[i].id, id) == 0)
-			return &vm->containers[i];
-	return NULL;
-}
-
 /* conmon's memory is measured by handler: this is one's share. */
 static double conmon_bytes(const struct overhead *overhead, const char *runtime)
 {
@@ -97,18 +81,9 @@ static bool is_of_pod(const struct record *record, const struct record *other)
 				     : strcmp(record->id, other->id) == 0;
 }
 
-/* Of this image, and running: on the host, or in a VM that answers for it. */
 static bool is_counted(const struct making *making, const struct survey_container *container)
 {
-	const struct record *record = &container->record;
-	const struct overhead_sandbox *vm;
-
-	if (strcmp(record->image_ref, making->image) != 0)
-		return false;
-	if (container->is_running)
-		return true;
-	vm = find_vm(making->overhead, record->sandbox_id);
-	return vm && find_in_vm(vm, record->id);
+	return container->is_running && strcmp(container->record.image_ref, making->image) == 0;
 }
 
 /* Each pod counts once: with the first of its containers, in the order of the survey. */
@@ -144,19 +119,10 @@ static uint64_t pod_charge(const struct survey *survey, const struct record *rec
 	return sum;
 }
 
-static void take_on_host(struct making *making, const struct survey_container *container, bool is_pod,
-			 struct comparison_side *side, struct side_sums *sums)
+static void take_pod(const struct making *making, const struct record *record, struct side_sums *sums)
 {
-	const struct record *record = &container->record;
 	size_t count;
 
-	mean_add(&sums->working_set, memory_working_set(&container->memory));
-	if (container->max_bytes > side->limit_bytes)
-		side->limit_bytes = container->max_bytes;
-	if (record->prestart.current_bytes > 0)
-		mean_add(&sums->prestart, record->prestart.current_bytes);
-	if (!is_pod)
-		return;
 	const uint64_t charge = pod_charge(making->survey, record, &count);
 	const double conmons = (double)count * conmon_bytes(making->overhead, record->runtime);
 	mean_add(&sums->cost, charge + (uint64_t)conmons);
@@ -164,14 +130,8 @@ static void take_on_host(struct making *making, const struct survey_container *c
 		mean_add_signed(&sums->overhead, (int64_t)conmons);
 }
 
-static void take_in_vm(const struct overhead_sandbox *vm, const struct overhead_container *container,
-		       bool is_pod, struct comparison_side *side, struct side_sums *sums)
+static void take_vm(const struct overhead_sandbox *vm, struct side_sums *sums)
 {
-	mean_add(&sums->working_set, container->working_set_bytes);
-	if (container->limit_bytes > side->limit_bytes && container->limit_bytes != OVERHEAD_UNKNOWN)
-		side->limit_bytes = container->limit_bytes;
-	if (!is_pod)
-		return;
 	mean_add(&sums->cost, vm->charge_bytes);
 	mean_add(&sums->prestart, vm->prestart_bytes);
 	mean_add(&sums->declared, vm->overhead_declared_bytes);
@@ -186,18 +146,23 @@ static struct comparison_side *take_container(struct making *making, const struc
 
 	if (!is_counted(making, container))
 		return NULL;
-	const struct overhead_sandbox *vm =
-		container->is_running ? NULL : find_vm(making->overhead, record->sandbox_id);
-	struct comparison_side *side = side_of(making, record->runtime, vm != NULL, &sums);
+	struct comparison_side *side = side_of(making, record->runtime, record->is_vm, &sums);
 	if (!side)
 		return NULL;
-	const bool is_pod = is_first_of_pod(making, container);
 	side->containers++;
-	side->pods += is_pod;
-	if (vm)
-		take_in_vm(vm, find_in_vm(vm, record->id), is_pod, side, sums);
-	else
-		take_on_host(making, container, is_pod, side, sums);
+	mean_add(&sums->working_set, memory_working_set(&container->memory));
+	if (container->max_bytes > side->limit_bytes)
+		side->limit_bytes = container->max_bytes;
+	if (!record->is_vm && record->prestart.current_bytes > 0)
+		mean_add(&sums->prestart, record->prestart.current_bytes);
+	if (!is_first_of_pod(making, container))
+		return side;
+	side->pods++;
+	const struct overhead_sandbox *vm = overhead_find(making->overhead, record->sandbox_id);
+	if (!record->is_vm)
+		take_pod(making, record, sums);
+	else if (vm)
+		take_vm(vm, sums);
 	return side;
 }
 

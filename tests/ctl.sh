@@ -251,8 +251,14 @@ run overhead
 is "so is a torn one" bad 'overhead.json: not JSON, or cut off'
 
 overhead "${now_s}000000" "$(vm aaaaaaaa web-1 "$shared")"
-record kata0001 shop kweb nginx web-1 '"image_ref":"072b32bd884c286e",'
+record kata0001 shop kweb nginx web-1 '"vm":true,"image_ref":"072b32bd884c286e",'
 sed -i 's/"name":"web-1"/"name":"web-1","sandbox_id":"aaaaaaaa"/; s/"runtime":"crun"/"runtime":"kata-qemu"/' "$root/run/tidemark/containers/kata0001.json"
+run status
+is "a container in a VM is shown as it was read last" grep -Eq '^shop/kweb/nginx +1 +- +512Mi +120Mi ' "$root/out"
+run explain kata0001
+is "also by explain" said 'working set in its VM, as the guest told it last'
+run top -n 1
+is "and by top" said ' nginx '
 run overhead --compare kweb
 is "one runtime is shown alone" told '^cost of a pod +580Mi  '
 is "and it is told what to do" told '^To compare, the image has to run under a VM handler and under crun or runc'

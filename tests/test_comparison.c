@@ -20,7 +20,6 @@ struct node {
 	struct survey_container containers[2][4];
 	struct survey_workload workloads[2];
 	struct survey survey;
-	struct overhead_container in_vm[4];
 	struct overhead_sandbox vms[2];
 	struct overhead_handler handlers[1];
 	struct overhead overhead;
@@ -38,19 +37,16 @@ static void add_container(struct node *node, size_t workload, const char *id, co
 	snprintf(container->record.runtime, sizeof container->record.runtime, "%s", runtime);
 	snprintf(container->record.image_ref, sizeof container->record.image_ref, "%s", IMAGE);
 	container->is_running = current_bytes > 0;
+	container->record.is_vm = strcmp(runtime, "kata") == 0;
 	container->memory.current_bytes = current_bytes;
 	container->memory.inactive_file_bytes = current_bytes / 4;
-	container->record.prestart.current_bytes = current_bytes > 0 ? 300 * KIB : 0;
+	container->record.prestart.current_bytes = container->record.is_vm ? 0 : 300 * KIB;
 }
 
-static void add_vm(struct node *node, const char *id, struct overhead_container *container,
-		   const char *container_id, uint64_t charge_bytes, uint64_t used_bytes)
+static void add_vm(struct node *node, const char *id, uint64_t charge_bytes, uint64_t used_bytes)
 {
-	snprintf(container->id, sizeof container->id, "%s", container_id);
-	container->usage_bytes = used_bytes;
-	container->working_set_bytes = used_bytes / 2;
-	container->limit_bytes = 256 * MIB;
 	struct overhead_sandbox *vm = &node->vms[node->overhead.n_sandboxes++];
+
 	*vm = (struct overhead_sandbox){
 		.is_vm = true,
 		.charge_bytes = charge_bytes,
@@ -58,8 +54,6 @@ static void add_vm(struct node *node, const char *id, struct overhead_container 
 		.overhead_bytes = (int64_t)(charge_bytes - used_bytes),
 		.prestart_bytes = 200 * MIB,
 		.overhead_declared_bytes = 160 * MIB,
-		.containers = container,
-		.n_containers = 1,
 	};
 	snprintf(vm->id, sizeof vm->id, "%s", id);
 }
@@ -94,10 +88,10 @@ static void each_runtime_has_its_means(void **state)
 	add_container(&node, 0, "c1", "s1", "crun", 100 * MIB);
 	add_container(&node, 0, "c2", "s2", "crun", 200 * MIB);
 	add_container(&node, 0, "gone", "s9", "crun", 0);
-	add_container(&node, 1, "k1", "v1", "kata", 0);
-	add_container(&node, 1, "k2", "v2", "kata", 0);
-	add_vm(&node, "v1", &node.in_vm[0], "k1", 500 * MIB, 100 * MIB);
-	add_vm(&node, "v2", &node.in_vm[1], "k2", 700 * MIB, 200 * MIB);
+	add_container(&node, 1, "k1", "v1", "kata", 100 * MIB);
+	add_container(&node, 1, "k2", "v2", "kata", 200 * MIB);
+	add_vm(&node, "v1", 500 * MIB, 100 * MIB);
+	add_vm(&node, "v2", 700 * MIB, 200 * MIB);
 	node.workloads[0].has_limits = true;
 	node.workloads[0].limits.observed = (struct observed){.samples = 9, .p95_bytes = 180 * MIB};
 	comparison_make(&node.survey, &node.overhead, IMAGE, &comparison);
@@ -116,8 +110,8 @@ static void each_runtime_has_its_means(void **state)
 	assert_true(crun->declared_bytes == UNKNOWN && !crun->p95_is_shared);
 
 	assert_true(kata->is_vm && kata->pods == 2 && kata->containers == 2);
-	assert_int_equal(kata->working_set_bytes, 75 * MIB);
-	assert_int_equal(kata->limit_bytes, 256 * MIB);
+	assert_int_equal(kata->working_set_bytes, 150 * MIB * 3 / 4);
+	assert_int_equal(kata->limit_bytes, 512 * MIB);
 	assert_true(kata->p95_bytes == UNKNOWN);
 	assert_int_equal(kata->prestart_bytes, 200 * MIB);
 	assert_int_equal(kata->cost_bytes, 600 * MIB);
@@ -150,21 +144,24 @@ static void what_is_not_known_is_in_no_mean(void **state)
 	(void)state;
 
 	begin(&node);
-	add_container(&node, 1, "k1", "v1", "kata", 0);
-	add_container(&node, 1, "k2", "v2", "kata", 0);
-	add_vm(&node, "v1", &node.in_vm[0], "k1", 500 * MIB, 100 * MIB);
-	add_vm(&node, "v2", &node.in_vm[1], "k2", 700 * MIB, 200 * MIB);
+	add_container(&node, 1, "k1", "v1", "kata", 100 * MIB);
+	add_container(&node, 1, "k2", "v2", "kata", 200 * MIB);
+	add_vm(&node, "v1", 500 * MIB, 100 * MIB);
+	add_vm(&node, "v2", 700 * MIB, 200 * MIB);
 	node.vms[1].overhead_bytes = OVERHEAD_UNKNOWN_SIGNED;
-	node.in_vm[1].working_set_bytes = node.in_vm[1].limit_bytes = UNKNOWN;
+	node.vms[1].prestart_bytes = UNKNOWN;
 	comparison_make(&node.survey, &node.overhead, IMAGE, &comparison);
 
 	const struct comparison_side *kata = find_side(&comparison, "kata");
 	assert_int_equal(kata->overhead_bytes, 400 * MIB);
-	assert_int_equal(kata->working_set_bytes, 50 * MIB);
+	assert_int_equal(kata->prestart_bytes, 200 * MIB);
 	assert_int_equal(kata->cost_bytes, 600 * MIB);
-	node.in_vm[0].working_set_bytes = UNKNOWN;
+	/* The daemon has dropped them meanwhile. */
+	node.overhead.n_sandboxes = 0;
 	comparison_make(&node.survey, &node.overhead, IMAGE, &comparison);
-	assert_true(find_side(&comparison, "kata")->working_set_bytes == UNKNOWN);
+	kata = find_side(&comparison, "kata");
+	assert_true(kata->pods == 2 && kata->cost_bytes == UNKNOWN);
+	assert_true(kata->overhead_bytes == OVERHEAD_UNKNOWN_SIGNED);
 }
 
 static void a_workload_under_both_shares_its_p95(void **state)
@@ -175,8 +172,8 @@ static void a_workload_under_both_shares_its_p95(void **state)
 
 	begin(&node);
 	add_container(&node, 0, "c1", "s1", "crun", 100 * MIB);
-	add_container(&node, 0, "k1", "v1", "kata", 0);
-	add_vm(&node, "v1", &node.in_vm[0], "k1", 500 * MIB, 100 * MIB);
+	add_container(&node, 0, "k1", "v1", "kata", 100 * MIB);
+	add_vm(&node, "v1", 500 * MIB, 100 * MIB);
 	node.workloads[0].has_limits = true;
 	node.workloads[0].limits.observed = (struct observed){.samples = 9, .p95_bytes = 180 * MIB};
 	comparison_make(&node.survey, &node.overhead, IMAGE, &comparison);
@@ -198,8 +195,8 @@ static void what_a_vm_costs_is_told_against_what_runs_most(void **state)
 	assert_false(comparison_pair(&comparison, &vm, &bare));
 	add_container(&node, 0, "c1", "s2", "crun", 100 * MIB);
 	add_container(&node, 0, "r2", "s3", "runc", 100 * MIB);
-	add_container(&node, 1, "k1", "v1", "kata", 0);
-	add_vm(&node, "v1", &node.in_vm[0], "k1", 500 * MIB, 100 * MIB);
+	add_container(&node, 1, "k1", "v1", "kata", 100 * MIB);
+	add_vm(&node, "v1", 500 * MIB, 100 * MIB);
 	comparison_make(&node.survey, &node.overhead, IMAGE, &comparison);
 	assert_true(comparison_pair(&comparison, &vm, &bare));
 	assert_string_equal(vm->runtime, "kata");

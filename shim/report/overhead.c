@@ -284,6 +284,25 @@ void overhead_free(struct overhead *overhead)
 	*overhead = (struct overhead){0};
 }
 
+const struct overhead_sandbox *overhead_find(const struct overhead *overhead, const char *sandbox_id)
+{
+	for (size_t i = 0; i < overhead->n_sandboxes; i++)
+		if (strcmp(overhead->sandboxes[i].id, sandbox_id) == 0)
+			return &overhead->sandboxes[i];
+	return NULL;
+}
+
+const struct overhead_container *overhead_find_container(const struct overhead *overhead, const char *sandbox_id,
+							 const char *id)
+{
+	const struct overhead_sandbox *sandbox = overhead_find(overhead, sandbox_id);
+
+	for (size_t i = 0; sandbox && i < sandbox->n_containers; i++)
+		if (strcmp(sandbox->containers[i].id, id) == 0)
+			return &sandbox->containers[i];
+	return NULL;
+}
+
 /* ---- Writing ---- */
 
 int overhead_format_handler(const struct overhead_handler *handler, char buf[static OVERHEAD_TEXT_MAX],
