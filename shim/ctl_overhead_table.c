@@ -165,6 +165,8 @@ static void put_remarks(char cell[static CTL_CELL_SIZE], const struct overhead_s
 
 	if (sandbox->fault[0])
 		put_remark(cell, "%s", sandbox->fault);
+	else if (sandbox->charge_bytes == OVERHEAD_UNKNOWN)
+		put_remark(cell, "no VMM of it was found yet");
 	else if (sandbox->guest_used_bytes == OVERHEAD_UNKNOWN)
 		put_remark(cell, "the guest has not answered yet");
 	if (is_too_much(sandbox))

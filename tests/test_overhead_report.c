@@ -337,6 +337,19 @@ static void anonymous_guest_ram_is_one_sum_until_smaps_are_read(void **state)
 	assert_true(sandbox.unused_bytes == UNKNOWN);
 }
 
+static void without_a_vmm_no_ram_is_known(void **state)
+{
+	struct overhead overhead = parse("{\"v\":1,\"sandboxes\":[{\"id\":\"5d\"}]}");
+	struct overhead_parts parts;
+	(void)state;
+
+	overhead_parts_of(&overhead.sandboxes[0], &parts);
+	assert_false(parts.ram_has_vmm);
+	for (size_t i = 0; i < PARTS_COUNT; i++)
+		assert_true(parts.bytes[i] == UNKNOWN);
+	overhead_free(&overhead);
+}
+
 static void a_sum_says_what_is_not_in_it(void **state)
 {
 	struct overhead_sandbox sandbox = make_sandbox();
@@ -372,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_part_that_is_missing_takes_nothing_off_the_rest),
 		cmocka_unit_test(pages_that_are_charged_elsewhere_make_the_rest_negative),
 		cmocka_unit_test(anonymous_guest_ram_is_one_sum_until_smaps_are_read),
+		cmocka_unit_test(without_a_vmm_no_ram_is_known),
 		cmocka_unit_test(a_sum_says_what_is_not_in_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -355,7 +355,8 @@ void overhead_take_smaps(struct overhead_sandbox *sandbox, uint64_t ram_bytes, u
 void overhead_parts_of(const struct overhead_sandbox *sandbox, struct overhead_parts *ret)
 {
 	const int64_t anon = known(sandbox->vmm_anon_bytes), file = known(sandbox->vmm_file_bytes);
-	const bool ram_has_vmm = sandbox->ram_bytes == OVERHEAD_UNKNOWN && !sandbox->ram_is_shared;
+	const bool ram_has_vmm = sandbox->ram_bytes == OVERHEAD_UNKNOWN && !sandbox->ram_is_shared &&
+				 anon != OVERHEAD_UNKNOWN_SIGNED;
 
 	*ret = (struct overhead_parts){
 		.bytes =
