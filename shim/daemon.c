@@ -26,6 +26,7 @@
 #include "cgroups/quantity.h"
 #include "shim/metrics.h"
 #include "shim/node.h"
+#include "shim/report/overhead.h"
 #include "shim/serve.h"
 #include "shim/shed.h"
 #include "shim/store/history.h"
@@ -98,6 +99,13 @@ static int render(enum exposition_format format, char **ret_text, size_t *ret_le
 	return metrics_render(&source, format, ret_text, ret_length);
 }
 
+/* As it was written last. */
+static int overhead(char **ret_text, size_t *ret_length, void *data)
+{
+	const struct daemon *daemon = data;
+	return file_load_at(daemon->run_fd, OVERHEAD_FILE, OVERHEAD_SIZE_MAX, ret_text, ret_length, NULL);
+}
+
 static void write_textfile(struct daemon *daemon)
 {
 	const char *path = daemon->node.settings.report.textfile;
@@ -118,7 +126,7 @@ static struct serve *serve(struct daemon *daemon)
 	struct serve *serve = NULL;
 	struct error err;
 
-	if (serve_new(daemon->event, daemon->run_fd, render, daemon, &serve, &err) < 0 ||
+	if (serve_new(daemon->event, daemon->run_fd, render, overhead, daemon, &serve, &err) < 0 ||
 	    serve_passed(serve, &err) < 0)
 		voice_fault(&daemon->node.journal, LOG_WARNING, "metrics are not served as they should be: %s",
 			    err.text);
