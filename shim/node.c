@@ -478,6 +478,7 @@ void node_settle(struct node *node, uint64_t now_usec)
 	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
 		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
 	node->kills_untold = false;
+	bool grouped = node->unsettled && archive_begin(node);
 	for (struct container **at = &node->unsettled, *container; (container = *at);) {
 		if (node_awaits_exit(node, container, now_usec)) {
 			at = &container->next_unsettled;
@@ -490,6 +491,8 @@ void node_settle(struct node *node, uint64_t now_usec)
 		if (container->removed)
 			registry_remove(node, container);
 	}
+	if (grouped)
+		archive_commit(node);
 }
 
 /* ---- Recommendations and sums ---- */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -184,9 +185,9 @@ void watch_remove(struct node *node, struct container *container)
 	}
 }
 
-/* Reads some of what inotify has and hands it on, event by event. Returns whether there may be more: who reads on
- * until there is none does nothing else while containers come faster than they are taken up. */
-static bool watch_read(int inotify_fd,
+/* Reads some of what inotify has and hands it on, event by event. Returns how much, in bytes, 0 where there was nothing:
+ * who reads on until then does nothing else while containers come, or go, faster than that. */
+static size_t watch_read(int inotify_fd,
 		       void (*handle)(struct node *node, const struct inotify_event *event,
 				      uint64_t now_usec),
 		       struct node *node, uint64_t now_usec)
@@ -199,12 +200,12 @@ static bool watch_read(int inotify_fd,
 		n = read(inotify_fd, buf, sizeof buf);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return false;
+		return 0;
 	for (char *at = buf; at < buf + n; at += sizeof *event + event->len) {
 		event = (const void *)at;
 		handle(node, event, now_usec);
 	}
-	return true;
+	return (size_t)n;
 }
 
 static void on_record(struct node *node, const struct inotify_event *event, uint64_t now_usec)
@@ -248,6 +249,17 @@ int watch_records(struct node *node, struct error *err)
 	return number < 0 ? error_errno(err, -number, "cannot watch the directory of containers") : 0;
 }
 
+/* What is there by now, not what comes meanwhile. */
+static void read_records(struct node *node, uint64_t now_usec)
+{
+	int left = 0;
+	size_t n = 1;
+
+	(void)ioctl(node->records_fd, FIONREAD, &left);
+	for (size_t most = left > 0 ? (size_t)left : 0; n > 0 && most > 0; most -= n < most ? n : most)
+		n = watch_read(node->records_fd, on_record, node, now_usec);
+}
+
 static void read_kernel_log(struct node *node, uint64_t now_usec)
 {
 	struct oom_kill kill;
@@ -258,8 +270,7 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
 		if (!container) {
 			/* A short life: its record may be there, unread. */
-			while (watch_read(node->records_fd, on_record, node, now_usec))
-				;
+			read_records(node, now_usec);
 			container = registry_find_by_cgroup(node, kill.task_cgroup);
 		}
 		if (!container)
@@ -290,14 +301,17 @@ static void settle(struct node *node, uint64_t now_usec)
 
 void node_on_records(struct node *node, uint64_t now_usec)
 {
+	bool grouped = archive_begin(node);
+
 	(void)watch_read(node->records_fd, on_record, node, now_usec);
 	settle(node, now_usec);
+	if (grouped)
+		archive_commit(node);
 }
 
 void node_on_events(struct node *node, uint64_t now_usec)
 {
-	while (watch_read(node->events_fd, on_event, node, now_usec))
-		;
+	(void)watch_read(node->events_fd, on_event, node, now_usec);
 	settle(node, now_usec);
 }
 

@@ -833,6 +833,28 @@ static void flood_of_records_is_taken_up_piece_by_piece(void **state)
 	assert_true(turns > 1);
 }
 
+static void flood_of_ends_is_taken_up_piece_by_piece(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE];
+	size_t turns = 0;
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		run_container(world, id);
+	}
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		write_cgroup_file(world, id, "cgroup.events", "populated 0\nfrozen 0\n");
+	}
+	for (size_t before = 0; world->n_said[EVENT_EXIT] < 300; before = world->n_said[EVENT_EXIT], turns++) {
+		node_on_events(&world->node, world->now_usec);
+		assert_true(world->n_said[EVENT_EXIT] > before);
+	}
+	assert_true(turns > 1);
+}
+
 static void lost_inotify_events_are_made_up_for(void **state)
 {
 	struct world *world = *state;
@@ -1994,6 +2016,7 @@ int main(void)
 		NODE_TEST(counts_around_one_kill_are_one_kill),
 		NODE_TEST(kill_by_another_is_told_from_events_alone),
 		NODE_TEST(flood_of_records_is_taken_up_piece_by_piece),
+		NODE_TEST(flood_of_ends_is_taken_up_piece_by_piece),
 		NODE_TEST(lost_inotify_events_are_made_up_for),
 		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
