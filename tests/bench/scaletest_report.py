@@ -11,8 +11,6 @@ POINTS = 70  # of a curve: a graph stays below 100 KB
 MIB = 1024
 # How a phase's change of all is named in the facts, when it was done.
 WAVES = (("adoption", "written"), ("new group", "regrouped"), ("removal", "culled"))
-# What stays after all have gone: SQLite's cache of pages (2,000 KiB), and 120 workloads with their windows.
-KEPT_KIB = 2000 + 120 * 6
 
 
 def rows(path):
@@ -137,16 +135,17 @@ class Run:
 
     def checks(self):
         steady, restarted = self.settled("steady", "rss_kib"), self.settled("restart", "rss_kib")
-        idle, gone, day = (self.settled(name, key) for name, key in
-                           (("idle", "rss_kib"), ("removal", "rss_kib"), ("day 2", "rss_kib")))
+        gone, day, fresh = (self.settled(name, "rss_kib") for name in ("removal", "day 2", "fresh start"))
         full, idle_fds, gone_fds = (self.settled(name, "fds") for name in ("steady", "idle", "removal"))
         yield (f"after a restart at most 10 % above steady: {restarted / MIB:.1f} against {steady / MIB:.1f} MiB",
                restarted <= 1.1 * steady)
-        _, late, _, _ = self.wave("adoption", "written")
-        yield (f"the backlog is gone {max(late, 0):.1f} s after the last was adopted, two ticks at most",
-               late <= 2 * self.interval)
-        yield (f"removal gives memory back: {day / MIB:.1f}, then {gone / MIB:.1f} MiB (before all {idle / MIB:.1f}, and "
-               f"{KEPT_KIB / MIB:.1f} for the history and the workloads)", gone < day and gone <= idle + KEPT_KIB)
+        for name, fact in WAVES:
+            _, late, _, count = self.wave(name, fact)
+            yield (f"{name}: the backlog is gone {max(late, 0):.1f} s after the last, two ticks at most; {count:.0f} of "
+                   f"{self.n} told", late <= 2 * self.interval and count >= self.n)
+        share = (day - gone) / (day - fresh) * 100
+        yield (f"removal gives memory back, 90 % at least: {day / MIB:.1f} MiB, then {gone / MIB:.1f}; a fresh daemon with this "
+               f"history takes {fresh / MIB:.1f}, so {share:.0f} %", share >= 90)
         yield (f"removal leaves no descriptor open: {full:.0f}, then {gone_fds:.0f} (before all {idle_fds:.0f})",
                gone_fds <= idle_fds + 2)
 
