@@ -492,6 +492,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	server = serve(daemon);
 	shed(&daemon->node.journal);
 	tell_containers(daemon, "READY=1\n");
+	daemon->most_containers = daemon->node.n_containers;
 
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");

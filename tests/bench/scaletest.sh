@@ -132,6 +132,7 @@ rest 17
 # What a daemon takes that has the same history, and no container.
 mark 'fresh start'
 systemctl restart tidemarkd.service
+by_socket >/dev/null
 rest 10
 mark end
 kill %1 %2

@@ -75,12 +75,12 @@ class Run:
         ticks = self.ticks.get(name, {})
         count = ticks.get("_seconds_count", 0)
         if not count:
-            return "", "", ""
+            return "", "", "", ""
         bounds = sorted((float(key.split('"')[1].replace("+Inf", "inf")), value)
                         for key, value in ticks.items() if key.startswith("_seconds_bucket"))
         mean = ticks["_seconds_sum"] / count * 1000
         above = lambda part: next((bound * 1000 for bound, value in bounds if value >= part * count), float("inf"))
-        return f"{mean:.1f}", f"≤ {above(0.99):.0f}", f"≤ {above(1):.0f}"
+        return f"{mean:.1f}", f"≤ {above(0.5):g}", f"≤ {above(0.99):g}", f"≤ {above(1):g}"
 
     def cpu(self, name):
         used = elapsed = 0
@@ -242,8 +242,9 @@ def report(directory, runs, out):
             ticks = [run.tick(name) for run in same]
             created = [run.phase_creations(name) for run in same]
             lines.append(["tick: mean, ms"] + [tick[0] for tick in ticks])
-            lines.append(["tick: p99, ms"] + [tick[1] for tick in ticks])
-            lines.append(["tick: longest, ms"] + [tick[2] for tick in ticks])
+            lines.append(["tick: p50, ms"] + [tick[1] for tick in ticks])
+            lines.append(["tick: p99, ms"] + [tick[2] for tick in ticks])
+            lines.append(["tick: longest, ms"] + [tick[3] for tick in ticks])
             lines.append(["CPU, % of one"] + [f"{run.cpu(name):.1f}" for run in same])
             lines.append(["RSS at its end, MiB"] + [f"{run.settled(name, 'rss_kib') / MIB:.1f}" for run in same])
             lines.append(["descriptors"] + [f"{run.settled(name, 'fds'):.0f}" for run in same])
