@@ -266,14 +266,26 @@ def report(directory, runs, out):
     return good
 
 
+def report_trees(directory, out):
+    trees = {int(name[len("tree-"):]): {row[1].split(".", 2)[2]: row[2:] for row in rows(f"{directory}/{name}")}
+             for name in os.listdir(directory) if name.startswith("tree-")}
+    if not trees:
+        return False
+    out.write("## A generated tree, not emulated\n\n")
+    sizes = sorted(trees)
+    table(out, ["", *sizes], [[f"{name}, {unit[0]}" if unit else name] + [trees[n].get(name, [""])[0] for n in sizes]
+                              for name, (_, *unit) in trees[sizes[0]].items()])
+    return True
+
+
 def main():
     directory = sys.argv[1]
     runs = [Run(f"{directory}/{name}") for name in sorted(os.listdir(directory))
             if os.path.exists(f"{directory}/{name}/run") and len(rows(f"{directory}/{name}/phases")) > 1]
-    if not runs:
-        sys.exit("scaletest_report: no run in " + directory)
     with open(directory + "/report.md", "w", encoding="utf-8") as out:
         good = report(directory, runs, out)
+        if not report_trees(directory, out) and not runs:
+            sys.exit("scaletest_report: no run in " + directory)
     print(f"{directory}/report.md")
     sys.exit(0 if good else 1)
 
