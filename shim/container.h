@@ -32,8 +32,8 @@ bool kills_are_new(struct kills *kills);
 
 /* What the watches of a container are on. */
 enum container_watch {
-	WATCH_EVENTS,       /* memory.events.local of its cgroup */
-	WATCH_SCOPE_EVENTS, /* the same of the scope around it */
+	WATCH_EVENTS,       /* memory.events of its cgroup */
+	WATCH_SCOPE_EVENTS, /* memory.events.local of the scope around it */
 	WATCH_POPULATED,    /* cgroup.events */
 	WATCHES_COUNT,
 };
@@ -57,15 +57,16 @@ struct container {
 	uint64_t cgroup_id;  /* see cgroup_id(); 0: not known */
 	int pressure_fd;     /* owned: pressure_watch(), while it is close to its limit; or -1 */
 	struct pressure pressure; /* as read last */
+	uint32_t pressure_stamp; /* pressure_usec of the census that it was read after */
 	int process_fd;      /* owned: a pidfd of its init process, or -1 */
 	uint64_t noted_usec; /* when its end was first noticed; 0: it was not */
 	uint64_t generation; /* of the scan that saw the record last */
 	uint64_t found_tick; /* when the record was first seen */
 
 	struct sampled sampled;
-	int scope_fd; /* owned: the directory above, where it is the container's own, as crun's scope is; or
-			 -1 */
+	uint64_t scope_id; /* cgroup_id() of the one above, where it is the container's own, as crun's scope is; or 0 */
 	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
+	bool watched; /* all that there are to be stand */
 
 	/* Of its own life alone, the last 24 h or what the long window is of it: for what is said at its end. */
 	struct window window;
@@ -107,8 +108,7 @@ int container_find_cgroup(const struct record *record, int proc_fd, char *path, 
 
 /* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a
  * container that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
-int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
-		   struct error *err);
+int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err);
 /* Fills in ancestors_max_bytes. */
 void container_read_ancestors(struct container *container, int cgroup_fd);
 void container_close(struct container *container, struct sampler *sampler);
@@ -119,18 +119,24 @@ void container_close(struct container *container, struct sampler *sampler);
 int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
 		     struct error *err);
 
+/* Opens the directory of the container's cgroup, or of the scope around it, for the moment: the caller closes it.
+ * Returns as above; MEMORY_GONE also where there is no scope. */
+int container_directory(const struct container *container, const struct sampler *sampler, int *ret_fd,
+			struct error *err);
+int container_scope_directory(const struct container *container, const struct sampler *sampler, int *ret_fd);
+
 /* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
-int container_read_bounds(struct container *container, struct error *err);
+int container_read_bounds(struct container *container, const struct sampler *sampler, struct error *err);
 
 /* memory.peak, where the cgroup is there and no process in it: the last that it will be. False if there is a
  * process in it; true also where it is gone. */
-bool container_read_exit(struct container *container);
+bool container_read_exit(struct container *container, const struct sampler *sampler);
 
 /* The same as the kernel has told of it, with the events' counts. */
 void container_take_exit(struct container *container, const struct exit_peak *exit, uint64_t tick);
 
 /* What the container's processes say of how they size their heap: by the arguments of the first few of them. */
-enum sizing container_look(struct container *container, int proc_fd);
+enum sizing container_look(struct container *container, const struct sampler *sampler, int proc_fd);
 
 /* What the container used at its limit, where that can be told: it has kept its limit, and has run for long enough, or has
  * ended. */
@@ -138,7 +144,8 @@ bool container_sight(const struct container *container, const struct tuner_setti
 		     struct ratchet_sight *ret);
 
 /* The events' counts: adds what is new to own_kills and other_kills. Returns as above. */
-int container_read_events(struct container *container, uint64_t tick, struct error *err);
+int container_read_events(struct container *container, const struct sampler *sampler, uint64_t tick,
+			  struct error *err);
 
 /* Whose limit a kill in this container hit, by the kernel log. */
 enum oom_cause {

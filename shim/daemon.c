@@ -389,7 +389,7 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 
 /* ---- Beginning ---- */
 
-/* Returns how many descriptors may be kept for sampling: the rest is for each container's directories. */
+/* Returns how many descriptors may be kept for sampling: as many again are for init processes. */
 static size_t raise_limits(void)
 {
 	struct rlimit limit;
@@ -447,6 +447,22 @@ static struct exit_peaks *open_exits(const struct settings *settings, const stru
 		return NULL;
 	}
 	return exits;
+}
+
+/* NULL: each cgroup's files are read. */
+static struct census_taker *open_census(const struct settings *settings, int cgroup_fd, const struct journal *journal)
+{
+	struct census_taker *taker = NULL;
+	struct error err;
+
+	if (settings->sampling.bpf == BPF_NO)
+		return NULL;
+	if (census_taker_open(cgroup_fd, &taker, &err) < 0) {
+		voice_fault(journal, LOG_NOTICE,
+			    "sampling costs more, and file descriptors for each container: %s", err.text);
+		return NULL;
+	}
+	return taker;
 }
 
 static void check_cgroup(int cgroup_fd, const char *path, const struct journal *journal)
@@ -543,12 +559,16 @@ static int run(struct daemon *daemon, struct error *err)
 	struct exit_peaks *exits = r == 0 ? open_exits(&daemon->settings, &journal) : NULL;
 	if (exits)
 		r = node_use_exits(&daemon->node, exits, err);
+	struct census_taker *census = r == 0 ? open_census(&daemon->settings, cgroup_fd, &journal) : NULL;
+	if (census)
+		node_use_census(&daemon->node, census);
 	if (r == 0)
 		r = node_load(&daemon->node, now_usec(), err);
 	if (r == 0)
 		r = loop(daemon, err);
 	node_free(&daemon->node);
 	exit_peaks_close(exits);
+	census_taker_close(census);
 	if (history)
 		history_close(history);
 	return r;

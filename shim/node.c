@@ -138,7 +138,7 @@ static bool node_awaits_exit(const struct node *node, struct container *containe
 	if (!node_tells_end(container))
 		return false;
 	if (!container->peak_exact)
-		container_read_exit(container);
+		container_read_exit(container, &node->sampler);
 	if (container->peak_exact || node->exits_fd < 0 || container->cgroup_id == 0)
 		return false;
 	if (container->noted_usec == 0)
@@ -150,7 +150,7 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 {
 	struct error err;
 
-	int r = container_open(container, &node->sampler, node->roots.cgroup_fd, container->known, &err);
+	int r = container_open(container, &node->sampler, container->known, &err);
 	if (r == MEMORY_GONE) {
 		node_mark(node, container, false);
 		return;
@@ -165,16 +165,10 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 		node->told_follow = node->told_follow || r == -EMFILE;
 		return;
 	}
-	if (node->sampler.degraded && !node->told_degraded) {
-		voice_fault(&node->journal, LOG_WARNING,
-			    "there are too few file descriptors to keep one open for "
-			    "every container: sampling costs more (see LimitNOFILE=)");
-		node->told_degraded = true;
-	}
 	container->state = CONTAINER_RUNNING;
 	container_read_ancestors(container, node->roots.cgroup_fd);
 	if (container->cgroup_id == 0)
-		node_know_cgroup(node, container, cgroup_id(container->sampled.dir_fd), now_usec);
+		node_know_cgroup(node, container, container->sampled.id, now_usec);
 	watch_add(node, container);
 	/* What happened before the watch stood. */
 	node_check_events(node, container, now_usec);
@@ -310,7 +304,7 @@ static void node_look_at(const struct node *node, struct container *container)
 	if (workload && workload->ratchet.program == SIZING_UNKNOWN &&
 	    container->looks < sizeof look_samples / sizeof *look_samples &&
 	    container->samples >= look_samples[container->looks])
-		workload_take_sizing(workload, container_look(container, node->roots.proc_fd));
+		workload_take_sizing(workload, container_look(container, &node->sampler, node->roots.proc_fd));
 }
 
 static int take_reading(struct workload *workload, const struct container *container, bool in_turn,
@@ -335,8 +329,10 @@ void node_sample_container(struct node *node, struct container *container, enum 
 		workload_take_life(container->workload, container->created_usec, false, now_usec);
 	if (r == 0 && thorough) {
 		node_look_at(node, container);
-		r = container_read_bounds(container, &err);
-		node_check_events(node, container, now_usec);
+		r = container_read_bounds(container, &node->sampler, &err);
+		/* Otherwise the watches tell of it. */
+		if (!container->watched)
+			node_check_events(node, container, now_usec);
 	}
 	if (r == 0)
 		watch_pressure(node, container);
@@ -383,8 +379,8 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	}
 
 	/* As it is at this moment, if it can still be read, else as it was last seen, or was decided. */
-	if (container->sampled.dir_fd >= 0)
-		(void)container_read_bounds(container, NULL);
+	if (container->sampled.path)
+		(void)container_read_bounds(container, &node->sampler, NULL);
 	if (container->max_bytes == MEMORY_UNLIMITED)
 		container->max_bytes = container->limit_bytes;
 	if (!workload || container->max_bytes == MEMORY_UNLIMITED) {
@@ -411,7 +407,7 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 {
 	if (container->state != CONTAINER_RUNNING)
 		return;
-	int r = container_read_events(container, node->tick, NULL);
+	int r = container_read_events(container, &node->sampler, node->tick, NULL);
 	if (r == MEMORY_GONE)
 		node_mark(node, container, false);
 	if (r != 0)
@@ -449,7 +445,7 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 
 	if (container->state == CONTAINER_RUNNING) {
 		/* The last that can be read, where the cgroup is still there. */
-		(void)container_read_bounds(container, NULL);
+		(void)container_read_bounds(container, &node->sampler, NULL);
 		node_check_events(node, container, now_usec);
 		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
 		node_take_sight(node, container, true, now_usec);
@@ -574,7 +570,7 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.exits_fd = -1,
 	};
 	node->journal.tally = &node->tally;
-	sampler_init(&node->sampler, kept_max);
+	sampler_init(&node->sampler, roots->cgroup_fd, kept_max);
 	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 ||
 	    node->pressures_fd < 0)
 		return error_errno(err, errno, "cannot use inotify and epoll");
@@ -591,9 +587,17 @@ int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *er
 	return 0;
 }
 
+void node_use_census(struct node *node, struct census_taker *taker)
+{
+	node->census_taker = taker;
+	node->sampler.by_census = true;
+	node->sampler.wanted = census_taker_wanted(taker);
+}
+
 void node_free(struct node *node)
 {
 	registry_free(node);
+	census_forget(&node->census);
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);
 	cleanup_close_fd(&node->processes_fd);

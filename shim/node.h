@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroups/census_taker.h"
 #include "cgroups/error.h"
 #include "cgroups/sampler.h"
 #include "shim/container.h"
@@ -54,6 +55,9 @@ struct node {
 	struct recent_exits *recent; /* owned: exits of cgroups that are not, or not yet, a container's */
 	uint64_t exits_lost;         /* so many that were said */
 
+	struct census_taker *census_taker; /* borrowed: node_use_census() */
+	struct census census;              /* of the tick that goes on */
+
 	/* Each both in a list, to walk, and in a tree (tsearch(3)), to find. */
 	struct container **containers;
 	struct workload **workloads;
@@ -62,6 +66,7 @@ struct node {
 
 	uint64_t pressured_usec; /* when those were last read for it */
 	size_t n_pressures; /* containers that pressures_fd is told of */
+	size_t n_processes; /* those that processes_fd is told of: as many as may be kept for sampling at most */
 
 	uint64_t tick;               /* counts node_sample() */
 	uint64_t generation;         /* counts scans of the records */
@@ -77,7 +82,7 @@ struct node {
 	struct workload *loading_workload;
 	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
-	bool told_degraded, told_watches, told_follow, told_history, told_workloads, told_pressure;
+	bool told_degraded, told_census, told_missed, told_watches, told_follow, told_history, told_workloads, told_pressure;
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
@@ -88,6 +93,9 @@ void node_free(struct node *node);
 
 /* The kernel tells of exits from here on: before node_load(). Returns 0 or -ENOMEM. */
 int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err);
+
+/* All cgroups are read at once from here on, each tick. */
+void node_use_census(struct node *node, struct census_taker *taker);
 
 /* What was published and kept before, and the containers that are there. */
 int node_load(struct node *node, uint64_t now_usec, struct error *err);

@@ -887,6 +887,113 @@ static void lost_inotify_events_are_made_up_for(void **state)
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 }
 
+/* ---- By a census ---- */
+
+/* The next tick goes by what this says of c1; its files say something else. */
+static void pass_by_census(struct world *world, const struct census_entry *entry)
+{
+	struct census census = {.entries = entry, .count = 1, .page_bytes = 4096, .knows_inactive_file = true};
+
+	world->node.sampler.census = &census;
+	pass(world, 1);
+	assert_null(world->node.sampler.census);
+	census_forget(&census);
+}
+
+static void census_has_all_that_is_read_each_time(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	world->node.sampler.by_census = true;
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+	assert_int_equal(container->max_bytes, 512 * MIB);
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+
+	write_cgroup_file(world, "c1", "memory.max", "nonsense\n");
+	write_cgroup_file(world, "c1", "memory.peak", "nonsense\n");
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(memory_working_set(&container->memory), 20 * MIB);
+	assert_int_equal(container->peak_bytes, 40 * MIB);
+	assert_int_equal(container->max_bytes, 300 * MIB);
+	entry.above_max_pages = 200 * 256;
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->max_bytes, 200 * MIB);
+
+	entry.max_pages = entry.above_max_pages = CENSUS_MOST;
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->max_bytes, MEMORY_UNLIMITED);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void pressure_is_read_when_the_census_says_that_it_moved(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	world->node.sampler.by_census = true;
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+
+	write_cgroup_file(world, "c1", "memory.pressure",
+			  "some avg10=0.00 avg60=0.00 avg300=0.00 total=70\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->pressure.some_usec, 0);
+	entry.pressure_usec = 69;
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->pressure.some_usec, 70);
+	assert_int_equal(container->pressure.full_usec, 7);
+}
+
+static void cgroup_that_came_or_went_during_the_census_is_read_itself(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	world->node.sampler.by_census = true;
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+	const struct census_entry gone = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+	const struct census_entry other = {.id = 1};
+
+	/* Not in it: it came later. */
+	use(world, "c1", 77);
+	pass_by_census(world, &other);
+	assert_int_equal(memory_working_set(&container->memory), 77 * MIB);
+	/* Still in it: that was so a moment ago, and the next one knows better. */
+	remove_cgroup(world, "c1");
+	pass_by_census(world, &gone);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	pass_by_census(world, &other);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void too_few_descriptors_are_said_once_and_all_is_read_all_the_same(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE];
+	start_node(world);
+	world->node.sampler.kept_max = 3;
+	for (int i = 0; i < 8; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		run_container(world, id);
+	}
+	pass(world, 12);
+	for (size_t i = 0; i < 8; i++) {
+		assert_int_equal(world->node.containers[i]->state, CONTAINER_RUNNING);
+		assert_int_equal(world->node.containers[i]->samples, world->node.containers[0]->samples);
+	}
+	assert_int_equal(world->node.sampler.kept, 3);
+	assert_true(world->node.n_processes <= 3);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "there are too few file descriptors");
+}
+
 /* ---- Ends ---- */
 
 static void cgroup_that_vanishes_ends_the_container_and_is_no_fault(void **state)
@@ -945,6 +1052,7 @@ static void what_the_node_says_is_counted(void **state)
 	run_container(world, "c1");
 	assert_int_equal(world->node.tally.events[EVENT_DECISION], 1);
 	assert_int_equal(world->node.tally.decisions[SOURCE_DECLARED], 1);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->node.tally.kills[OOM_CAUSE_OWN], 1);
@@ -1509,6 +1617,7 @@ static void limit_that_kills_is_withdrawn_if_no_better_one_can_be_written(void *
 	snprintf(name, sizeof name, "limits/default/web/.app.json.%ld.tmp", (long)getpid());
 	fixture_directory(world->roots.state_fd, name);
 
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
@@ -1796,6 +1905,7 @@ static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
 	assert_int_equal(world->node.kernel_log_fd, -1);
 
 	/* The other source still tells. */
+	write_cgroup_file(world, record.id, "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, record.id, "memory.events.local", "oom 1\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
@@ -2018,6 +2128,10 @@ int main(void)
 		NODE_TEST(flood_of_records_is_taken_up_piece_by_piece),
 		NODE_TEST(flood_of_ends_is_taken_up_piece_by_piece),
 		NODE_TEST(lost_inotify_events_are_made_up_for),
+		NODE_TEST(census_has_all_that_is_read_each_time),
+		NODE_TEST(pressure_is_read_when_the_census_says_that_it_moved),
+		NODE_TEST(cgroup_that_came_or_went_during_the_census_is_read_itself),
+		NODE_TEST(too_few_descriptors_are_said_once_and_all_is_read_all_the_same),
 		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
 		NODE_TEST(limits_above_a_container_are_looked_at_once),
