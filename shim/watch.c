@@ -314,6 +314,15 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 	}
 }
 
+/* Soon: the next creation's guards go by what was applied last. */
+static void publish_decided(struct node *node, uint64_t now_usec)
+{
+	int left = 0;
+
+	if (node->decided && (ioctl(node->records_fd, FIONREAD, &left) < 0 || left == 0))
+		node_publish_decided(node, now_usec);
+}
+
 /* What the kernel logged of a container is heard before its end, or a kill by who knows what limit, is told: the
  * kernel logs a kill before it counts it. */
 static void settle(struct node *node, uint64_t now_usec)
@@ -329,6 +338,7 @@ void node_on_records(struct node *node, uint64_t now_usec)
 	bool grouped = archive_begin(node);
 
 	(void)watch_read(node->records_fd, on_record, node, now_usec);
+	publish_decided(node, now_usec);
 	settle(node, now_usec);
 	if (grouped)
 		archive_commit(node);
@@ -469,6 +479,7 @@ void node_sample(struct node *node, uint64_t now_usec)
 	node->sampler.census = NULL;
 	census_forget(&node->census);
 	tell_degraded(node);
+	node_publish_decided(node, now_usec);
 	settle(node, now_usec);
 	archive_slots(node, now_usec);
 	if (node->prune)

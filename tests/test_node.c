@@ -833,6 +833,30 @@ static void flood_of_records_is_taken_up_piece_by_piece(void **state)
 	assert_true(turns > 1);
 }
 
+static void workload_of_many_creations_is_published_once_no_record_waits(void **state)
+{
+	struct world *world = *state;
+	struct limits limits;
+	char id[RECORD_ID_SIZE];
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		struct record record = make_record(world, id);
+		record.limit_bytes = (uint64_t)(300 + i) * MIB;
+		write_record(world, &record);
+	}
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+	/* Or at the next sample. */
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(published(world).applied_bytes, world->node.workloads[0]->limits.applied_bytes);
+	assert_in_range(published(world).applied_bytes, 300 * MIB, 598 * MIB);
+	while (world->node.n_containers < 300)
+		node_on_records(&world->node, world->now_usec);
+	assert_int_equal(published(world).applied_bytes, 599 * MIB);
+}
+
 static void flood_of_ends_is_taken_up_piece_by_piece(void **state)
 {
 	struct world *world = *state;
@@ -2126,6 +2150,7 @@ int main(void)
 		NODE_TEST(counts_around_one_kill_are_one_kill),
 		NODE_TEST(kill_by_another_is_told_from_events_alone),
 		NODE_TEST(flood_of_records_is_taken_up_piece_by_piece),
+		NODE_TEST(workload_of_many_creations_is_published_once_no_record_waits),
 		NODE_TEST(flood_of_ends_is_taken_up_piece_by_piece),
 		NODE_TEST(lost_inotify_events_are_made_up_for),
 		NODE_TEST(census_has_all_that_is_read_each_time),
