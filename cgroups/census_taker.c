@@ -37,8 +37,13 @@ static int census_attach(struct census_taker *taker, int cgroup_fd)
 	union bpf_iter_link_info info = {
 		.cgroup = {.cgroup_fd = (__u32)cgroup_fd, .order = BPF_CGROUP_ITER_DESCENDANTS_PRE},
 	};
-	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof info);
+	struct bpf_iter_attach_opts options;
 
+	/* libbpf looks at the padding, too. */
+	memset(&options, 0, sizeof options);
+	options.sz = sizeof options;
+	options.link_info = &info;
+	options.link_info_len = sizeof info;
 	taker->link = bpf_program__attach_iter(taker->bpf->progs.census, &options);
 	return taker->link ? 0 : -errno;
 }
@@ -57,7 +62,7 @@ static int census_read_inactive_file(int cgroup_fd, uint64_t *ret_bytes)
 }
 
 /* Where the kernel keeps inactive_file is its own affair, and may not be what census.bpf.c takes it for. So the root's
- * is held against its memory.stat, whose reading adds up all below; other processes go on meanwhile. */
+ * is held against its memory.stat, whose reading adds up all below; other processes go on meanwhile, so more than once. */
 static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 {
 	struct census census = CENSUS_NONE;
@@ -97,7 +102,8 @@ int census_taker_open(int cgroup_fd, struct census_taker **ret, struct error *er
 		return error_set(err, -r, "the kernel does not take the BPF program: %s (%.140s)", strerror(-r),
 				 complaint);
 	}
-	taker->knows_inactive_file = census_agrees(taker, cgroup_fd);
+	for (int i = 0; i < 5 && !taker->knows_inactive_file; i++)
+		taker->knows_inactive_file = census_agrees(taker, cgroup_fd);
 	*ret = taker;
 	return 0;
 }

@@ -124,6 +124,7 @@ int container_take_record(struct container *container, const struct record *reco
 	container->created_usec = record->created_usec;
 	container->started_usec = record->started_usec;
 	container->updated_usec = record->updated_usec;
+	container->calm = 0; /* the limit may be another */
 	container->pid = record->pid;
 	container->declared_bytes = record->declared_bytes;
 	container->limit_bytes = record->limit_bytes;
@@ -265,6 +266,8 @@ static int container_take_entry(struct container *container, const struct sample
 int container_read_bounds(struct container *container, const struct sampler *sampler, struct error *err)
 {
 	uint64_t peak_bytes, max_bytes, scope_max_bytes = MEMORY_UNLIMITED;
+	const uint64_t last_max_bytes = container->max_bytes, last_peak_bytes = container->peak_bytes,
+		       last_waited_usec = container->pressure.some_usec;
 	cleanup_close int dir_fd = -1, scope_fd = -1;
 
 	const struct census_entry *entry = sampler_counted(sampler, &container->sampled);
@@ -284,6 +287,11 @@ int container_read_bounds(struct container *container, const struct sampler *sam
 		return r;
 	container_note_peak(container, peak_bytes);
 	(void)pressure_read(dir_fd, &container->pressure, NULL);
+	if (container->max_bytes != last_max_bytes || container->peak_bytes != last_peak_bytes ||
+	    container->pressure.some_usec != last_waited_usec)
+		container->calm = 0;
+	else if (container->calm < CONTAINER_CALM_MOST)
+		container->calm++;
 	return 0;
 }
 

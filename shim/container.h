@@ -38,6 +38,9 @@ enum container_watch {
 	WATCHES_COUNT,
 };
 
+/* What is found the same each time is read half as often, up to an eighth. */
+#define CONTAINER_CALM_MOST 3
+
 struct container {
 	/* From its record, which is gone when its end is noticed. */
 	char *id, *pod_name, *cgroup; /* cgroup: NULL until known */
@@ -74,6 +77,7 @@ struct container {
 	/* As last seen. */
 	struct memory memory;
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
+	unsigned calm; /* how often container_read_bounds() found the same again, up to CONTAINER_CALM_MOST */
 	uint64_t ancestors_max_bytes; /* the smallest memory.max above those, when it was opened */
 	uint64_t start_max_bytes; /* max_bytes when it was first read: what a program sizes itself by as it starts */
 	unsigned looks; /* container_look() was called so often */

@@ -2,8 +2,8 @@
 #include "shim/shed.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <linux/bpf.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 

@@ -997,6 +997,26 @@ static void cgroup_that_came_or_went_during_the_census_is_read_itself(void **sta
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
 
+static void what_stays_the_same_is_read_less_often_until_it_moves(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+
+	pass(world, 200);
+	assert_int_equal(container->calm, CONTAINER_CALM_MOST);
+	write_cgroup_file(world, "c1", "memory.max", "104857600\n");
+	pass(world, 80);
+	assert_int_equal(container->max_bytes, 100 * MIB);
+	/* One whose kills are seen in turn only has each of them. */
+	pass(world, 200);
+	watch_remove(&world->node, world->node.containers[0]);
+	write_cgroup_file(world, "c1", "memory.max", "209715200\n");
+	pass(world, 10);
+	assert_int_equal(container->max_bytes, 200 * MIB);
+}
+
 static void too_few_descriptors_are_said_once_and_all_is_read_all_the_same(void **state)
 {
 	struct world *world = *state;
@@ -1348,6 +1368,7 @@ static void lives_are_learned_from_their_ends_and_outlive_the_daemon(void **stat
 {
 	struct world *world = *state;
 	start_node(world);
+	world->node.sampler.by_census = true; /* so that no file is held open, which here outlives its cgroup */
 	/* The third one's life was cut short, the fourth's is that of a crash loop. */
 	assert_int_equal(live(world, "c1", 20 * USEC_PER_MIN, false), 0);
 	assert_int_equal(live(world, "c2", 30 * USEC_PER_MIN, false), 0);
@@ -1396,6 +1417,7 @@ static void container_and_workload_have_a_short_and_a_long_window(void **state)
 	struct world *world = *state;
 	world->settings.sampling.short_window_usec = 5 * USEC_PER_MIN;
 	start_node(world);
+	world->node.sampler.by_census = true; /* so that no file is held open, which here outlives its cgroup */
 	run_container(world, "c1");
 	run_container(world, "c2");
 	use(world, "c1", 200);
@@ -2156,6 +2178,7 @@ int main(void)
 		NODE_TEST(census_has_all_that_is_read_each_time),
 		NODE_TEST(pressure_is_read_when_the_census_says_that_it_moved),
 		NODE_TEST(cgroup_that_came_or_went_during_the_census_is_read_itself),
+		NODE_TEST(what_stays_the_same_is_read_less_often_until_it_moves),
 		NODE_TEST(too_few_descriptors_are_said_once_and_all_is_read_all_the_same),
 		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
