@@ -860,17 +860,24 @@ static void workload_of_many_creations_is_published_once_no_record_waits(void **
 static void flood_of_ends_is_taken_up_piece_by_piece(void **state)
 {
 	struct world *world = *state;
-	char id[RECORD_ID_SIZE];
+	char id[RECORD_ID_SIZE], name[512];
 	size_t turns = 0;
 
 	start_node(world);
 	for (int i = 0; i < 300; i++) {
 		snprintf(id, sizeof id, "flood%d", i);
-		run_container(world, id);
+		struct record record = make_record(world, id);
+		make_cgroup(world, id, 512);
+		start_record(world, &record);
+		write_record(world, &record);
 	}
+	while (world->node.n_containers < 300)
+		node_on_records(&world->node, world->now_usec);
 	for (int i = 0; i < 300; i++) {
-		snprintf(id, sizeof id, "flood%d", i);
-		write_cgroup_file(world, id, "cgroup.events", "populated 0\nfrozen 0\n");
+		snprintf(name, sizeof name, "pods/crio-flood%d.scope/container/cgroup.events", i);
+		int fd = openat(world->roots.cgroup_fd, name, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(pwrite(fd, "populated 0", 11, 0), 11);
+		close(fd);
 	}
 	for (size_t before = 0; world->n_said[EVENT_EXIT] < 300; before = world->n_said[EVENT_EXIT], turns++) {
 		node_on_events(&world->node, world->now_usec);
