@@ -274,7 +274,7 @@ def report_trees(directory, out):
         return False
     out.write("## A generated tree, not emulated\n\n")
     sizes = sorted(trees)
-    table(out, ["", *sizes], [[f"{name}, {unit[0]}" if unit else name] + [trees[n].get(name, [""])[0] for n in sizes]
+    table(out, ["", *map(str, sizes)], [[f"{name}, {unit[0]}" if unit else name] + [trees[n].get(name, [""])[0] for n in sizes]
                               for name, (_, *unit) in trees[sizes[0]].items()])
     return True
 
