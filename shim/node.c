@@ -56,13 +56,18 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 
 void node_publish_decided(struct node *node, uint64_t now_usec)
 {
-	for (size_t i = 0; node->decided && i < node->n_workloads; i++) {
+	if (!node->decided)
+		return;
+	bool grouped = archive_begin(node);
+	for (size_t i = 0; i < node->n_workloads; i++) {
 		struct workload *workload = node->workloads[i];
 		if (!workload->decided)
 			continue;
 		node_publish(node, workload, now_usec);
 		archive_workload(node, workload, now_usec);
 	}
+	if (grouped)
+		archive_commit(node);
 	node->decided = false;
 }
 
