@@ -22,6 +22,7 @@ struct exit_peaks {
 	uint64_t page_bytes;
 
 	/* Of the reading that is under way. */
+	size_t taken;
 	void (*take)(const struct exit_peak *exit, void *data);
 	void *data;
 };
@@ -43,7 +44,8 @@ static int on_event(void *context, void *data, size_t size)
 		.all_oom_kill = event.all_oom_kill,
 	};
 	exits->take(&exit, exits->data);
-	return 0;
+	/* What is negative ends the reading; this event counts as read. */
+	return ++exits->taken < EXIT_PEAKS_MAX ? 0 : -ECANCELED;
 }
 
 int exit_peaks_open(struct exit_peaks **ret, struct error *err)
@@ -87,6 +89,7 @@ int exit_peaks_fd(const struct exit_peaks *exits)
 void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
 		     void *data)
 {
+	exits->taken = 0;
 	exits->take = take;
 	exits->data = data;
 	(void)ring_buffer__consume(exits->ring);

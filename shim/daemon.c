@@ -204,8 +204,8 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 }
 
 /* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. Records take turns with the timers: in a flood of them, readings go on. So do
- * guests, whose shims may send what they like. */
+ * before the replacement is created. What can come in floods is read piece by piece and takes turns with the timers,
+ * so that readings go on meanwhile. So do guests, whose shims may send what they like. */
 static const struct {
 	size_t fd_offset;
 	sd_event_io_handler_t handler;
@@ -213,9 +213,9 @@ static const struct {
 } inputs[] = {
 	{offsetof(struct node, processes_fd), on_processes, -40},
 	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
-	{offsetof(struct node, exits_fd), on_exits, -25},
-	{offsetof(struct node, events_fd), on_events, -20},
-	{offsetof(struct node, pressures_fd), on_pressures, -15},
+	{offsetof(struct node, exits_fd), on_exits, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, events_fd), on_events, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, pressures_fd), on_pressures, SD_EVENT_PRIORITY_NORMAL},
 	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
 	{offsetof(struct node, guests_fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
 };
@@ -553,6 +553,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	server = serve(daemon);
 	shed(&daemon->node.journal);
 	tell_containers(daemon, "READY=1\n");
+	daemon->most_containers = daemon->node.n_containers;
 
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");

@@ -46,6 +46,7 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 	bool failed_before = workload->unpublished;
 	struct error err;
 
+	workload->decided = false;
 	int r = workload_publish(workload, node->roots.state_fd, now_usec, &err);
 	workload->unpublished = r < 0;
 	if (r < 0 && !failed_before && node->unpublished++ == 0)
@@ -53,6 +54,23 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 			    err.text);
 	if (r == 0 && failed_before && --node->unpublished == 0)
 		voice_fault(&node->journal, LOG_NOTICE, "all limits are published again");
+}
+
+void node_publish_decided(struct node *node, uint64_t now_usec)
+{
+	if (!node->decided)
+		return;
+	bool grouped = archive_begin(node);
+	for (size_t i = 0; i < node->n_workloads; i++) {
+		struct workload *workload = node->workloads[i];
+		if (!workload->decided)
+			continue;
+		node_publish(node, workload, now_usec);
+		archive_workload(node, workload, now_usec);
+	}
+	if (grouped)
+		archive_commit(node);
+	node->decided = false;
 }
 
 /* A sample or a peak went to the workload's window. */
@@ -72,10 +90,9 @@ static void node_take_decision(struct node *node, struct container *container, c
 	if (container->workload) {
 		workload_take_record(container->workload, record, node->settings.sampling.long_window_usec,
 				     now_usec);
-		/* At once: the next creation's guards go by what was applied last. */
-		if (!node->loading)
-			node_publish(node, container->workload, now_usec);
-		archive_workload(node, container->workload, now_usec);
+		node->decided = container->workload->decided = true;
+		if (container->workload->history_id == 0)
+			archive_workload(node, container->workload, now_usec);
 		archive_run(node, container, record->reason);
 		archive_creation(node, container->workload, record);
 	}
@@ -193,8 +210,8 @@ static void node_take_broken(struct node *node, struct container *container, con
 	container->told_broken = true;
 }
 
-/* Whether what there is to say of this record was said by the daemon that ran before: at a creation the
- * workload is published before anything is said, so its file is younger than the record then. */
+/* Whether what there is to say of this record was said by the daemon that ran before: soon after a creation the
+ * workload is published, so its file is younger than the record then. What was said just before a crash is said again. */
 static bool node_is_known(const struct node *node, const struct container *container,
 			  const struct record *record)
 {
@@ -493,6 +510,7 @@ void node_settle(struct node *node, uint64_t now_usec)
 	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
 		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
 	node->kills_untold = false;
+	bool grouped = node->unsettled && archive_begin(node);
 	for (struct container **at = &node->unsettled, *container; (container = *at);) {
 		if (node_awaits_exit(node, container, now_usec)) {
 			at = &container->next_unsettled;
@@ -505,6 +523,8 @@ void node_settle(struct node *node, uint64_t now_usec)
 		if (container->removed)
 			registry_remove(node, container);
 	}
+	if (grouped)
+		archive_commit(node);
 }
 
 /* ---- Recommendations and sums ---- */
@@ -636,6 +656,7 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err)
 	node->loading = true;
 	r = node_scan(node, now_usec, err);
 	node->loading = false;
+	node_publish_decided(node, now_usec);
 	for (size_t i = 0; i < node->n_workloads; i++)
 		if (node->workloads[i]->dirty) {
 			node_publish(node, node->workloads[i], now_usec);

@@ -86,6 +86,7 @@ struct node {
 	size_t unpublished;          /* workloads whose limits could not be written */
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
 	bool slots_unsaved;          /* of any workload */
+	bool decided;                /* so is any workload */
 	uint64_t pruned_usec;
 	bool prune; /* the history, a step each node_sample(), until all is gone that is too old, or too much */
 	/* While the records are read that were there before us; what was published up to loaded_usec, was
@@ -168,6 +169,9 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec);
 
 /* Tries to find the cgroup of a container that has not got one. */
 void node_look_for(struct node *node, struct container *container, uint64_t now_usec);
+/* Publishes the workloads of which containers were created since: once no record waits, or at the next sample at
+ * the latest, so that a workload with many of them is written once. */
+void node_publish_decided(struct node *node, uint64_t now_usec);
 /* A look at one workload: what node_tune() does of it. */
 void node_tune_workload(struct node *node, struct workload *workload, uint64_t now_usec);
 enum reading {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -208,9 +209,9 @@ void watch_remove(struct node *node, struct container *container)
 	}
 }
 
-/* Reads some of what inotify has and hands it on, event by event. Returns whether there may be more: who reads on
- * until there is none does nothing else while containers come faster than they are taken up. */
-static bool watch_read(int inotify_fd,
+/* Reads some of what inotify has and hands it on, event by event. Returns how much, in bytes, 0 where there was nothing:
+ * who reads on until then does nothing else while containers come, or go, faster than that. */
+static size_t watch_read(int inotify_fd,
 		       void (*handle)(struct node *node, const struct inotify_event *event,
 				      uint64_t now_usec),
 		       struct node *node, uint64_t now_usec)
@@ -223,12 +224,12 @@ static bool watch_read(int inotify_fd,
 		n = read(inotify_fd, buf, sizeof buf);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return false;
+		return 0;
 	for (char *at = buf; at < buf + n; at += sizeof *event + event->len) {
 		event = (const void *)at;
 		handle(node, event, now_usec);
 	}
-	return true;
+	return (size_t)n;
 }
 
 static void on_record(struct node *node, const struct inotify_event *event, uint64_t now_usec)
@@ -272,6 +273,17 @@ int watch_records(struct node *node, struct error *err)
 	return number < 0 ? error_errno(err, -number, "cannot watch the directory of containers") : 0;
 }
 
+/* What is there by now, not what comes meanwhile. */
+static void read_records(struct node *node, uint64_t now_usec)
+{
+	int left = 0;
+	size_t n = 1;
+
+	(void)ioctl(node->records_fd, FIONREAD, &left);
+	for (size_t most = left > 0 ? (size_t)left : 0; n > 0 && most > 0; most -= n < most ? n : most)
+		n = watch_read(node->records_fd, on_record, node, now_usec);
+}
+
 static void read_kernel_log(struct node *node, uint64_t now_usec)
 {
 	struct oom_kill kill;
@@ -282,8 +294,7 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
 		if (!container) {
 			/* A short life: its record may be there, unread. */
-			while (watch_read(node->records_fd, on_record, node, now_usec))
-				;
+			read_records(node, now_usec);
 			container = registry_find_by_cgroup(node, kill.task_cgroup);
 		}
 		if (!container)
@@ -302,6 +313,15 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 	}
 }
 
+/* Soon: the next creation's guards go by what was applied last. */
+static void publish_decided(struct node *node, uint64_t now_usec)
+{
+	int left = 0;
+
+	if (node->decided && (ioctl(node->records_fd, FIONREAD, &left) < 0 || left == 0))
+		node_publish_decided(node, now_usec);
+}
+
 /* What the kernel logged of a container is heard before its end, or a kill by who knows what limit, is told: the
  * kernel logs a kill before it counts it. */
 static void settle(struct node *node, uint64_t now_usec)
@@ -314,14 +334,18 @@ static void settle(struct node *node, uint64_t now_usec)
 
 void node_on_records(struct node *node, uint64_t now_usec)
 {
+	bool grouped = archive_begin(node);
+
 	(void)watch_read(node->records_fd, on_record, node, now_usec);
+	publish_decided(node, now_usec);
 	settle(node, now_usec);
+	if (grouped)
+		archive_commit(node);
 }
 
 void node_on_events(struct node *node, uint64_t now_usec)
 {
-	while (watch_read(node->events_fd, on_event, node, now_usec))
-		;
+	(void)watch_read(node->events_fd, on_event, node, now_usec);
 	settle(node, now_usec);
 }
 
@@ -458,6 +482,7 @@ void node_sample(struct node *node, uint64_t now_usec)
 	node->sampler.census = NULL;
 	census_forget(&node->census);
 	tell_degraded(node);
+	node_publish_decided(node, now_usec);
 	settle(node, now_usec);
 	archive_slots(node, now_usec);
 	if (node->prune)

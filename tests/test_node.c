@@ -833,6 +833,59 @@ static void flood_of_records_is_taken_up_piece_by_piece(void **state)
 	assert_true(turns > 1);
 }
 
+static void workload_of_many_creations_is_published_once_no_record_waits(void **state)
+{
+	struct world *world = *state;
+	struct limits limits;
+	char id[RECORD_ID_SIZE];
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		struct record record = make_record(world, id);
+		record.limit_bytes = (uint64_t)(300 + i) * MIB;
+		write_record(world, &record);
+	}
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+	/* Or at the next sample. */
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(published(world).applied_bytes, world->node.workloads[0]->limits.applied_bytes);
+	assert_in_range(published(world).applied_bytes, 300 * MIB, 598 * MIB);
+	while (world->node.n_containers < 300)
+		node_on_records(&world->node, world->now_usec);
+	assert_int_equal(published(world).applied_bytes, 599 * MIB);
+}
+
+static void flood_of_ends_is_taken_up_piece_by_piece(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE], name[512];
+	size_t turns = 0;
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		struct record record = make_record(world, id);
+		make_cgroup(world, id, 512);
+		start_record(world, &record);
+		write_record(world, &record);
+	}
+	while (world->node.n_containers < 300)
+		node_on_records(&world->node, world->now_usec);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof name, "pods/crio-flood%d.scope/container/cgroup.events", i);
+		int fd = openat(world->roots.cgroup_fd, name, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(pwrite(fd, "populated 0", 11, 0), 11);
+		close(fd);
+	}
+	for (size_t before = 0; world->n_said[EVENT_EXIT] < 300; before = world->n_said[EVENT_EXIT], turns++) {
+		node_on_events(&world->node, world->now_usec);
+		assert_true(world->n_said[EVENT_EXIT] > before);
+	}
+	assert_true(turns > 1);
+}
+
 static void lost_inotify_events_are_made_up_for(void **state)
 {
 	struct world *world = *state;
@@ -2198,6 +2251,8 @@ int main(void)
 		NODE_TEST(counts_around_one_kill_are_one_kill),
 		NODE_TEST(kill_by_another_is_told_from_events_alone),
 		NODE_TEST(flood_of_records_is_taken_up_piece_by_piece),
+		NODE_TEST(workload_of_many_creations_is_published_once_no_record_waits),
+		NODE_TEST(flood_of_ends_is_taken_up_piece_by_piece),
 		NODE_TEST(lost_inotify_events_are_made_up_for),
 		NODE_TEST(census_has_all_that_is_read_each_time),
 		NODE_TEST(pressure_is_read_when_the_census_says_that_it_moved),
