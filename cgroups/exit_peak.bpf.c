@@ -72,7 +72,7 @@ enum memcg_memory_event {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 512 * 1024); /* 8,000 removals that we have not come to hear of */
+	__uint(max_entries, 256 * 1024); /* 4,000 removals that we have not come to hear of */
 } events SEC(".maps");
 
 /* Removals that there was no room for. */

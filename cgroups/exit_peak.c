@@ -8,9 +8,9 @@
 #if HAVE_BPF
 
 #include <bpf/libbpf.h>
-#include <stdio.h>
 #include <unistd.h>
 
+#include "cgroups/bpf_complaint.h"
 #include "cgroups/exit_peak_event.h"
 
 /* As bpftool writes it: a system's header, so that our warnings do not apply. */
@@ -22,23 +22,10 @@ struct exit_peaks {
 	uint64_t page_bytes;
 
 	/* Of the reading that is under way. */
+	size_t taken;
 	void (*take)(const struct exit_peak *exit, void *data);
 	void *data;
 };
-
-/* libbpf has no other way to say what went wrong than to print it. The first line is kept: what follows may
- * be the verifier's log. (That a memory limit cannot be raised which newer kernels do not have is not the
- * reason.) */
-static char complaint[160];
-
-static int on_complaint(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_WARN && !complaint[0] && !strstr(format, "Failed to bump")) {
-		(void)vsnprintf(complaint, sizeof complaint, format, args);
-		complaint[strcspn(complaint, "\n")] = '\0';
-	}
-	return 0;
-}
 
 static int on_event(void *context, void *data, size_t size)
 {
@@ -57,7 +44,8 @@ static int on_event(void *context, void *data, size_t size)
 		.all_oom_kill = event.all_oom_kill,
 	};
 	exits->take(&exit, exits->data);
-	return 0;
+	/* What is negative ends the reading; this event counts as read. */
+	return ++exits->taken < EXIT_PEAKS_MAX ? 0 : -ECANCELED;
 }
 
 int exit_peaks_open(struct exit_peaks **ret, struct error *err)
@@ -67,15 +55,14 @@ int exit_peaks_open(struct exit_peaks **ret, struct error *err)
 		return error_set(err, ENOMEM, "out of memory");
 	exits->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	complaint[0] = '\0';
-	libbpf_print_fn_t print = libbpf_set_print(on_complaint);
+	bpf_complaint_begin();
 	exits->bpf = exit_peak_bpf__open_and_load();
 	int r = exits->bpf ? exit_peak_bpf__attach(exits->bpf) : -errno;
 	if (r == 0) {
 		exits->ring = ring_buffer__new(bpf_map__fd(exits->bpf->maps.events), on_event, exits, NULL);
 		r = exits->ring ? 0 : -errno;
 	}
-	(void)libbpf_set_print(print);
+	const char *complaint = bpf_complaint_end();
 	if (r < 0) {
 		exit_peaks_close(exits);
 		return error_set(err, -r, "the kernel does not take the BPF program: %s (%.140s)",
@@ -102,6 +89,7 @@ int exit_peaks_fd(const struct exit_peaks *exits)
 void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
 		     void *data)
 {
+	exits->taken = 0;
 	exits->take = take;
 	exits->data = data;
 	(void)ring_buffer__consume(exits->ring);

@@ -29,7 +29,8 @@ void exit_peaks_close(struct exit_peaks *exits);
 /* To be polled: readable when there is something to read. Borrowed. */
 int exit_peaks_fd(const struct exit_peaks *exits);
 
-/* Hands over all that is there. */
+/* Hands over what is there, or the first EXIT_PEAKS_MAX of it: there may be more then. */
+#define EXIT_PEAKS_MAX 256
 void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
 		     void *data);
 

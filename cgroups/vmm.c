@@ -112,10 +112,14 @@ static bool cgroup_add(struct vmm *vmm, int cgroup_fd, const char *path, size_t 
 		return false;
 	new.current_fd = openat(dir_fd, MEMORY_FILE_CURRENT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	new.stat_fd = openat(dir_fd, MEMORY_FILE_STAT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (new.current_fd < 0 || new.stat_fd < 0) {
+		cgroup_close(&new);
+		return false;
+	}
 	for (size_t i = vmm->n_cgroups; i-- > 0;)
 		if (cgroup_path_below(vmm->cgroups[i].path, own))
 			cgroup_remove(vmm, i);
-	if (new.current_fd < 0 || new.stat_fd < 0 || vmm->n_cgroups == VMM_CGROUPS_MAX) {
+	if (vmm->n_cgroups == VMM_CGROUPS_MAX) {
 		cgroup_close(&new);
 		return false;
 	}

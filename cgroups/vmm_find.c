@@ -203,6 +203,9 @@ static void look_below(const struct search *search, pid_t parent, int dir_fd, en
 			child = program_part(&candidate);
 		if (depth < DEPTH_MAX)
 			look_below(search, pids[i], candidate.dir_fd, child, depth + 1);
+		/* No VMM has PIDs of its own, as virtiofsd does. */
+		if (child == VMM_VMM && candidate.status.namespaces != 1)
+			continue;
 		if (child < VMM_SHIM && !is_known(search->vmm, pids[i]))
 			accept(search, &candidate, child);
 	}

@@ -9,9 +9,8 @@
 
 #include "oci/runtime.h"
 
-#define PROGRAM    "containerd-shim-"
-#define OURS       PROGRAM "tidemark-"
-#define VERSION_V2 "-v2"
+#define PROGRAM "containerd-shim-"
+#define OURS    PROGRAM "tidemark-"
 
 /* kata's programs are mostly one for all hypervisors: "kata-qemu" is a name for it that tells them apart. What is not
  * known is taken for a virtual machine: to look for its containers in the node's cgroups would be no use. */
@@ -111,7 +110,7 @@ int shim_find(const char *program, const struct shim_kind *kind, const char *dir
 	if (search_all(&search, directory, path))
 		return 0;
 	if (kind->stand_in) {
-		(void)snprintf(stand_in, sizeof stand_in, PROGRAM "%s" VERSION_V2, kind->stand_in);
+		(void)snprintf(stand_in, sizeof stand_in, PROGRAM "%s-v2", kind->stand_in);
 		search.name = stand_in;
 		if (search_all(&search, directory, path))
 			return 0;

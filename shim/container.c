@@ -41,7 +41,7 @@ struct container *container_new(const char *id, const struct sampling_settings *
 	if (!container)
 		return NULL;
 	container->sampled = SAMPLED_NONE;
-	container->scope_fd = container->process_fd = container->pressure_fd = -1;
+	container->process_fd = container->pressure_fd = -1;
 	container->max_bytes = container->ancestors_max_bytes = MEMORY_UNLIMITED;
 	for (size_t i = 0; i < WATCHES_COUNT; i++)
 		container->watches[i] = -1;
@@ -61,7 +61,7 @@ void container_read_ancestors(struct container *container, int cgroup_fd)
 	size_t length = strlen(container->cgroup), at;
 
 	/* A scope of the container's own is none above it. */
-	for (int levels = container->scope_fd >= 0 ? 2 : 1; levels > 0; levels--) {
+	for (int levels = container->scope_id ? 2 : 1; levels > 0; levels--) {
 		if (length >= sizeof path)
 			return;
 		memcpy(path, container->cgroup, length);
@@ -77,10 +77,10 @@ void container_read_ancestors(struct container *container, int cgroup_fd)
 void container_close(struct container *container, struct sampler *sampler)
 {
 	sampler_close(sampler, &container->sampled);
-	cleanup_close_fd(&container->scope_fd);
 	cleanup_close_fd(&container->process_fd);
 	cleanup_close_fd(&container->pressure_fd);
-	container->scope_fd = container->process_fd = container->pressure_fd = -1;
+	container->process_fd = container->pressure_fd = -1;
+	container->scope_id = 0;
 }
 
 void container_free(struct container *container, struct sampler *sampler)
@@ -136,6 +136,7 @@ int container_take_record(struct container *container, const struct record *reco
 	container->created_usec = record->created_usec;
 	container->started_usec = record->started_usec;
 	container->updated_usec = record->updated_usec;
+	container->calm = 0; /* the limit may be another */
 	container->pid = record->pid;
 	container->declared_bytes = record->declared_bytes;
 	container->limit_bytes = record->limit_bytes;
@@ -172,43 +173,52 @@ int container_find_cgroup(const struct record *record, int proc_fd, char *path, 
 	return 0;
 }
 
-/* The scope is the container's own if its name says so: the container is then its only child. */
-static int container_open_scope(const struct container *container, int cgroup_fd, struct error *err)
+/* The path of the cgroup around it, if that is the container's own, by its name: the container is then its only child. */
+static bool container_scope(const struct container *container, char scope[static CGROUP_PATH_SIZE])
 {
-	char scope[CGROUP_PATH_SIZE];
 	size_t length;
 
-	if (!cgroup_path_parent(container->cgroup, &length) || length >= sizeof scope)
-		return -1;
+	if (!cgroup_path_parent(container->cgroup, &length) || length >= CGROUP_PATH_SIZE)
+		return false;
 	memcpy(scope, container->cgroup, length);
 	scope[length] = '\0';
 	const char *name = strrchr(scope, '/');
-	if (!name || !cgroup_path_names(name, container->id))
-		return -1;
-	int fd = cgroup_open(cgroup_fd, scope, err);
-	return fd < 0 ? -1 : fd;
+	return name && cgroup_path_names(name, container->id);
 }
 
-int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
-		   struct error *err)
+int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err)
 {
-	int dir_fd = cgroup_open(cgroup_fd, container->cgroup, err);
-	if (dir_fd == -ENOENT || dir_fd == -ENODEV)
+	const struct sampled *sampled = &container->sampled;
+	return sampled->path ? sampler_directory(sampler, sampled->path, sampled->id, ret_fd, err) : MEMORY_GONE;
+}
+
+int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd)
+{
+	char scope[CGROUP_PATH_SIZE];
+
+	if (container->scope_id == 0 || !container_scope(container, scope))
 		return MEMORY_GONE;
-	if (dir_fd < 0)
-		return dir_fd;
-	int r = sampler_open(sampler, dir_fd, &container->sampled, err);
+	return sampler_directory(sampler, scope, container->scope_id, ret_fd, NULL);
+}
+
+int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err)
+{
+	char scope[CGROUP_PATH_SIZE];
+	int scope_fd;
+
+	int r = sampler_open(sampler, container->cgroup, &container->sampled, err);
 	if (r != 0)
 		return r;
-	container->scope_fd = container_open_scope(container, cgroup_fd, NULL);
+	if (container_scope(container, scope) && sampler_directory(sampler, scope, 0, &scope_fd, NULL) == 0)
+		container->scope_id = cgroup_id(scope_fd);
 
 	if (known) {
-		r = container_read_events(container, 0, err);
+		r = container_read_events(container, sampler, 0, err);
 		container->kill_ahead = container->oom_open = false;
 		container->own_kills = container->other_kills = (struct kills){0};
 	}
 	if (r == 0)
-		r = container_read_bounds(container, err);
+		r = container_read_bounds(container, sampler, err);
 	container->start_max_bytes = container->max_bytes;
 	if (r != 0)
 		container_close(container, sampler);
@@ -228,7 +238,9 @@ static void container_note_sample(struct container *container, bool in_turn, uin
 	uint64_t working_set = memory_working_set(&container->memory);
 	if (working_set > container->working_set_max_bytes)
 		container->working_set_max_bytes = working_set;
-	container_note_peak(container, container->memory.current_bytes);
+	container_note_peak(container, container->memory.current_bytes > container->memory.peak_bytes
+					       ? container->memory.current_bytes
+					       : container->memory.peak_bytes);
 	container->samples += in_turn;
 	if (in_turn)
 		(void)window_add(&container->window, now_usec, working_set);
@@ -255,32 +267,67 @@ void container_take_guest_sample(struct container *container, const struct memor
 	container_note_sample(container, true, now_usec);
 }
 
-int container_read_bounds(struct container *container, struct error *err)
+/* What container_read_bounds() reads, by the census: the peak came with the reading. */
+static int container_take_entry(struct container *container, struct sampler *sampler,
+				const struct census_entry *entry, struct error *err)
+{
+	unsigned max_pages = entry->max_pages;
+	int dir_fd;
+
+	if (container->scope_id && entry->above_max_pages < max_pages)
+		max_pages = entry->above_max_pages;
+	container->max_bytes =
+		max_pages == CENSUS_MOST ? MEMORY_UNLIMITED : max_pages * sampler->census->page_bytes;
+	if (entry->pressure_usec == container->pressure_stamp)
+		return 0;
+	int r = container_directory(container, sampler, &dir_fd, err);
+	if (r == 0 && pressure_read(dir_fd, &container->pressure, NULL) == 0)
+		container->pressure_stamp = entry->pressure_usec;
+	return r;
+}
+
+int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err)
 {
 	uint64_t peak_bytes, max_bytes, scope_max_bytes = MEMORY_UNLIMITED;
+	const uint64_t last_max_bytes = container->max_bytes, last_peak_bytes = container->peak_bytes,
+		       last_waited_usec = container->pressure.some_usec;
+	int dir_fd, scope_fd;
 
-	int r = memory_read_max(container->sampled.dir_fd, &max_bytes, err);
+	const struct census_entry *entry = sampler_counted(sampler, &container->sampled);
+	if (entry)
+		return container_take_entry(container, sampler, entry, err);
+	int r = container_directory(container, sampler, &dir_fd, err);
+	if (r == 0)
+		r = memory_read_max(dir_fd, &max_bytes, err);
 	if (r != 0)
 		return r;
-	if (container->scope_fd >= 0)
-		(void)memory_read_max(container->scope_fd, &scope_max_bytes, NULL);
+	if (container_scope_directory(container, sampler, &scope_fd) == 0)
+		(void)memory_read_max(scope_fd, &scope_max_bytes, NULL);
 	container->max_bytes = max_bytes < scope_max_bytes ? max_bytes : scope_max_bytes;
 
-	r = memory_read_peak(container->sampled.dir_fd, &peak_bytes, err);
+	r = memory_read_peak(dir_fd, &peak_bytes, err);
 	if (r != 0)
 		return r;
 	container_note_peak(container, peak_bytes);
-	(void)pressure_read(container->sampled.dir_fd, &container->pressure, NULL);
+	(void)pressure_read(dir_fd, &container->pressure, NULL);
+	if (container->max_bytes != last_max_bytes || container->peak_bytes != last_peak_bytes ||
+	    container->pressure.some_usec != last_waited_usec)
+		container->calm = 0;
+	else if (container->calm < CONTAINER_CALM_MOST)
+		container->calm++;
 	return 0;
 }
 
-enum sizing container_look(struct container *container, int proc_fd)
+enum sizing container_look(struct container *container, struct sampler *sampler, int proc_fd)
 {
+	int dir_fd;
 	pid_t pids[8];
 	char arguments[8192];
 
 	container->looks++;
-	size_t count = process_list(container->sampled.dir_fd, pids, sizeof pids / sizeof *pids);
+	if (container_directory(container, sampler, &dir_fd, NULL) != 0)
+		return SIZING_UNKNOWN;
+	size_t count = process_list(dir_fd, pids, sizeof pids / sizeof *pids);
 	for (size_t i = 0; i < count; i++) {
 		size_t length = process_arguments(proc_fd, pids[i], arguments, sizeof arguments);
 		enum sizing sizing = sizing_of_command(arguments, length);
@@ -332,30 +379,40 @@ static void container_count_events(struct container *container, const struct mem
 		container->oom_open = ooms && !kills;
 }
 
-int container_read_events(struct container *container, uint64_t tick, struct error *err)
+int container_read_events(struct container *container, struct sampler *sampler, uint64_t tick,
+			  struct error *err)
 {
 	struct memory_events own, all, scope = container->scope_events;
+	int dir_fd, scope_fd;
 
-	int r = memory_read_events_local(container->sampled.dir_fd, &own, err);
+	int r = container_directory(container, sampler, &dir_fd, err);
+	if (r == 0)
+		r = memory_read_events_local(dir_fd, &own, err);
 	if (r != 0)
 		return r;
-	if (container->scope_fd >= 0)
-		(void)memory_read_events_local(container->scope_fd, &scope, NULL);
-	r = memory_read_events(container->sampled.dir_fd, &all, err);
+	if (container_scope_directory(container, sampler, &scope_fd) == 0)
+		(void)memory_read_events_local(scope_fd, &scope, NULL);
+	r = memory_read_events(dir_fd, &all, err);
 	if (r != 0)
 		return r;
 	container_count_events(container, &own, &scope, all.oom_kill, tick);
 	return 0;
 }
 
-bool container_read_exit(struct container *container)
+bool container_read_exit(struct container *container, struct sampler *sampler)
 {
+	int dir_fd;
 	uint64_t peak_bytes;
 
-	/* In this order: who reads the peak first may read it before the last charge. */
-	if (container->sampled.dir_fd < 0 || cgroup_is_populated(container->sampled.dir_fd, NULL) != 0)
+	if (!container->sampled.path)
 		return false;
-	if (memory_read_peak(container->sampled.dir_fd, &peak_bytes, NULL) == 0 && peak_bytes > 0) {
+	int r = container_directory(container, sampler, &dir_fd, NULL);
+	if (r != 0)
+		return r == MEMORY_GONE;
+	/* In this order: who reads the peak first may read it before the last charge. */
+	if (cgroup_is_populated(dir_fd, NULL) != 0)
+		return false;
+	if (memory_read_peak(dir_fd, &peak_bytes, NULL) == 0 && peak_bytes > 0) {
 		container_note_peak(container, peak_bytes);
 		container->peak_exact = true;
 	}

@@ -32,12 +32,14 @@ bool kills_are_new(struct kills *kills);
 
 /* What the watches of a container are on. */
 enum container_watch {
-	WATCH_EVENTS,       /* memory.events.local of its cgroup */
-	WATCH_SCOPE_EVENTS, /* the same of the scope around it */
+	WATCH_EVENTS,       /* memory.events of its cgroup */
+	WATCH_SCOPE_EVENTS, /* memory.events.local of the scope around it */
 	WATCH_POPULATED,    /* cgroup.events */
 	WATCHES_COUNT,
 };
 
+/* What is found the same each time is read half as often, up to an eighth. */
+#define CONTAINER_CALM_MOST 3
 /* What the guest has said of a container in a virtual machine, when it was last asked. */
 enum guest_answer {
 	GUEST_UNANSWERED,
@@ -77,15 +79,16 @@ struct container {
 	uint64_t cgroup_id;  /* see cgroup_id(); 0: not known */
 	int pressure_fd;     /* owned: pressure_watch(), while it is close to its limit; or -1 */
 	struct pressure pressure; /* as read last */
+	uint32_t pressure_stamp; /* pressure_usec of the census that it was read after */
 	int process_fd;      /* owned: a pidfd of its init process, or -1 */
 	uint64_t noted_usec; /* when its end was first noticed; 0: it was not */
 	uint64_t generation; /* of the scan that saw the record last */
 	uint64_t found_tick; /* when the record was first seen */
 
 	struct sampled sampled;
-	int scope_fd; /* owned: the directory above, where it is the container's own, as crun's scope is; or
-			 -1 */
+	uint64_t scope_id; /* cgroup_id() of the one above, where it is the container's own, as crun's scope is; or 0 */
 	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
+	bool watched; /* all that there are to be stand */
 
 	/* Of its own life alone, the last 24 h or what the long window is of it: for what is said at its end. */
 	struct window window;
@@ -93,6 +96,7 @@ struct container {
 	/* As last seen. */
 	struct memory memory;
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
+	unsigned calm; /* how often container_read_bounds() found the same again, up to CONTAINER_CALM_MOST */
 	uint64_t ancestors_max_bytes; /* the smallest memory.max above those, when it was opened */
 	uint64_t start_max_bytes; /* max_bytes when it was first read: what a program sizes itself by as it starts */
 	unsigned looks; /* container_look() was called so often */
@@ -127,8 +131,7 @@ int container_find_cgroup(const struct record *record, int proc_fd, char *path, 
 
 /* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a
  * container that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
-int container_open(struct container *container, struct sampler *sampler, int cgroup_fd, bool known,
-		   struct error *err);
+int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err);
 /* Fills in ancestors_max_bytes. */
 void container_read_ancestors(struct container *container, int cgroup_fd);
 void container_close(struct container *container, struct sampler *sampler);
@@ -139,22 +142,26 @@ void container_close(struct container *container, struct sampler *sampler);
 int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
 		     struct error *err);
 
+/* The directory of the container's cgroup, or of the scope around it: as sampler_directory() has it, and with its returns;
+ * MEMORY_GONE also where there is no scope, or the container is not open. */
+int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err);
+int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd);
 /* The same from the guest that it runs in; max_bytes: its limit there. */
 void container_take_guest_sample(struct container *container, const struct memory *memory, uint64_t max_bytes,
 				 uint64_t now_usec);
 
 /* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
-int container_read_bounds(struct container *container, struct error *err);
+int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err);
 
 /* memory.peak, where the cgroup is there and no process in it: the last that it will be. False if there is a
  * process in it; true also where it is gone. */
-bool container_read_exit(struct container *container);
+bool container_read_exit(struct container *container, struct sampler *sampler);
 
 /* The same as the kernel has told of it, with the events' counts. */
 void container_take_exit(struct container *container, const struct exit_peak *exit, uint64_t tick);
 
 /* What the container's processes say of how they size their heap: by the arguments of the first few of them. */
-enum sizing container_look(struct container *container, int proc_fd);
+enum sizing container_look(struct container *container, struct sampler *sampler, int proc_fd);
 
 /* What the container used at its limit, where that can be told: it has kept its limit, and has run for long enough, or has
  * ended. */
@@ -162,7 +169,8 @@ bool container_sight(const struct container *container, const struct tuner_setti
 		     struct ratchet_sight *ret);
 
 /* The events' counts: adds what is new to own_kills and other_kills. Returns as above. */
-int container_read_events(struct container *container, uint64_t tick, struct error *err);
+int container_read_events(struct container *container, struct sampler *sampler, uint64_t tick,
+			  struct error *err);
 
 /* Whose limit a kill in this container hit, by the kernel log. */
 enum oom_cause {

@@ -25,11 +25,13 @@
 #include "shim/store/settings.h"
 #include "shim/survey.h"
 
-static int open_below(const char *root, const char *path, int flags)
+int ctl_open_path(const struct ctl *ctl, const char *path, int flags)
 {
 	char buf[PATH_MAX];
-	if ((size_t)snprintf(buf, sizeof buf, "%s%s", root, path) >= sizeof buf)
+	if ((size_t)snprintf(buf, sizeof buf, "%s%s", ctl->root, path) >= sizeof buf) {
+		errno = ENAMETOOLONG;
 		return -1;
+	}
 	return open(buf, flags | O_CLOEXEC);
 }
 
@@ -70,7 +72,7 @@ static void ctl_open_settings(struct ctl *ctl)
 {
 	struct error err;
 
-	cleanup_close int etc_fd = open_below(ctl->root, "/etc/tidemark", O_PATH | O_DIRECTORY);
+	cleanup_close int etc_fd = ctl_open_path(ctl, "/etc/tidemark", O_PATH | O_DIRECTORY);
 	if (settings_load(etc_fd, &ctl->settings, &err) < 0) {
 		ctl_print_fault(err.text);
 		settings_default(&ctl->settings);
@@ -85,10 +87,10 @@ int ctl_open(struct ctl *ctl, struct error *err)
 	ctl->now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 
 	ctl_open_settings(ctl);
-	cleanup_close int run_fd = open_below(ctl->root, "/run/tidemark", O_RDONLY | O_DIRECTORY);
+	cleanup_close int run_fd = ctl_open_path(ctl, "/run/tidemark", O_RDONLY | O_DIRECTORY);
 	if (run_fd < 0 && errno == EACCES)
 		return error_set(err, EACCES, "only root may read /run/tidemark");
-	cleanup_close int state_fd = open_below(ctl->root, "/var/lib/tidemark", O_PATH | O_DIRECTORY);
+	cleanup_close int state_fd = ctl_open_path(ctl, "/var/lib/tidemark", O_PATH | O_DIRECTORY);
 	cleanup_close int cgroup_fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ctl->daemon_runs = run_fd >= 0 && daemon_lock_is_held(run_fd);
 	return survey_take(run_fd, state_fd, cgroup_fd, ctl_print_fault, &ctl->survey, err);
@@ -129,14 +131,16 @@ static int do_replay(struct ctl *ctl, int argc, char *argv[])
 
 static const char *const output_names[] = {
 	[OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml",
-	[OUTPUT_PATCH] = "patch", [OUTPUT_VPA] = "vpa",
+	[OUTPUT_PATCH] = "patch", [OUTPUT_VPA] = "vpa",   [OUTPUT_RUNTIMECLASS] = "runtimeclass",
 };
 
 #define FORMATS(...) ((const enum output[]){__VA_ARGS__, OUTPUT_NONE})
 #ifdef TIDEMARK_HAVE_YAML
 #define FORMATS_RECOMMEND FORMATS(OUTPUT_YAML, OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_PATCH, OUTPUT_VPA)
+#define FORMATS_OVERHEAD  FORMATS(OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_RUNTIMECLASS)
 #else
 #define FORMATS_RECOMMEND FORMATS(OUTPUT_TABLE, OUTPUT_JSON)
+#define FORMATS_OVERHEAD  FORMATS(OUTPUT_TABLE, OUTPUT_JSON)
 #endif
 
 static const struct verb {
@@ -155,6 +159,8 @@ static const struct verb {
 	{"history", "[OPTION...] WORKLOAD", "what happened to a workload, and why; `tidemarkctl history --help`",
 	 ctl_history, .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
 	{"top", "[OPTION...]", "containers as they move; `tidemarkctl top --help`", ctl_top, .apart = true},
+	{"overhead", "[OPTION...] [POD]", "what VMs cost beyond their containers; `tidemarkctl overhead --help`",
+	 ctl_overhead, .formats = FORMATS_OVERHEAD, .apart = true, .by_namespace = true},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
 	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay,
 	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
@@ -187,7 +193,7 @@ static void print_help(FILE *stream)
 		if (verbs[i].formats)
 			(void)fprintf(stream, "                          of %s: %s\n", verbs[i].name,
 				      format_list(&verbs[i], (char[64]){0}, 64));
-	(void)fputs("  -n, --namespace NAME  only what is in this namespace (recommend)\n"
+	(void)fputs("  -n, --namespace NAME  only what is in this namespace (recommend, overhead)\n"
 		    "  -h, --help            this text\n"
 		    "      --version         the version\n",
 		    stream);
@@ -210,20 +216,12 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* Takes the format and the namespace, if the command has such. */
-static int take_options(struct ctl *ctl, const struct verb *verb, const char *output)
+static int parse_output(struct ctl *ctl, const struct verb *verb, const char *text)
 {
 	char list[64];
 
-	if (ctl->namespace && !verb->by_namespace) {
-		ctl_print_line(stderr, "tidemarkctl: %s does not take --namespace", verb->name);
-		return -1;
-	}
-	ctl->output = verb->formats ? *verb->formats : OUTPUT_NONE;
-	if (!output)
-		return 0;
 	for (const enum output *format = verb->formats; format && *format; format++)
-		if (strcmp(output, output_names[*format]) == 0) {
+		if (strcmp(text, output_names[*format]) == 0) {
 			ctl->output = *format;
 			return 0;
 		}
@@ -232,7 +230,23 @@ static int take_options(struct ctl *ctl, const struct verb *verb, const char *ou
 			       format_list(verb, list, sizeof list));
 	else
 		ctl_print_line(stderr, "tidemarkctl: %s has one form only, and no --output", verb->name);
-	return -1;
+	return -EINVAL;
+}
+
+int ctl_parse_output(struct ctl *ctl, const char *command, const char *text)
+{
+	return parse_output(ctl, find_verb(command), text);
+}
+
+/* Takes the format and the namespace, if the command has such. */
+static int take_options(struct ctl *ctl, const struct verb *verb, const char *output)
+{
+	if (ctl->namespace && !verb->by_namespace) {
+		ctl_print_line(stderr, "tidemarkctl: %s does not take --namespace", verb->name);
+		return -1;
+	}
+	ctl->output = verb->formats ? *verb->formats : OUTPUT_NONE;
+	return output ? parse_output(ctl, verb, output) : 0;
 }
 
 static int run(struct ctl *ctl, const char *output, int argc, char *argv[])

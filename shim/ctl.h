@@ -20,6 +20,7 @@ enum output {
 	OUTPUT_YAML,
 	OUTPUT_PATCH,
 	OUTPUT_VPA,
+	OUTPUT_RUNTIMECLASS,
 };
 
 struct ctl {
@@ -32,8 +33,15 @@ struct ctl {
 	uint64_t now_usec;
 };
 
+/* A path of those below root. Returns a descriptor, or -1 with errno set. */
+int ctl_open_path(const struct ctl *ctl, const char *path, int flags);
+
 /* Reads the settings and takes ctl->survey, to be freed by survey_free(). Returns 0 or a negative errno. */
 int ctl_open(struct ctl *ctl, struct error *err);
+
+/* The format that a command is asked for by its own --output. Returns 0, or -EINVAL where it has no such, which is
+ * said. */
+int ctl_parse_output(struct ctl *ctl, const char *command, const char *text);
 
 /* The commands. Each is given its arguments, without its own name, and returns an exit status. */
 int ctl_status(struct ctl *ctl, int argc, char *argv[]);
@@ -41,6 +49,7 @@ int ctl_explain(struct ctl *ctl, int argc, char *argv[]);
 int ctl_recommend(struct ctl *ctl, int argc, char *argv[]);
 int ctl_history(struct ctl *ctl, int argc, char *argv[]);
 int ctl_top(struct ctl *ctl, int argc, char *argv[]);
+int ctl_overhead(struct ctl *ctl, int argc, char *argv[]);
 
 /* Whether a person's argument means this workload: its whole name, or any one of its parts; or this
  * container: its id, of which the first 4 characters will do, or its pod's name. */
@@ -62,6 +71,15 @@ void ctl_print_json_string(const char *text);
  * first, for the widths of the columns, which begin as 0. */
 void ctl_measure_line(const char *const cells[], size_t n_columns, int width[]);
 void ctl_print_cells(const char *const cells[], size_t n_columns, const int width[]);
+
+/* A table: fill() is asked for each line twice, to be measured and to be printed. */
+#define CTL_COLUMNS_MAX 14
+#define CTL_CELL_SIZE   IDENTITY_TEXT_MAX
+struct ctl_line {
+	char cell[CTL_COLUMNS_MAX][CTL_CELL_SIZE]; /* empty at first */
+};
+void ctl_print_table(const char *const head[], size_t n_columns, size_t n_lines,
+		     void (*fill)(size_t index, struct ctl_line *line, const void *data), const void *data);
 
 /* "-" for no limit, and for an amount that is not known. Returns buf, or a constant. */
 const char *ctl_amount_or_dash(uint64_t bytes, char buf[static QUANTITY_MAX]);

@@ -75,7 +75,12 @@ static void explain_container(const struct ctl *ctl, const struct survey_contain
 			record->runtime, AMOUNT(record->prestart.current_bytes));
 		lines[count++] = (struct line){"pre-start", record->prestart.peak_bytes, footprint};
 	}
-	if (container->is_running) {
+	if (container->is_running && record->is_vm) {
+		lines[count++] = (struct line){"now", memory_working_set(&container->memory),
+					       "working set in its VM, as the guest told it last"};
+		lines[count++] = (struct line){"memory.max", container->effective_bytes,
+					       "of its cgroup in the guest; what the VM takes: `tidemarkctl overhead`"};
+	} else if (container->is_running) {
 		(void)snprintf(now, sizeof now, "working set now; %s anonymous, %s file, %s kernel",
 			       AMOUNT(container->memory.anon_bytes), AMOUNT(container->memory.file_bytes),
 			       AMOUNT(container->memory.kernel_bytes));

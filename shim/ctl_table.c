@@ -4,6 +4,8 @@
 
 #include "shim/ctl.h"
 
+#include <string.h>
+
 /* In characters, not bytes. */
 static int width_of(const char *text)
 {
@@ -31,5 +33,29 @@ void ctl_print_cells(const char *const cells[], size_t n_columns, const int widt
 			(void)printf("  %*s%s", pad, "", text);
 		else
 			(void)printf("  %s\n", text);
+	}
+}
+
+void ctl_print_table(const char *const head[], size_t n_columns, size_t n_lines,
+		     void (*fill)(size_t index, struct ctl_line *line, const void *data), const void *data)
+{
+	struct ctl_line line;
+	const char *cells[CTL_COLUMNS_MAX];
+	int width[CTL_COLUMNS_MAX] = {0};
+
+	for (size_t c = 0; c < n_columns; c++)
+		cells[c] = line.cell[c];
+	ctl_measure_line(head, n_columns, width);
+	for (int is_measured = 0; is_measured < 2; is_measured++) {
+		if (is_measured)
+			ctl_print_cells(head, n_columns, width);
+		for (size_t i = 0; i < n_lines; i++) {
+			memset(&line, 0, sizeof line);
+			fill(i, &line, data);
+			if (is_measured)
+				ctl_print_cells(cells, n_columns, width);
+			else
+				ctl_measure_line(cells, n_columns, width);
+		}
 	}
 }

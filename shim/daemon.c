@@ -26,6 +26,7 @@
 #include "cgroups/quantity.h"
 #include "shim/metrics.h"
 #include "shim/node.h"
+#include "shim/report/overhead.h"
 #include "shim/serve.h"
 #include "shim/shed.h"
 #include "shim/store/history.h"
@@ -98,6 +99,13 @@ static int render(enum exposition_format format, char **ret_text, size_t *ret_le
 	return metrics_render(&source, format, ret_text, ret_length);
 }
 
+/* As it was written last. */
+static int overhead(char **ret_text, size_t *ret_length, void *data)
+{
+	const struct daemon *daemon = data;
+	return file_load_at(daemon->run_fd, OVERHEAD_FILE, OVERHEAD_SIZE_MAX, ret_text, ret_length, NULL);
+}
+
 static void write_textfile(struct daemon *daemon)
 {
 	const char *path = daemon->node.settings.report.textfile;
@@ -118,7 +126,7 @@ static struct serve *serve(struct daemon *daemon)
 	struct serve *serve = NULL;
 	struct error err;
 
-	if (serve_new(daemon->event, daemon->run_fd, render, daemon, &serve, &err) < 0 ||
+	if (serve_new(daemon->event, daemon->run_fd, render, overhead, daemon, &serve, &err) < 0 ||
 	    serve_passed(serve, &err) < 0)
 		voice_fault(&daemon->node.journal, LOG_WARNING, "metrics are not served as they should be: %s",
 			    err.text);
@@ -196,8 +204,8 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 }
 
 /* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. Records take turns with the timers: in a flood of them, readings go on. So do
- * guests, whose shims may send what they like. */
+ * before the replacement is created. What can come in floods is read piece by piece and takes turns with the timers,
+ * so that readings go on meanwhile. So do guests, whose shims may send what they like. */
 static const struct {
 	size_t fd_offset;
 	sd_event_io_handler_t handler;
@@ -205,9 +213,9 @@ static const struct {
 } inputs[] = {
 	{offsetof(struct node, processes_fd), on_processes, -40},
 	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
-	{offsetof(struct node, exits_fd), on_exits, -25},
-	{offsetof(struct node, events_fd), on_events, -20},
-	{offsetof(struct node, pressures_fd), on_pressures, -15},
+	{offsetof(struct node, exits_fd), on_exits, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, events_fd), on_events, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, pressures_fd), on_pressures, SD_EVENT_PRIORITY_NORMAL},
 	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
 	{offsetof(struct node, guests_fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
 };
@@ -426,7 +434,7 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 
 /* ---- Beginning ---- */
 
-/* Returns how many descriptors may be kept for sampling: the rest is for each container's directories. */
+/* Returns how many descriptors may be kept for sampling: as many again are for init processes. */
 static size_t raise_limits(void)
 {
 	struct rlimit limit;
@@ -486,6 +494,22 @@ static struct exit_peaks *open_exits(const struct settings *settings, const stru
 	return exits;
 }
 
+/* NULL: each cgroup's files are read. */
+static struct census_taker *open_census(const struct settings *settings, int cgroup_fd, const struct journal *journal)
+{
+	struct census_taker *taker = NULL;
+	struct error err;
+
+	if (settings->sampling.bpf == BPF_NO)
+		return NULL;
+	if (census_taker_open(cgroup_fd, &taker, &err) < 0) {
+		voice_fault(journal, LOG_NOTICE,
+			    "sampling costs more, and file descriptors for each container: %s", err.text);
+		return NULL;
+	}
+	return taker;
+}
+
 static void check_cgroup(int cgroup_fd, const char *path, const struct journal *journal)
 {
 	char text[256];
@@ -529,6 +553,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	server = serve(daemon);
 	shed(&daemon->node.journal);
 	tell_containers(daemon, "READY=1\n");
+	daemon->most_containers = daemon->node.n_containers;
 
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");
@@ -580,12 +605,16 @@ static int run(struct daemon *daemon, struct error *err)
 	struct exit_peaks *exits = r == 0 ? open_exits(&daemon->settings, &journal) : NULL;
 	if (exits)
 		r = node_use_exits(&daemon->node, exits, err);
+	struct census_taker *census = r == 0 ? open_census(&daemon->settings, cgroup_fd, &journal) : NULL;
+	if (census)
+		node_use_census(&daemon->node, census);
 	if (r == 0)
 		r = node_load(&daemon->node, now_usec(), err);
 	if (r == 0)
 		r = loop(daemon, err);
 	node_free(&daemon->node);
 	exit_peaks_close(exits);
+	census_taker_close(census);
 	if (history)
 		history_close(history);
 	return r;

@@ -46,6 +46,7 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 	bool failed_before = workload->unpublished;
 	struct error err;
 
+	workload->decided = false;
 	int r = workload_publish(workload, node->roots.state_fd, now_usec, &err);
 	workload->unpublished = r < 0;
 	if (r < 0 && !failed_before && node->unpublished++ == 0)
@@ -53,6 +54,23 @@ static void node_publish(struct node *node, struct workload *workload, uint64_t 
 			    err.text);
 	if (r == 0 && failed_before && --node->unpublished == 0)
 		voice_fault(&node->journal, LOG_NOTICE, "all limits are published again");
+}
+
+void node_publish_decided(struct node *node, uint64_t now_usec)
+{
+	if (!node->decided)
+		return;
+	bool grouped = archive_begin(node);
+	for (size_t i = 0; i < node->n_workloads; i++) {
+		struct workload *workload = node->workloads[i];
+		if (!workload->decided)
+			continue;
+		node_publish(node, workload, now_usec);
+		archive_workload(node, workload, now_usec);
+	}
+	if (grouped)
+		archive_commit(node);
+	node->decided = false;
 }
 
 /* A sample or a peak went to the workload's window. */
@@ -72,10 +90,9 @@ static void node_take_decision(struct node *node, struct container *container, c
 	if (container->workload) {
 		workload_take_record(container->workload, record, node->settings.sampling.long_window_usec,
 				     now_usec);
-		/* At once: the next creation's guards go by what was applied last. */
-		if (!node->loading)
-			node_publish(node, container->workload, now_usec);
-		archive_workload(node, container->workload, now_usec);
+		node->decided = container->workload->decided = true;
+		if (container->workload->history_id == 0)
+			archive_workload(node, container->workload, now_usec);
 		archive_run(node, container, record->reason);
 		archive_creation(node, container->workload, record);
 	}
@@ -135,12 +152,12 @@ static void node_know_cgroup(struct node *node, struct container *container, uin
 
 /* Whether the kernel may yet tell how the container ended. Its cgroup is removed when the processes are gone,
  * by systemd or by the runtime's `delete`, before which its record goes. */
-static bool node_awaits_exit(const struct node *node, struct container *container, uint64_t now_usec)
+static bool node_awaits_exit(struct node *node, struct container *container, uint64_t now_usec)
 {
 	if (!node_tells_end(container))
 		return false;
 	if (!container->peak_exact)
-		container_read_exit(container);
+		container_read_exit(container, &node->sampler);
 	if (container->peak_exact || node->exits_fd < 0 || container->cgroup_id == 0)
 		return false;
 	if (container->noted_usec == 0)
@@ -152,7 +169,7 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 {
 	struct error err;
 
-	int r = container_open(container, &node->sampler, node->roots.cgroup_fd, container->known, &err);
+	int r = container_open(container, &node->sampler, container->known, &err);
 	if (r == MEMORY_GONE) {
 		node_mark(node, container, false);
 		return;
@@ -167,16 +184,10 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 		node->told_follow = node->told_follow || r == -EMFILE;
 		return;
 	}
-	if (node->sampler.degraded && !node->told_degraded) {
-		voice_fault(&node->journal, LOG_WARNING,
-			    "there are too few file descriptors to keep one open for "
-			    "every container: sampling costs more (see LimitNOFILE=)");
-		node->told_degraded = true;
-	}
 	container->state = CONTAINER_RUNNING;
 	container_read_ancestors(container, node->roots.cgroup_fd);
 	if (container->cgroup_id == 0)
-		node_know_cgroup(node, container, cgroup_id(container->sampled.dir_fd), now_usec);
+		node_know_cgroup(node, container, container->sampled.id, now_usec);
 	watch_add(node, container);
 	/* What happened before the watch stood. */
 	node_check_events(node, container, now_usec);
@@ -199,8 +210,8 @@ static void node_take_broken(struct node *node, struct container *container, con
 	container->told_broken = true;
 }
 
-/* Whether what there is to say of this record was said by the daemon that ran before: at a creation the
- * workload is published before anything is said, so its file is younger than the record then. */
+/* Whether what there is to say of this record was said by the daemon that ran before: soon after a creation the
+ * workload is published, so its file is younger than the record then. What was said just before a crash is said again. */
 static bool node_is_known(const struct node *node, const struct container *container,
 			  const struct record *record)
 {
@@ -306,14 +317,14 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 
 /* ---- Samples and events ---- */
 
-static void node_look_at(const struct node *node, struct container *container)
+static void node_look_at(struct node *node, struct container *container)
 {
 	struct workload *workload = container->workload;
 
 	if (workload && workload->ratchet.program == SIZING_UNKNOWN &&
 	    container->looks < sizeof look_samples / sizeof *look_samples &&
 	    container->samples >= look_samples[container->looks])
-		workload_take_sizing(workload, container_look(container, node->roots.proc_fd));
+		workload_take_sizing(workload, container_look(container, &node->sampler, node->roots.proc_fd));
 }
 
 static int take_reading(struct workload *workload, const struct container *container, bool in_turn,
@@ -338,8 +349,10 @@ void node_sample_container(struct node *node, struct container *container, enum 
 		workload_take_life(container->workload, container->created_usec, false, now_usec);
 	if (r == 0 && thorough) {
 		node_look_at(node, container);
-		r = container_read_bounds(container, &err);
-		node_check_events(node, container, now_usec);
+		r = container_read_bounds(container, &node->sampler, &err);
+		/* Otherwise the watches tell of it. */
+		if (!container->watched)
+			node_check_events(node, container, now_usec);
 	}
 	if (r == 0)
 		watch_pressure(node, container);
@@ -402,8 +415,8 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 	}
 
 	/* As it is at this moment, if it can still be read, else as it was last seen, or was decided. */
-	if (container->sampled.dir_fd >= 0)
-		(void)container_read_bounds(container, NULL);
+	if (container->sampled.path)
+		(void)container_read_bounds(container, &node->sampler, NULL);
 	if (container->max_bytes == MEMORY_UNLIMITED)
 		container->max_bytes = container->limit_bytes;
 	if (!workload || container->max_bytes == MEMORY_UNLIMITED) {
@@ -430,7 +443,7 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 {
 	if (container->state != CONTAINER_RUNNING)
 		return;
-	int r = container_read_events(container, node->tick, NULL);
+	int r = container_read_events(container, &node->sampler, node->tick, NULL);
 	if (r == MEMORY_GONE)
 		node_mark(node, container, false);
 	if (r != 0)
@@ -468,7 +481,7 @@ void node_end(struct node *node, struct container *container, uint64_t now_usec)
 
 	if (container->state == CONTAINER_RUNNING) {
 		/* The last that can be read, where the cgroup is still there. */
-		(void)container_read_bounds(container, NULL);
+		(void)container_read_bounds(container, &node->sampler, NULL);
 		node_check_events(node, container, now_usec);
 		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
 		node_take_sight(node, container, true, now_usec);
@@ -497,6 +510,7 @@ void node_settle(struct node *node, uint64_t now_usec)
 	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
 		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
 	node->kills_untold = false;
+	bool grouped = node->unsettled && archive_begin(node);
 	for (struct container **at = &node->unsettled, *container; (container = *at);) {
 		if (node_awaits_exit(node, container, now_usec)) {
 			at = &container->next_unsettled;
@@ -509,6 +523,8 @@ void node_settle(struct node *node, uint64_t now_usec)
 		if (container->removed)
 			registry_remove(node, container);
 	}
+	if (grouped)
+		archive_commit(node);
 }
 
 /* ---- Recommendations and sums ---- */
@@ -593,7 +609,7 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 		.exits_fd = -1,
 	};
 	node->journal.tally = &node->tally;
-	sampler_init(&node->sampler, kept_max);
+	sampler_init(&node->sampler, roots->cgroup_fd, kept_max);
 	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 ||
 	    node->pressures_fd < 0 || node->guests_fd < 0)
 		return error_errno(err, errno, "cannot use inotify and epoll");
@@ -610,9 +626,18 @@ int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *er
 	return 0;
 }
 
+void node_use_census(struct node *node, struct census_taker *taker)
+{
+	node->census_taker = taker;
+	node->sampler.by_census = true;
+	node->sampler.wanted = census_taker_wanted(taker);
+}
+
 void node_free(struct node *node)
 {
 	registry_free(node);
+	sampler_free(&node->sampler);
+	census_forget(&node->census);
 	sandboxes_free(node);
 	cleanup_close_fd(&node->records_fd);
 	cleanup_close_fd(&node->events_fd);
@@ -631,6 +656,7 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err)
 	node->loading = true;
 	r = node_scan(node, now_usec, err);
 	node->loading = false;
+	node_publish_decided(node, now_usec);
 	for (size_t i = 0; i < node->n_workloads; i++)
 		if (node->workloads[i]->dirty) {
 			node_publish(node, node->workloads[i], now_usec);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroups/census_taker.h"
 #include "cgroups/error.h"
 #include "cgroups/sampler.h"
 #include "shim/container.h"
@@ -59,6 +60,9 @@ struct node {
 	struct recent_exits *recent; /* owned: exits of cgroups that are not, or not yet, a container's */
 	uint64_t exits_lost;         /* so many that were said */
 
+	struct census_taker *census_taker; /* borrowed: node_use_census() */
+	struct census census;              /* of the tick that goes on */
+
 	/* Each both in a list, to walk, and in a tree (tsearch(3)), to find. */
 	struct container **containers;
 	struct workload **workloads;
@@ -75,12 +79,14 @@ struct node {
 
 	uint64_t pressured_usec; /* when those were last read for it */
 	size_t n_pressures; /* containers that pressures_fd is told of */
+	size_t n_processes; /* those that processes_fd is told of: as many as may be kept for sampling at most */
 
 	uint64_t tick;               /* counts node_sample() */
 	uint64_t generation;         /* counts scans of the records */
 	size_t unpublished;          /* workloads whose limits could not be written */
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
 	bool slots_unsaved;          /* of any workload */
+	bool decided;                /* so is any workload */
 	uint64_t pruned_usec;
 	bool prune; /* the history, a step each node_sample(), until all is gone that is too old, or too much */
 	/* While the records are read that were there before us; what was published up to loaded_usec, was
@@ -91,7 +97,7 @@ struct node {
 	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
 	bool told_account;
-	bool told_degraded, told_watches, told_follow, told_history, told_workloads, told_pressure;
+	bool told_degraded, told_census, told_missed, told_watches, told_follow, told_history, told_workloads, told_pressure;
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
@@ -102,6 +108,9 @@ void node_free(struct node *node);
 
 /* The kernel tells of exits from here on: before node_load(). Returns 0 or -ENOMEM. */
 int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err);
+
+/* All cgroups are read at once from here on, each tick. */
+void node_use_census(struct node *node, struct census_taker *taker);
 
 /* What was published and kept before, and the containers that are there. */
 int node_load(struct node *node, uint64_t now_usec, struct error *err);
@@ -160,6 +169,9 @@ void node_take_record(struct node *node, const char *id, uint64_t now_usec);
 
 /* Tries to find the cgroup of a container that has not got one. */
 void node_look_for(struct node *node, struct container *container, uint64_t now_usec);
+/* Publishes the workloads of which containers were created since: once no record waits, or at the next sample at
+ * the latest, so that a workload with many of them is written once. */
+void node_publish_decided(struct node *node, uint64_t now_usec);
 /* A look at one workload: what node_tune() does of it. */
 void node_tune_workload(struct node *node, struct workload *workload, uint64_t now_usec);
 enum reading {

@@ -70,14 +70,14 @@ static int add_door(struct serve *serve, int listen_fd, struct error *err)
 	return r < 0 ? error_errno(err, -r, "cannot wait for HTTP") : 0;
 }
 
-int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, struct serve **ret,
-	      struct error *err)
+int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead, void *data,
+	      struct serve **ret, struct error *err)
 {
 	struct serve *serve = calloc(1, sizeof *serve);
 	if (!serve)
 		return error_errno(err, ENOMEM, "cannot serve HTTP");
 	*serve = (struct serve){.event = event, .run_fd = run_fd};
-	int r = http_new(&(struct http_source){render, data}, &serve->http, err);
+	int r = http_new(&(struct http_source){render, data, overhead}, &serve->http, err);
 	if (r == 0) {
 		r = sd_event_add_time(event, &serve->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, serve);
 		if (r >= 0)

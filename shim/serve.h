@@ -11,15 +11,16 @@
 
 /* What http.h asks for, told here so that a build without it can do without. */
 typedef int serve_render(enum exposition_format format, char **ret_text, size_t *ret_length, void *data);
+typedef int serve_overhead(char **ret_text, size_t *ret_length, void *data);
 
 struct serve;
 
 #define SERVE_SOCKET "http.sock"
 
 #if HAVE_LIBMICROHTTPD
-/* Serves what render() makes. run_fd: where the socket is to be. Returns 0 or -errno. */
-int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, struct serve **ret,
-	      struct error *err);
+/* Serves what render() and overhead() make. run_fd: where the socket is to be. Returns 0 or -errno. */
+int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead, void *data,
+	      struct serve **ret, struct error *err);
 
 /* On the sockets that systemd passes, too: sd_listen_fds(3). */
 int serve_passed(struct serve *serve, struct error *err);
@@ -29,10 +30,10 @@ int serve_tcp(struct serve *serve, const char *address, struct error *err);
 
 void serve_free(struct serve *serve);
 #else
-static inline int serve_new(sd_event *event, int run_fd, serve_render *render, void *data, struct serve **ret,
-			    struct error *err)
+static inline int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead, void *data,
+			    struct serve **ret, struct error *err)
 {
-	(void)event, (void)run_fd, (void)render, (void)data;
+	(void)event, (void)run_fd, (void)render, (void)overhead, (void)data;
 	*ret = NULL;
 	(void)err;
 	return 0;

@@ -10,9 +10,11 @@
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
+#include "shim/report/overhead.h"
 
 struct taking {
 	struct survey survey;
+	struct overhead overhead; /* what the daemon has of those in VMs */
 	void (*fault)(const char *text);
 };
 
@@ -98,11 +100,27 @@ static void read_live(int cgroup_fd, struct survey_container *container)
 		(void)pressure_read(dir_fd, &container->pressure, NULL);
 }
 
+/* Of a container in a VM, which has no cgroup here. */
+static void read_in_vm(const struct overhead *overhead, struct survey_container *container)
+{
+	const struct overhead_container *in_vm =
+		overhead_find_container(overhead, container->record.sandbox_id, container->record.id);
+
+	if (!in_vm || in_vm->usage_bytes == OVERHEAD_UNKNOWN)
+		return;
+	container->is_running = true;
+	container->memory.current_bytes = in_vm->usage_bytes;
+	if (in_vm->working_set_bytes < in_vm->usage_bytes)
+		container->memory.inactive_file_bytes = in_vm->usage_bytes - in_vm->working_set_bytes;
+	container->max_bytes = in_vm->limit_bytes == OVERHEAD_UNKNOWN ? MEMORY_UNLIMITED : in_vm->limit_bytes;
+	container->effective_bytes = container->max_bytes;
+}
+
 /* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none
  * yet is added behind them. */
-static int add_container(struct survey *survey, size_t n_published, const struct record *record,
-			 int cgroup_fd)
+static int add_container(struct taking *taking, size_t n_published, const struct record *record, int cgroup_fd)
 {
+	struct survey *survey = &taking->survey;
 	struct survey_workload key = {.identity = record->identity}, *workload = NULL;
 
 	if (n_published > 0)
@@ -123,7 +141,9 @@ static int add_container(struct survey *survey, size_t n_published, const struct
 	struct survey_container *container = &grown[workload->n_containers++];
 	*container = (struct survey_container){.record = *record};
 	survey->n_containers++;
-	if (cgroup_fd >= 0)
+	if (record->is_vm)
+		read_in_vm(&taking->overhead, container);
+	else if (cgroup_fd >= 0)
 		read_live(cgroup_fd, container);
 	return 0;
 }
@@ -156,11 +176,20 @@ static int take_records(struct taking *taking, int run_fd, int cgroup_fd)
 			survey_fault(taking, &err);
 		if (r < 0 || record.is_sandbox || !record.identity.owner[0])
 			continue;
-		r = add_container(&taking->survey, n_published, &record, cgroup_fd);
+		r = add_container(taking, n_published, &record, cgroup_fd);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static void take_vms(struct taking *taking, int run_fd)
+{
+	struct error err;
+
+	int r = overhead_load(run_fd, &taking->overhead, &err);
+	if (r < 0 && r != -ENOENT)
+		survey_fault(taking, &err);
 }
 
 int survey_take(int run_fd, int state_fd, int cgroup_fd, void (*fault)(const char *text), struct survey *ret,
@@ -168,10 +197,13 @@ int survey_take(int run_fd, int state_fd, int cgroup_fd, void (*fault)(const cha
 {
 	struct taking taking = {.fault = fault};
 
+	if (run_fd >= 0)
+		take_vms(&taking, run_fd);
 	int r = state_fd >= 0 ? limits_each(state_fd, on_limits, on_fault, &taking) : 0;
 	sort_workloads(&taking.survey);
 	if (r == 0 && run_fd >= 0)
 		r = take_records(&taking, run_fd, cgroup_fd);
+	overhead_free(&taking.overhead);
 	if (r < 0) {
 		survey_free(&taking.survey);
 		return error_errno(err, -r, "cannot survey the node");

@@ -15,7 +15,8 @@
 
 struct survey_container {
 	struct record record;
-	/* As its cgroup has it now; not valid when !is_running. */
+	/* As its cgroup has it now; not valid when !is_running. Of one in a VM it is what the daemon was told by the guest
+	 * last: of the memory what is charged and inactive_file, and its limit. */
 	bool is_running;
 	struct memory memory;
 	uint64_t max_bytes;            /* its own memory.max; MEMORY_UNLIMITED */

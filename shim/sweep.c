@@ -106,12 +106,8 @@ static bool bundle_is_gone(const char *bundle)
 	if (bundle[0] != '/' || stat(bundle, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
 		return false;
 	(void)snprintf(above, sizeof above, "%s", bundle);
-	for (int level = 0; level < 2; level++) {
-		char *slash = strrchr(above, '/');
-		if (!slash)
-			return false;
-		*slash = '\0';
-	}
+	for (int level = 0; level < 2 && above[0]; level++)
+		*strrchr(above, '/') = '\0';
 	return above[0] && stat(above, &st) == 0;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -74,29 +75,49 @@ static void watch_process(struct node *node, struct container *container)
 
 	if (node->exits_fd >= 0 || container->pid == 0)
 		return;
+	if (node->n_processes >= node->sampler.kept_max) {
+		node->sampler.degraded = true;
+		return;
+	}
 	int fd = (int)syscall(SYS_pidfd_open, (pid_t)container->pid, 0);
 	if (fd < 0) {
 		/* Already? */
-		if (errno == ESRCH && container_read_exit(container))
+		if (errno == ESRCH && container_read_exit(container, &node->sampler))
 			node_mark(node, container, false);
 		return;
 	}
-	if (epoll_ctl(node->processes_fd, EPOLL_CTL_ADD, fd, &event) == 0)
-		container->process_fd = fd;
-	else
+	if (epoll_ctl(node->processes_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 		(void)close(fd);
+		return;
+	}
+	container->process_fd = fd;
+	node->n_processes++;
+}
+
+static void watch_process_end(struct node *node, struct container *container)
+{
+	if (container->process_fd < 0)
+		return;
+	(void)close(container->process_fd);
+	container->process_fd = -1;
+	node->n_processes--;
 }
 
 void watch_add(struct node *node, struct container *container)
 {
-	int dir_fd = container->sampled.dir_fd;
+	int dir_fd, scope_fd;
 
-	int r = watch_file(node, container, WATCH_EVENTS, dir_fd, MEMORY_FILE_EVENTS_LOCAL);
-	if (r == 0 && container->scope_fd >= 0)
-		r = watch_file(node, container, WATCH_SCOPE_EVENTS, container->scope_fd,
-			       MEMORY_FILE_EVENTS_LOCAL);
+	int r = container_directory(container, &node->sampler, &dir_fd, NULL);
+	if (r > 0)
+		return; /* gone, as the next reading will see */
+	/* Those of all below tell of its own as well. */
+	if (r == 0)
+		r = watch_file(node, container, WATCH_EVENTS, dir_fd, MEMORY_FILE_EVENTS);
+	if (r == 0 && container_scope_directory(container, &node->sampler, &scope_fd) == 0)
+		r = watch_file(node, container, WATCH_SCOPE_EVENTS, scope_fd, MEMORY_FILE_EVENTS_LOCAL);
 	if (r == 0)
 		r = watch_file(node, container, WATCH_POPULATED, dir_fd, "cgroup.events");
+	container->watched = r == 0;
 	watch_process(node, container);
 	if (r < 0 && !node->told_watches) {
 		voice_fault(&node->journal, LOG_WARNING,
@@ -133,9 +154,11 @@ static void pressure_begin(struct node *node, struct container *container)
 {
 	struct epoll_event event = {.events = EPOLLPRI, .data.ptr = container};
 	struct error err;
-	int fd = -1;
+	int dir_fd, fd = -1;
 
-	int r = pressure_watch(container->sampled.dir_fd, PRESSURE_STALL_USEC, PRESSURE_WINDOW_USEC, &fd, &err);
+	int r = container_directory(container, &node->sampler, &dir_fd, &err);
+	if (r == 0)
+		r = pressure_watch(dir_fd, PRESSURE_STALL_USEC, PRESSURE_WINDOW_USEC, &fd, &err);
 	/* It went since it was read, as the next reading will see: that says nothing of the others. */
 	if (r == MEMORY_GONE)
 		return;
@@ -171,6 +194,8 @@ void watch_pressure(struct node *node, struct container *container)
 void watch_remove(struct node *node, struct container *container)
 {
 	pressure_end(node, container);
+	watch_process_end(node, container);
+	container->watched = false;
 	for (size_t i = 0; i < WATCHES_COUNT; i++) {
 		struct watch key = {.number = container->watches[i]}, *watch;
 		struct watch **found;
@@ -184,9 +209,9 @@ void watch_remove(struct node *node, struct container *container)
 	}
 }
 
-/* Reads some of what inotify has and hands it on, event by event. Returns whether there may be more: who reads on
- * until there is none does nothing else while containers come faster than they are taken up. */
-static bool watch_read(int inotify_fd,
+/* Reads some of what inotify has and hands it on, event by event. Returns how much, in bytes, 0 where there was nothing:
+ * who reads on until then does nothing else while containers come, or go, faster than that. */
+static size_t watch_read(int inotify_fd,
 		       void (*handle)(struct node *node, const struct inotify_event *event,
 				      uint64_t now_usec),
 		       struct node *node, uint64_t now_usec)
@@ -199,12 +224,12 @@ static bool watch_read(int inotify_fd,
 		n = read(inotify_fd, buf, sizeof buf);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return false;
+		return 0;
 	for (char *at = buf; at < buf + n; at += sizeof *event + event->len) {
 		event = (const void *)at;
 		handle(node, event, now_usec);
 	}
-	return true;
+	return (size_t)n;
 }
 
 static void on_record(struct node *node, const struct inotify_event *event, uint64_t now_usec)
@@ -237,7 +262,7 @@ static void on_event(struct node *node, const struct inotify_event *event, uint6
 	struct container *container = (*found)->container;
 	if ((*found)->kind != WATCH_POPULATED)
 		node_check_events(node, container, now_usec);
-	else if (container_read_exit(container))
+	else if (container_read_exit(container, &node->sampler))
 		node_mark(node, container, false);
 }
 
@@ -246,6 +271,17 @@ int watch_records(struct node *node, struct error *err)
 	int number = watch_path(node->records_fd, node->roots.containers_fd, ".",
 				IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR);
 	return number < 0 ? error_errno(err, -number, "cannot watch the directory of containers") : 0;
+}
+
+/* What is there by now, not what comes meanwhile. */
+static void read_records(struct node *node, uint64_t now_usec)
+{
+	int left = 0;
+	size_t n = 1;
+
+	(void)ioctl(node->records_fd, FIONREAD, &left);
+	for (size_t most = left > 0 ? (size_t)left : 0; n > 0 && most > 0; most -= n < most ? n : most)
+		n = watch_read(node->records_fd, on_record, node, now_usec);
 }
 
 static void read_kernel_log(struct node *node, uint64_t now_usec)
@@ -258,8 +294,7 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 		struct container *container = registry_find_by_cgroup(node, kill.task_cgroup);
 		if (!container) {
 			/* A short life: its record may be there, unread. */
-			while (watch_read(node->records_fd, on_record, node, now_usec))
-				;
+			read_records(node, now_usec);
 			container = registry_find_by_cgroup(node, kill.task_cgroup);
 		}
 		if (!container)
@@ -278,6 +313,15 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 	}
 }
 
+/* Soon: the next creation's guards go by what was applied last. */
+static void publish_decided(struct node *node, uint64_t now_usec)
+{
+	int left = 0;
+
+	if (node->decided && (ioctl(node->records_fd, FIONREAD, &left) < 0 || left == 0))
+		node_publish_decided(node, now_usec);
+}
+
 /* What the kernel logged of a container is heard before its end, or a kill by who knows what limit, is told: the
  * kernel logs a kill before it counts it. */
 static void settle(struct node *node, uint64_t now_usec)
@@ -290,14 +334,18 @@ static void settle(struct node *node, uint64_t now_usec)
 
 void node_on_records(struct node *node, uint64_t now_usec)
 {
+	bool grouped = archive_begin(node);
+
 	(void)watch_read(node->records_fd, on_record, node, now_usec);
+	publish_decided(node, now_usec);
 	settle(node, now_usec);
+	if (grouped)
+		archive_commit(node);
 }
 
 void node_on_events(struct node *node, uint64_t now_usec)
 {
-	while (watch_read(node->events_fd, on_event, node, now_usec))
-		;
+	(void)watch_read(node->events_fd, on_event, node, now_usec);
 	settle(node, now_usec);
 }
 
@@ -315,10 +363,9 @@ void node_on_processes(struct node *node, uint64_t now_usec)
 	while ((n = epoll_wait(node->processes_fd, events, sizeof events / sizeof *events, 0)) > 0)
 		for (int i = 0; i < n; i++) {
 			struct container *container = events[i].data.ptr;
-			if (container_read_exit(container))
+			if (container_read_exit(container, &node->sampler))
 				node_mark(node, container, false);
-			cleanup_close_fd(&container->process_fd);
-			container->process_fd = -1;
+			watch_process_end(node, container);
 		}
 	settle(node, now_usec);
 }
@@ -376,12 +423,50 @@ void node_on_exits(struct node *node, uint64_t now_usec)
 /* Whether it is this container's turn for what changes seldom. Turns are spread over the ticks. */
 static bool is_turn(const struct node *node, const struct container *container)
 {
-	return (node->tick + container->index) % SLOW_TICKS == 0;
+	/* What the census brings costs no reading; and where no watch stands, kills are seen in turn only. */
+	const unsigned calm = node->sampler.census || !container->watched ? 0 : container->calm;
+	return (node->tick + container->index) % ((uint64_t)SLOW_TICKS << calm) == 0;
+}
+
+static void tell_degraded(struct node *node)
+{
+	if (node->told_degraded || !node->sampler.degraded)
+		return;
+	voice_fault(&node->journal, LOG_WARNING,
+		    "there are too few file descriptors to keep some for every container: reading them costs more, "
+		    "and some last peaks may be missed (see LimitNOFILE=)");
+	node->told_degraded = true;
+}
+
+/* Takes the census that the tick goes by. Without one, files are read. */
+static void begin_census(struct node *node)
+{
+	struct error err;
+
+	if (!node->census_taker)
+		return;
+	int r = census_take(node->census_taker, &node->census, &err);
+	node->sampler.by_census = r == 0;
+	if (r < 0) {
+		/* It may be a want of memory or of descriptors, which passes. */
+		if (!node->told_census)
+			voice_fault(&node->journal, LOG_WARNING, "cgroups are read one by one: %s", err.text);
+		node->told_census = true;
+		return;
+	}
+	node->sampler.census = &node->census;
+	if (node->census.missed > 0 && !node->told_missed) {
+		voice_fault(&node->journal, LOG_NOTICE,
+			    "there are more than %d containers: those beyond are read one by one, which costs more",
+			    CENSUS_CGROUPS_MAX);
+		node->told_missed = true;
+	}
 }
 
 void node_sample(struct node *node, uint64_t now_usec)
 {
 	node->tick++;
+	begin_census(node);
 	for (size_t i = 0; i < node->n_containers; i++) {
 		struct container *container = node->containers[i];
 		if (container->is_vm)
@@ -393,6 +478,11 @@ void node_sample(struct node *node, uint64_t now_usec)
 					      is_turn(node, container) ? READING_THOROUGH : READING_QUICK,
 					      now_usec);
 	}
+	/* What is read out of turn is to be read anew. */
+	node->sampler.census = NULL;
+	census_forget(&node->census);
+	tell_degraded(node);
+	node_publish_decided(node, now_usec);
 	settle(node, now_usec);
 	archive_slots(node, now_usec);
 	if (node->prune)

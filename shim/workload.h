@@ -28,6 +28,7 @@ struct workload {
 	size_t n_containers;  /* that point here */
 	uint64_t exit_peak_bytes; /* memory.peak of the container that ended last; 0: not known */
 	bool published;       /* there is a file of it */
+	bool decided;         /* a creation or a resize since it was published: node_publish_decided() */
 	bool dirty;           /* what is published is not what stands in limits */
 	bool measured;        /* nor are its measurements, which may wait a minute */
 	bool unpublished;     /* the last attempt to publish failed, which was said */

@@ -186,6 +186,145 @@ run recommend -n fn -o vpa
 is_yaml "a VerticalPodAutoscaler changes nothing by itself" yaml \
 	'[w["spec"]["updatePolicy"]["updateMode"] for w in d] == ["Off", "Off"] and d[0]["spec"]["resourcePolicy"]["containerPolicies"][1]["minAllowed"] == {"memory": "224Mi"}'
 
+# ---- What VMs cost ----
+
+run overhead
+is "what was never measured is told, and what to do" bad 'nothing has been measured: tidemarkd does not run; .systemctl start tidemarkd. starts it'
+MI=1048576
+now_s=$(date +%s)
+# vm ID POD [MEMBERS]
+vm() { printf '{"id":"%s","handler":"kata-qemu","namespace":"shop","pod":"%s","vm":true%s}' "$1" "$2" "${3:-}"; }
+# overhead USEC SANDBOXES
+overhead() {
+	printf '{"v":1,"usec":%s,"interval_usec":10000000,"node":{"pods":3,"containers":3,"machines":2,"answered":1,"overhead":%d,"overhead_declared":%d},"handlers":[{"handler":"kata-qemu","vm":true,"pods":2,"containers":2,"declared":%d,"working_set":%d,"slack":%d,"prestart":%d,"conmon":0,"conmon_bytes":0,"overhead_declared":%d,"recommended":%d,"machines":2,"answered":1,"overhead":%d},{"handler":"crun","vm":false,"pods":1,"containers":1,"declared":%d,"conmon":1,"conmon_bytes":%d,"overhead_declared":0}],"sandboxes":[%s]}\n' \
+		"$1" $((400 * MI)) $((320 * MI)) $((1024 * MI)) $((180 * MI)) $((844 * MI)) $((210 * MI)) $((320 * MI)) $((410 * MI)) $((400 * MI)) $((512 * MI)) $((700 * 1024)) "$2" \
+		>"$root/run/tidemark/overhead.json"
+}
+shared=",\"overhead_declared\":$((160 * MI)),\"charge\":$((580 * MI)),\"ram\":$((412 * MI)),\"ram_shared\":true,\"vmm_anon\":$((18 * MI)),\"vmm_file\":$((24 * MI)),\"virtiofsd\":$((12 * MI)),\"shim\":$((38 * MI)),\"kernel\":$((16 * MI)),\"guest_used\":$((180 * MI)),\"overhead\":$((400 * MI)),\"unused\":$((232 * MI)),\"fixed\":$((340 * MI)),\"prestart\":$((210 * MI)),\"vmm_pid\":4194305,\"containers\":[{\"id\":\"kata0001\",\"name\":\"nginx\",\"usage\":$((180 * MI)),\"working_set\":$((120 * MI)),\"limit\":$((512 * MI))}]"
+hung=",\"charge\":$((900 * MI)),\"ram_shared\":false,\"vmm_anon\":$((800 * MI)),\"vmm_file\":$((22 * MI)),\"shim\":$((38 * MI)),\"kernel\":$((20 * MI)),\"fault\":\"the guest did not answer within 2s\",\"vmm_pid\":4194305,\"containers\":[{\"id\":\"kata0002\",\"name\":\"db\"}]"
+overhead "${now_s}000000" "$(vm bbbbbbbb db-0 "$hung"),$(vm aaaaaaaa web-1 "$shared")"
+
+told() { [ "$status" -eq 0 ] && grep -qE -- "$1" "$root/out"; }
+json_told() { [ "$status" -eq 0 ] && python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$root/out" "$1"; }
+run overhead
+is "a handler has a line with its sums" told '^kata-qemu +2 +2 +1Gi +180Mi +844Mi +210Mi +- +400Mi +320Mi +410Mi  OVERHEAD is without 1 of 2 VMs'
+is "one without VMs has no overhead, but conmon" told '^crun +1 +1 +512Mi +- +- +- +700Ki \(1\) +- +- +-  $'
+is "the node has one, too" told '^all +3 +3 .* 400Mi +320Mi '
+is "a VM has its parts" told '^shop/web-1 +kata-qemu +580Mi +412Mi +180Mi +232Mi +42Mi +12Mi +38Mi +16Mi +60Mi +400Mi  needs 340Mi, and 160Mi is declared$'
+is "and their shares below it" told '^ +100 % +71 % +31 % +40 % +7 % +2 % +7 % +3 % +10 % +69 %  $'
+is "what is not known says why" told '^shop/db-0 +kata-qemu +900Mi +800Mi\* +- +- +22Mi +- +38Mi +20Mi +20Mi +-  the guest did not answer within 2s$'
+is "all VMs have a sum" told '^all 2 VMs .* sums of what is known$'
+is "what can be OOM-killed is told" told '^1 of 2 VMs of kata-qemu needs more overhead than is declared, '
+is "a daemon that does not run is told" grep -Eq '^tidemarkctl: this was measured [0-9.]+s ago: tidemarkd does not run; .systemctl start' "$root/err"
+run overhead web-1
+is "a pod's parts are explained" told '^  guest RAM +412Mi +71 %  the guest.s memory, as far as it is resident'
+is "with its containers" told '^  container nginx: 180Mi used in the guest, working set 120Mi, limit 512Mi$'
+run overhead --smaps db-0
+is "a VMM that is gone tells nothing apart, and is told" grep -q '^tidemarkctl: .*bbbbbbbb' "$root/err"
+is "and the rest is shown" told '^  guest RAM +800Mi .* '
+run overhead -n shop
+is "a namespace has its VMs" told '^shop/web-1 '
+is "and no handlers" test "$(grep -c '^crun' "$root/out")" -eq 0
+run -n nowhere overhead
+is "one without any is an error" bad 'no pod runs in a VM here in namespace nowhere'
+run overhead nobody
+is "so is a pod that is not known" bad 'no pod nobody runs in a VM here'
+run overhead --output json
+is_json "overhead in JSON has the same" json_told \
+	'[s["pod"] for s in d["sandboxes"]] == ["web-1", "db-0"] and d["sandboxes"][0]["rest"] == 60 << 20 and d["sandboxes"][0]["containers"][0]["limit"] == 512 << 20 and "overhead" not in d["sandboxes"][1] and d["daemon"] is False and d["handlers"][0]["handler"] == "crun" and d["node"]["overhead"] == 400 << 20'
+overhead "$((now_s - 7500))000000" ""
+run overhead
+is "old numbers say how old they are" grep -q '^tidemarkctl: this was measured 2h 5min ago' "$root/err"
+is "a node without VMs says so" told '^No pod runs in a VM here.$'
+overhead "${now_s}000000" "$(vm 'a\u001b[2J\u009b' 'p\u001b]0;x\u0007' ',"overhead":-1,"fault":"no \u001b[31m\u0085"')"
+run overhead
+is "names that would do harm are calm" calm "$root/out"
+run overhead "$(printf 'p\033]0;x\007')"
+is "also in a pod's parts" calm "$root/out"
+run overhead -o json
+is_json "in JSON they are what they are" json_told 'd["sandboxes"][0]["pod"] == "p\x1b]0;x\x07" and d["sandboxes"][0]["overhead"] == -1'
+printf '{"v":2}' >"$root/run/tidemark/overhead.json"
+run overhead
+is "a newer file is refused" bad 'newer than this program knows'
+printf '{"v":1,"sandboxes":[{"id"' >"$root/run/tidemark/overhead.json"
+run overhead
+is "so is a torn one" bad 'overhead.json: not JSON, or cut off'
+
+overhead "${now_s}000000" "$(vm aaaaaaaa web-1 "$shared")"
+record kata0001 shop kweb nginx web-1 '"vm":true,"image_ref":"072b32bd884c286e",'
+sed -i 's/"name":"web-1"/"name":"web-1","sandbox_id":"aaaaaaaa"/; s/"runtime":"crun"/"runtime":"kata-qemu"/' "$root/run/tidemark/containers/kata0001.json"
+run status
+is "a container in a VM is shown as it was read last" grep -Eq '^shop/kweb/nginx +1 +- +512Mi +120Mi ' "$root/out"
+run explain kata0001
+is "also by explain" said 'working set in its VM, as the guest told it last'
+run top -n 1
+is "and by top" said ' nginx '
+run overhead --compare kweb
+is "one runtime is shown alone" told '^cost of a pod +580Mi  '
+is "and it is told what to do" told '^To compare, the image has to run under a VM handler and under crun or runc'
+run overhead --compare sha256:072b
+is "an image is found by its id" told '^image 072b32bd884c286e$'
+run overhead --compare 073b
+is "or is not known" bad 'no workload, container or image 073b is known here'
+run overhead --compare 072b -o json
+is_json "the comparison is in JSON, too" json_told 'd["image"] == "072b32bd884c286e" and d["runtimes"] == [{"runtime": "kata-qemu", "vm": True, "pods": 1, "containers": 1, "limit": 512 << 20, "working_set": 120 << 20, "prestart": 210 << 20, "cost": 580 << 20, "overhead": 400 << 20, "overhead_declared": 160 << 20}]'
+run overhead --compare box
+is "an image that nobody names is told" bad 'which image box runs is not known: podman and ctr do not say it'
+record kata0002 shop kweb logs web-1 '"image_ref":"ffffffff884c286e",'
+run overhead --compare kweb
+is "of several images one has to be named" grep -q '^  ffffffff884c286e  shop/kweb/logs$' "$root/err"
+rm "$root/run/tidemark/containers/kata0001.json" "$root/run/tidemark/containers/kata0002.json"
+run overhead --compare kweb web-1
+is "a comparison takes no pod" bad 'compare is of the whole node'
+run overhead --pods 0
+is "no pods are too few" bad 'pods is a whole number above 0'
+run overhead a b
+is "overhead takes one argument at most" bad 'overhead takes one argument at most'
+
+# handler NAME DECLARED OVERHEAD...
+handler() {
+	mkdir -p "$root/var/lib/tidemark/handlers"
+	name=$1 pods='' n=0
+	declared=$2
+	shift 2
+	for bytes in "$@"; do
+		n=$((n + 1))
+		pods="$pods${pods:+,}{\"id\":\"s$n\",\"usec\":$n,\"overhead\":$((bytes * MI))}"
+	done
+	printf '{"v":1,"handler":"%s","written_usec":1,"declared":%s,"pods":[%s]}\n' "$name" $((declared * MI)) "$pods" \
+		>"$root/var/lib/tidemark/handlers/$name.json"
+}
+class() { is_yaml "$@"; }
+run overhead -o runtimeclass
+class "RuntimeClasses of what was not measured are an error" bad 'no VM has been measured on this node yet'
+handler kata-qemu 160 300 310 339
+handler kata-clh 600 120 125 131
+handler kata-fc 160 130 131
+run overhead -o runtimeclass
+class "a RuntimeClass declares what pods needed" yaml '[(c["apiVersion"], c["kind"], c["metadata"]["name"], c["handler"], c["overhead"]) for c in d] == [("node.k8s.io/v1", "RuntimeClass", n, n, {"podFixed": {"memory": m}}) for n, m in (("kata-clh", "140Mi"), ("kata-qemu", "340Mi"))]'
+class "it says what was measured" grep -qx '# 3 pods of kata-qemu measured on this node: 95 % of them needed 339Mi or less, all 339Mi.' "$root/out"
+class "and what is declared too little" grep -qx '# declared is 160Mi, too little for 3 of them, which can be OOM-killed.' "$root/out"
+class "or too much" grep -qx '# declared is 600Mi, of which 469Mi a pod were never needed.' "$root/out"
+class "a handler with few pods is left out" grep -qx 'tidemarkctl: kata-fc: left out: 2 pods were measured so far, and --pods asks for 3' "$root/err"
+run overhead -o runtimeclass --pods 2 kata-fc
+class "unless that is enough" yaml '[c["overhead"]["podFixed"]["memory"] for c in d] == ["140Mi"]'
+run overhead -o runtimeclass kata-qemu --name tidemark-kata
+class "a handler may go by another name" yaml '[(c["metadata"]["name"], c["handler"]) for c in d] == [("tidemark-kata", "tidemark-kata")]'
+run overhead -o runtimeclass --name tidemark-kata
+class "if it is one alone" bad 'name is of one handler'
+run overhead -o runtimeclass kata-qemu --name 'a: b'
+class "and if it can be one" bad 'can be no handler.s name in Kubernetes'
+run overhead -o runtimeclass kata-fc
+class "nothing to declare is an error" bad 'kata-fc: left out'
+run overhead -o runtimeclass kata-x
+class "so is a handler that is not known" bad 'no VM of handler kata-x has been measured'
+run overhead -o runtimeclass -n shop
+class "a RuntimeClass has no namespace" bad 'runtimeclass takes no --namespace'
+printf '{"v":1,"handler":"x' >"$root/var/lib/tidemark/handlers/kata-torn.json"
+run overhead -o runtimeclass kata-torn
+class "a torn file of a handler is told" bad 'kata-torn'
+rm -r "$root/var/lib/tidemark/handlers"
+
 # ---- Wrong use ----
 
 run explain nobody
@@ -231,7 +370,7 @@ is "the version goes to stdout" said 'tidemarkctl '
 
 # ---- Output that cannot be written ----
 
-for command in status 'explain web' '-o json status' '-o json explain web' 'recommend' '-o json recommend' settings --help --version; do
+for command in status 'explain web' '-o json status' '-o json explain web' 'recommend' '-o json recommend' overhead 'overhead -o json' settings --help --version; do
 	# shellcheck disable=SC2086
 	"$ctl" $command >/dev/full 2>"$root/err"
 	status=$?

@@ -569,6 +569,7 @@ static void reader_sees_what_the_daemon_writes_and_changes_nothing(void **state)
 	int64_t id = save(history, "web");
 	assert_int_equal(history_open_to_read(fixture->path, &reader, &err), 0);
 	assert_int_equal(history_begin(history, &err), 0);
+	assert_int_equal(history_begin(history, &err), HISTORY_BEGUN);
 	add_run(history, id, "c1", NOW);
 	assert_int_equal(tell(reader, id).count, 0);
 	assert_int_equal(history_commit(history, &err), 0);

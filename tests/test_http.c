@@ -40,6 +40,18 @@ static int render(enum exposition_format format, char **ret_text, size_t *ret_le
 	return 0;
 }
 
+static int overhead(char **ret_text, size_t *ret_length, void *data)
+{
+	struct world *world = data;
+
+	if (world->fails)
+		return -ENOENT;
+	*ret_text = strdup("{\"v\":1}\n");
+	*ret_length = strlen(*ret_text);
+	world->n_renders++;
+	return 0;
+}
+
 static int begin(void **state)
 {
 	struct error err;
@@ -51,7 +63,7 @@ static int begin(void **state)
 	free(*state);
 	*state = world;
 	world->now_usec = 1000 * SEC;
-	const struct http_source source = {render, world};
+	const struct http_source source = {render, world, overhead};
 	assert_int_equal(http_new(&source, &world->http, &err), 0);
 	int fd = http_listen_unix(world->fixture.root_fd, "http.sock", &err);
 	assert_true(fd >= 0);
@@ -161,10 +173,32 @@ static void head_has_no_body(void **state)
 	assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
 }
 
+static void the_overhead_is_served_as_json(void **state)
+{
+	struct world *world = *state;
+	const char *text = ask(world, "GET /v1/overhead HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n");
+	assert_begins(text, "HTTP/1.1 200 OK\r\n");
+	assert_has(text, "Content-Type: application/json\r\n");
+	assert_has(text, "\r\n\r\n{\"v\":1}\n");
+	(void)ask(world, "GET /v1/overhead HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_int_equal(world->n_renders, 1);
+	assert_has(ask(world, SCRAPE), "format 0, 2");
+}
+
+static void what_was_not_measured_is_not_served_yet(void **state)
+{
+	struct world *world = *state;
+	world->fails = true;
+	assert_begins(ask(world, "GET /v1/overhead HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 503 ");
+	world->fails = false;
+	assert_begins(ask(world, "GET /v1/overhead HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 ");
+}
+
 static void other_paths_are_not_found(void **state)
 {
 	assert_begins(ask(*state, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 404 ");
 	assert_begins(ask(*state, "GET /metrics/../x HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 404 ");
+	assert_begins(ask(*state, "GET /v1/ HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 404 ");
 	assert_begins(ask(*state, "GET /metricsx HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 404 ");
 }
 
@@ -350,6 +384,8 @@ int main(void)
 		HTTP_TEST(metrics_are_served_as_text),
 		HTTP_TEST(openmetrics_is_served_to_those_who_accept_it),
 		HTTP_TEST(head_has_no_body),
+		HTTP_TEST(the_overhead_is_served_as_json),
+		HTTP_TEST(what_was_not_measured_is_not_served_yet),
 		HTTP_TEST(other_paths_are_not_found),
 		HTTP_TEST(other_methods_are_not_allowed),
 		HTTP_TEST(the_socket_is_for_its_owner_alone),

@@ -57,7 +57,7 @@ static int begin(void **state)
 	struct node *node = calloc(1, sizeof *node);
 	settings_default(&node->settings);
 	node->records_fd = node->events_fd = node->kernel_log_fd = -1;
-	sampler_init(&node->sampler, 0);
+	sampler_init(&node->sampler, -1, 0);
 	*state = node;
 	return 0;
 }

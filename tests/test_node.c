@@ -833,6 +833,59 @@ static void flood_of_records_is_taken_up_piece_by_piece(void **state)
 	assert_true(turns > 1);
 }
 
+static void workload_of_many_creations_is_published_once_no_record_waits(void **state)
+{
+	struct world *world = *state;
+	struct limits limits;
+	char id[RECORD_ID_SIZE];
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		struct record record = make_record(world, id);
+		record.limit_bytes = (uint64_t)(300 + i) * MIB;
+		write_record(world, &record);
+	}
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(limits_read(world->roots.state_fd, &web, &limits, NULL), -ENOENT);
+	/* Or at the next sample. */
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(published(world).applied_bytes, world->node.workloads[0]->limits.applied_bytes);
+	assert_in_range(published(world).applied_bytes, 300 * MIB, 598 * MIB);
+	while (world->node.n_containers < 300)
+		node_on_records(&world->node, world->now_usec);
+	assert_int_equal(published(world).applied_bytes, 599 * MIB);
+}
+
+static void flood_of_ends_is_taken_up_piece_by_piece(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE], name[512];
+	size_t turns = 0;
+
+	start_node(world);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%d", i);
+		struct record record = make_record(world, id);
+		make_cgroup(world, id, 512);
+		start_record(world, &record);
+		write_record(world, &record);
+	}
+	while (world->node.n_containers < 300)
+		node_on_records(&world->node, world->now_usec);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof name, "pods/crio-flood%d.scope/container/cgroup.events", i);
+		int fd = openat(world->roots.cgroup_fd, name, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(pwrite(fd, "populated 0", 11, 0), 11);
+		close(fd);
+	}
+	for (size_t before = 0; world->n_said[EVENT_EXIT] < 300; before = world->n_said[EVENT_EXIT], turns++) {
+		node_on_events(&world->node, world->now_usec);
+		assert_true(world->n_said[EVENT_EXIT] > before);
+	}
+	assert_true(turns > 1);
+}
+
 static void lost_inotify_events_are_made_up_for(void **state)
 {
 	struct world *world = *state;
@@ -863,6 +916,133 @@ static void lost_inotify_events_are_made_up_for(void **state)
 		node_on_records(&world->node, world->now_usec);
 	assert_int_equal(world->node.n_containers, 3);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+/* ---- By a census ---- */
+
+/* The next tick goes by what this says of c1; its files say something else. */
+static void pass_by_census(struct world *world, const struct census_entry *entry)
+{
+	struct census census = {.entries = entry, .count = 1, .page_bytes = 4096, .knows_inactive_file = true};
+
+	world->node.sampler.census = &census;
+	pass(world, 1);
+	assert_null(world->node.sampler.census);
+	census_forget(&census);
+}
+
+static void census_has_all_that_is_read_each_time(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	world->node.sampler.by_census = true;
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+	assert_int_equal(container->max_bytes, 512 * MIB);
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+
+	write_cgroup_file(world, "c1", "memory.max", "nonsense\n");
+	write_cgroup_file(world, "c1", "memory.peak", "nonsense\n");
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(memory_working_set(&container->memory), 20 * MIB);
+	assert_int_equal(container->peak_bytes, 40 * MIB);
+	assert_int_equal(container->max_bytes, 300 * MIB);
+	entry.above_max_pages = 200 * 256;
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->max_bytes, 200 * MIB);
+
+	entry.max_pages = entry.above_max_pages = CENSUS_MOST;
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->max_bytes, MEMORY_UNLIMITED);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void pressure_is_read_when_the_census_says_that_it_moved(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	world->node.sampler.by_census = true;
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+
+	write_cgroup_file(world, "c1", "memory.pressure",
+			  "some avg10=0.00 avg60=0.00 avg300=0.00 total=70\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->pressure.some_usec, 0);
+	entry.pressure_usec = 69;
+	for (int i = 0; i < 10; i++)
+		pass_by_census(world, &entry);
+	assert_int_equal(container->pressure.some_usec, 70);
+	assert_int_equal(container->pressure.full_usec, 7);
+}
+
+static void cgroup_that_came_or_went_during_the_census_is_read_itself(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	world->node.sampler.by_census = true;
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+	const struct census_entry gone = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+	const struct census_entry other = {.id = 1};
+
+	/* Not in it: it came later. */
+	use(world, "c1", 77);
+	pass_by_census(world, &other);
+	assert_int_equal(memory_working_set(&container->memory), 77 * MIB);
+	/* Still in it: that was so a moment ago, and the next one knows better. */
+	remove_cgroup(world, "c1");
+	pass_by_census(world, &gone);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+	pass_by_census(world, &other);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void what_stays_the_same_is_read_less_often_until_it_moves(void **state)
+{
+	struct world *world = *state;
+	start_node(world);
+	run_container(world, "c1");
+	const struct container *container = world->node.containers[0];
+
+	pass(world, 200);
+	assert_int_equal(container->calm, CONTAINER_CALM_MOST);
+	write_cgroup_file(world, "c1", "memory.max", "104857600\n");
+	pass(world, 80);
+	assert_int_equal(container->max_bytes, 100 * MIB);
+	/* One whose kills are seen in turn only has each of them. */
+	pass(world, 200);
+	watch_remove(&world->node, world->node.containers[0]);
+	write_cgroup_file(world, "c1", "memory.max", "209715200\n");
+	pass(world, 10);
+	assert_int_equal(container->max_bytes, 200 * MIB);
+}
+
+static void too_few_descriptors_are_said_once_and_all_is_read_all_the_same(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE];
+	start_node(world);
+	world->node.sampler.kept_max = 3;
+	for (int i = 0; i < 8; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		run_container(world, id);
+	}
+	pass(world, 12);
+	for (size_t i = 0; i < 8; i++) {
+		assert_int_equal(world->node.containers[i]->state, CONTAINER_RUNNING);
+		assert_int_equal(world->node.containers[i]->samples, world->node.containers[0]->samples);
+	}
+	assert_int_equal(world->node.sampler.kept, 3);
+	assert_true(world->node.n_processes <= 3);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "there are too few file descriptors");
 }
 
 /* ---- Ends ---- */
@@ -923,6 +1103,7 @@ static void what_the_node_says_is_counted(void **state)
 	run_container(world, "c1");
 	assert_int_equal(world->node.tally.events[EVENT_DECISION], 1);
 	assert_int_equal(world->node.tally.decisions[SOURCE_DECLARED], 1);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->node.tally.kills[OOM_CAUSE_OWN], 1);
@@ -1194,6 +1375,7 @@ static void lives_are_learned_from_their_ends_and_outlive_the_daemon(void **stat
 {
 	struct world *world = *state;
 	start_node(world);
+	world->node.sampler.by_census = true; /* so that no file is held open, which here outlives its cgroup */
 	/* The third one's life was cut short, the fourth's is that of a crash loop. */
 	assert_int_equal(live(world, "c1", 20 * USEC_PER_MIN, false), 0);
 	assert_int_equal(live(world, "c2", 30 * USEC_PER_MIN, false), 0);
@@ -1266,6 +1448,9 @@ static void record_of_a_shims_container_ends_with_its_bundle(void **state)
 	write_record(world, &crio);
 	write_record(world, &containerd);
 	write_record(world, &unseen);
+	struct record top = shim_record(world, "v4", "", true);
+	strcpy(top.bundle, "/no-such-bundle");
+	write_record(world, &top);
 	node_on_records(&world->node, world->now_usec);
 	/* However long it lives: no process of it is known. */
 	world->now_usec += 10 * USEC_PER_HOUR;
@@ -1276,10 +1461,10 @@ static void record_of_a_shims_container_ends_with_its_bundle(void **state)
 	fixture_remove(world->fixture.root_fd, "tasks/default/v2");
 	node_sweep(&world->node, world->now_usec);
 	assert_false(is_recorded(world, "v1") || is_recorded(world, "v2"));
-	/* That of a /tmp that is not ours to see. */
-	assert_true(is_recorded(world, "v3"));
+	/* That of a /tmp that is not ours to see, and one that cannot be told from it. */
+	assert_true(is_recorded(world, "v3") && is_recorded(world, "v4"));
 	node_on_records(&world->node, world->now_usec);
-	assert_int_equal(world->node.n_containers, 1);
+	assert_int_equal(world->node.n_containers, 2);
 }
 
 static void record_of_a_shims_container_that_still_runs_stays(void **state)
@@ -1311,6 +1496,7 @@ static void container_and_workload_have_a_short_and_a_long_window(void **state)
 	struct world *world = *state;
 	world->settings.sampling.short_window_usec = 5 * USEC_PER_MIN;
 	start_node(world);
+	world->node.sampler.by_census = true; /* so that no file is held open, which here outlives its cgroup */
 	run_container(world, "c1");
 	run_container(world, "c2");
 	use(world, "c1", 200);
@@ -1556,6 +1742,7 @@ static void limit_that_kills_is_withdrawn_if_no_better_one_can_be_written(void *
 	snprintf(name, sizeof name, "limits/default/web/.app.json.%ld.tmp", (long)getpid());
 	fixture_directory(world->roots.state_fd, name);
 
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
@@ -1843,6 +2030,7 @@ static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
 	assert_int_equal(world->node.kernel_log_fd, -1);
 
 	/* The other source still tells. */
+	write_cgroup_file(world, record.id, "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, record.id, "memory.events.local", "oom 1\noom_kill 1\n");
 	node_on_events(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
@@ -2063,7 +2251,14 @@ int main(void)
 		NODE_TEST(counts_around_one_kill_are_one_kill),
 		NODE_TEST(kill_by_another_is_told_from_events_alone),
 		NODE_TEST(flood_of_records_is_taken_up_piece_by_piece),
+		NODE_TEST(workload_of_many_creations_is_published_once_no_record_waits),
+		NODE_TEST(flood_of_ends_is_taken_up_piece_by_piece),
 		NODE_TEST(lost_inotify_events_are_made_up_for),
+		NODE_TEST(census_has_all_that_is_read_each_time),
+		NODE_TEST(pressure_is_read_when_the_census_says_that_it_moved),
+		NODE_TEST(cgroup_that_came_or_went_during_the_census_is_read_itself),
+		NODE_TEST(what_stays_the_same_is_read_less_often_until_it_moves),
+		NODE_TEST(too_few_descriptors_are_said_once_and_all_is_read_all_the_same),
 		NODE_TEST(cgroup_that_vanishes_ends_the_container_and_is_no_fault),
 		NODE_TEST(peak_between_two_samples_counts_at_the_end),
 		NODE_TEST(limits_above_a_container_are_looked_at_once),

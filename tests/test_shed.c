@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +74,18 @@ static int becomes_another(void)
 	return setuid(65534);
 }
 
+static int goes_through_the_cgroups(void)
+{
+	union bpf_attr attr = {.iter_create.link_fd = (__u32)-1};
+	return syscall(SYS_bpf, BPF_ITER_CREATE, &attr, sizeof attr) >= 0;
+}
+
+static int makes_a_map(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr) < 0;
+}
+
 static void need_libseccomp(void)
 {
 	if (outcome(reads_and_writes) == 100)
@@ -84,6 +98,7 @@ static void what_the_daemon_does_goes_on(void **state)
 	need_libseccomp();
 	assert_int_equal(outcome(reads_and_writes), 0);
 	assert_int_equal(outcome(talks_to_the_journal), 0);
+	assert_int_equal(outcome(goes_through_the_cgroups), 0);
 }
 
 static void call_that_is_not_on_the_list_is_the_end(void **state)
@@ -95,6 +110,7 @@ static void call_that_is_not_on_the_list_is_the_end(void **state)
 	assert_int_equal(outcome(traces), -SIGSYS);
 	assert_int_equal(outcome(talks_to_the_world), -SIGSYS);
 	assert_int_equal(outcome(becomes_another), -SIGSYS);
+	assert_int_equal(outcome(makes_a_map), -SIGSYS);
 }
 
 /* CapEff: of /proc/self/status. */

@@ -341,6 +341,54 @@ static void cgroup_that_is_gone_is_not_running(void **state)
 
 /* ---- Many ---- */
 
+/* ---- In virtual machines ---- */
+
+static void put_in_vm(const struct node_tree *tree, const char *id)
+{
+	struct record record = make_record(id, "web");
+
+	record.is_shim = record.is_vm = true;
+	snprintf(record.sandbox_id, sizeof record.sandbox_id, "5d");
+	put(tree, &record);
+}
+
+static void a_container_in_a_vm_is_what_its_guest_told(void **state)
+{
+	const struct node_tree *tree = *state;
+	put_in_vm(tree, "c1");
+	put_in_vm(tree, "c2");
+	put_in_vm(tree, "c3");
+	fixture_write(tree->fixture.root_fd, "run/overhead.json",
+		      "{\"v\":1,\"sandboxes\":[{\"id\":\"5d\",\"containers\":[{\"id\":\"c1\",\"usage\":6000,\"working_set\":5000,"
+		      "\"limit\":8000},{\"id\":\"c2\"},{\"id\":\"c3\",\"usage\":10,\"working_set\":20}]},"
+		      "{\"id\":\"5e\",\"containers\":[{\"id\":\"c2\",\"usage\":1}]}]}");
+
+	struct survey survey = take(tree);
+	const struct survey_container *containers = find(&survey, "web")->containers;
+	assert_true(containers[0].is_running);
+	assert_int_equal(memory_working_set(&containers[0].memory), 5000);
+	assert_int_equal(containers[0].max_bytes, 8000);
+	assert_int_equal(containers[0].effective_bytes, 8000);
+	assert_false(containers[1].is_running);
+	assert_true(containers[2].is_running && containers[2].max_bytes == MEMORY_UNLIMITED);
+	assert_int_equal(memory_working_set(&containers[2].memory), 10);
+	assert_int_equal(n_told, 0);
+	survey_free(&survey);
+}
+
+static void what_the_daemon_wrote_of_vms_and_cannot_be_read_is_told(void **state)
+{
+	const struct node_tree *tree = *state;
+	put_in_vm(tree, "c1");
+	fixture_write(tree->fixture.root_fd, "run/overhead.json", "{\"v\":1");
+
+	struct survey survey = take(tree);
+	assert_false(find(&survey, "web")->containers[0].is_running);
+	assert_int_equal(n_told, 1);
+	assert_non_null(strstr(told, "overhead.json"));
+	survey_free(&survey);
+}
+
 static void thousands_of_workloads_take_a_moment(void **state)
 {
 	enum { N = 2000 };
@@ -387,6 +435,8 @@ int main(void)
 		SURVEY_TEST(live_values_are_those_of_the_cgroup),
 		SURVEY_TEST(container_without_a_limit_is_unlimited),
 		SURVEY_TEST(cgroup_that_is_gone_is_not_running),
+		SURVEY_TEST(a_container_in_a_vm_is_what_its_guest_told),
+		SURVEY_TEST(what_the_daemon_wrote_of_vms_and_cannot_be_read_is_told),
 		SURVEY_TEST(thousands_of_workloads_take_a_moment),
 	};
 	return cmocka_run_group_tests_name("survey", tests, NULL, NULL);

@@ -443,6 +443,36 @@ static void child_of_another_that_took_a_number_is_not_the_shims(void **state)
 	vmm_close(&vmm);
 }
 
+static void what_calls_itself_qemu_in_a_container_of_the_shims_is_none(void **state)
+{
+	int root = *(int *)*state;
+	struct vmm vmm;
+	const pid_t hints[VMM_PARTS] = {[VMM_SHIM] = 100};
+
+	make(root, (struct made){100, 1, SHIM, SCOPE, 15000, 25000, 0, NULL, 0});
+	make(root, (struct made){110, 100, QEMU, SCOPE, 1, 1, 1, "110\t1", 0});
+	assert_int_equal(find(root, hints, true, &vmm), 0);
+	assert_false(vmm_has(&vmm, VMM_VMM));
+	vmm_close(&vmm);
+}
+
+static void cgroup_without_a_memory_controller_is_outside(void **state)
+{
+	int root = *(int *)*state;
+	struct vmm vmm;
+	struct vmm_memory memory;
+	const pid_t hints[VMM_PARTS] = {[VMM_SHIM] = 100};
+
+	make_kata(root, LITERAL, "/kata_overhead/" SID);
+	fixture_directory(root, "cgroup" LITERAL);
+	charge(root, "/kata_overhead/" SID, 100);
+	assert_int_equal(find(root, hints, false, &vmm), 0);
+	assert_int_equal(measure(root, &vmm, &memory), 0);
+	assert_int_equal(memory.charge_bytes, 100 * MIB);
+	assert_int_equal(memory.outside_bytes, (17000 + 23000 + 200000) * KIB);
+	vmm_close(&vmm);
+}
+
 static void name_of_a_longer_id_is_anothers(void **state)
 {
 	int root = *(int *)*state;
@@ -770,6 +800,8 @@ int main(void)
 		FIXTURE_TEST(machine_whose_shim_has_died_is_found),
 		FIXTURE_TEST(forged_command_lines_are_not_believed),
 		FIXTURE_TEST(child_of_another_that_took_a_number_is_not_the_shims),
+		FIXTURE_TEST(what_calls_itself_qemu_in_a_container_of_the_shims_is_none),
+		FIXTURE_TEST(cgroup_without_a_memory_controller_is_outside),
 		FIXTURE_TEST(name_of_a_longer_id_is_anothers),
 		FIXTURE_TEST(no_id_is_refused),
 		FIXTURE_TEST(part_that_ends_is_unknown_and_the_vmms_end_is_the_machines),

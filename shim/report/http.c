@@ -47,16 +47,22 @@ static const struct {
 	unsigned status;
 	const char *text;
 } refusals[REFUSALS_COUNT] = {
-	[REFUSAL_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "There is /metrics here, and nothing else.\n"},
+	[REFUSAL_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "There are /metrics and /v1/overhead here, and nothing else.\n"},
 	[REFUSAL_METHOD] = {MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD.\n"},
 	[REFUSAL_FAILED] = {MHD_HTTP_SERVICE_UNAVAILABLE, "Not now.\n"},
+};
+
+/* The pages are the formats of /metrics, and this. */
+enum {
+	PAGE_OVERHEAD = EXPOSITION_FORMATS_COUNT,
+	PAGES_COUNT,
 };
 
 struct http {
 	struct http_source source;
 	struct door doors[HTTP_DOORS_MAX];
 	size_t n_doors;
-	struct page pages[EXPOSITION_FORMATS_COUNT];
+	struct page pages[PAGES_COUNT];
 	size_t n_texts;
 	struct MHD_Response *refusals[REFUSALS_COUNT];
 	uint64_t now_usec;
@@ -133,7 +139,7 @@ static void page_drop(struct page *page)
 	page->response = NULL;
 }
 
-static int page_render(struct http *http, enum exposition_format format, struct page *ret)
+static int page_render(struct http *http, size_t index, struct page *ret)
 {
 	size_t length;
 
@@ -141,7 +147,9 @@ static int page_render(struct http *http, enum exposition_format format, struct 
 	if (!text)
 		return -ENOMEM;
 	cleanup_free char *rendered = NULL;
-	int r = http->source.render(format, &rendered, &length, http->source.data);
+	int r = index == PAGE_OVERHEAD ? http->source.overhead(&rendered, &length, http->source.data)
+				       : http->source.render((enum exposition_format)index, &rendered, &length,
+							     http->source.data);
 	if (r < 0)
 		return r;
 	*text = (struct text){http, rendered};
@@ -153,19 +161,20 @@ static int page_render(struct http *http, enum exposition_format format, struct 
 	(void)take_ptr(rendered);
 	(void)take_ptr(text);
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				      exposition_content_types[format]);
+				      index == PAGE_OVERHEAD ? "application/json"
+							     : exposition_content_types[index]);
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	*ret = (struct page){response, http->now_usec};
 	return 0;
 }
 
-/* NULL: there is none, for want of memory. */
-static struct MHD_Response *page_get(struct http *http, enum exposition_format format)
+/* NULL: there is none, for want of memory or since nothing has been measured. */
+static struct MHD_Response *page_get(struct http *http, size_t index)
 {
-	struct page *page = &http->pages[format], fresh;
+	struct page *page = &http->pages[index], fresh;
 	bool is_young = page->response && http->now_usec - page->at_usec < KEEP_USEC;
 
-	if (!is_young && http->n_texts < HTTP_TEXTS_MAX && page_render(http, format, &fresh) == 0) {
+	if (!is_young && http->n_texts < HTTP_TEXTS_MAX && page_render(http, index, &fresh) == 0) {
 		page_drop(page);
 		*page = fresh;
 	}
@@ -190,10 +199,11 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(http, connection, REFUSAL_METHOD);
-	if (strcmp(url, "/metrics") != 0)
+	const bool is_overhead = strcmp(url, "/v1/overhead") == 0;
+	if (!is_overhead && strcmp(url, "/metrics") != 0)
 		return refuse(http, connection, REFUSAL_NOT_FOUND);
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-	struct MHD_Response *response = page_get(http, exposition_negotiate(accept));
+	struct MHD_Response *response = page_get(http, is_overhead ? PAGE_OVERHEAD : exposition_negotiate(accept));
 	if (!response)
 		return refuse(http, connection, REFUSAL_FAILED);
 	return MHD_queue_response(connection, MHD_HTTP_OK, response);
@@ -255,7 +265,7 @@ void http_free(struct http *http)
 		return;
 	for (size_t i = 0; i < http->n_doors; i++)
 		MHD_stop_daemon(http->doors[i].daemon);
-	for (size_t i = 0; i < EXPOSITION_FORMATS_COUNT; i++)
+	for (size_t i = 0; i < PAGES_COUNT; i++)
 		page_drop(&http->pages[i]);
 	for (size_t i = 0; i < REFUSALS_COUNT; i++)
 		if (http->refusals[i])
@@ -313,7 +323,7 @@ uint64_t http_run(struct http *http, uint64_t now_usec)
 			again_usec = ms * 1000;
 	}
 	/* A text is not kept from one scrape to the next: it may be large. */
-	for (size_t i = 0; i < EXPOSITION_FORMATS_COUNT; i++) {
+	for (size_t i = 0; i < PAGES_COUNT; i++) {
 		struct page *page = &http->pages[i];
 		if (page->response && n_clients == 0 && now_usec - page->at_usec >= KEEP_USEC)
 			page_drop(page);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A small HTTP/1.1 server in the caller's own event loop: GET and HEAD of /metrics, and nothing else. http.c
+/* A small HTTP/1.1 server in the caller's own event loop: GET and HEAD of /metrics and /v1/overhead, and nothing else. http.c
  * is the only file that knows libmicrohttpd.
  *
  * Clients are not trusted to be quick, or to mean well. A door takes HTTP_CLIENTS_MAX of them at a time, for
@@ -23,9 +23,10 @@
 #define HTTP_TEXTS_MAX 4
 
 struct http_source {
-	/* Returns 0, with the text handed over, or -errno. */
+	/* Return 0, with the text handed over, or -errno: the client is to come again. */
 	int (*render)(enum exposition_format format, char **ret_text, size_t *ret_length, void *data);
 	void *data;
+	int (*overhead)(char **ret_text, size_t *ret_length, void *data); /* JSON */
 };
 
 struct http;

@@ -277,6 +277,8 @@ int history_add_kill(struct history *history, const struct history_kill *kill, s
 
 int history_begin(struct history *history, struct error *err)
 {
+	if (!sqlite3_get_autocommit(history->db))
+		return HISTORY_BEGUN;
 	return history_write(history, BEGIN, NULL, "begin a batch in", err);
 }
 

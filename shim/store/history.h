@@ -161,7 +161,9 @@ struct history_bounds {
 int history_prune(struct history *history, const struct history_bounds *bounds, struct error *err);
 
 /* What lies between them becomes one write to disk. A failure in between may have rolled back the whole
- * batch: the commit then returns -ECANCELED. A commit that fails has been rolled back. */
+ * batch: the commit then returns -ECANCELED. A commit that fails has been rolled back. HISTORY_BEGUN: there is a
+ * batch already, which is for whom began it to end. */
+#define HISTORY_BEGUN 1
 int history_begin(struct history *history, struct error *err);
 int history_commit(struct history *history, struct error *err);
 /* Gives up the batch, if it is not over already. */

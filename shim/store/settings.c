@@ -76,8 +76,8 @@ static const struct row rows[] = {
 	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
 		   "How far back a recommendation looks, up to 14d."),
 	ROW("sampling", "bpf", KIND_BPF, sampling.bpf,
-	    "Whether the kernel is asked for a container's exact last peak by a BPF program: auto, where it takes "
-	    "it, or no. Holds from the daemon's start."),
+	    "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all readings at "
+	    "once: auto, where it takes them, or no. Holds from the daemon's start."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
 	ROW("tuner", "policy", KIND_POLICY, tuner.policy,

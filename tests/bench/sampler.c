@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* sampler DIRECTORY: what a tick of the daemon's sampler costs for 100, 1,000 and 10,000 cgroups that it makes below
- * this directory of a cgroup v2 tree, beside a bare loop of pread() over the same descriptors that does nothing with
- * what it reads. Each cgroup holds a charge of pages of a memfd and no process. */
+/* sampler ROOT NAME: what a tick of the daemon's sampler costs for 100, 1,000 and 10,000 cgroups that it makes in
+ * a directory of this name below ROOT, where cgroup v2 is mounted: by files that are kept open, beside a bare loop of pread()
+ * over the same descriptors that does nothing with what it reads; and by a census, beside the iterator alone. Each cgroup
+ * holds a charge of pages of a memfd and no process.
+ *
+ * ROOT may also be the memory controller of cgroup v1, whose counters the iterator finds in the same places: then there
+ * is the census alone. What it made it removes at its end. */
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +22,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroups/census_taker.h"
 #include "cgroups/sampler.h"
 
 enum {
 	CGROUPS_MAX = 10000,
 	CHARGE = 32 * 1024,
 	ROUNDS_MAX = 40,
-	COLD = 16 * 1024 * 1024,
+	COLD = 64 * 1024 * 1024,
 };
 
-static struct sampler sampler;
-static struct sampled cgroups[CGROUPS_MAX];
+/* The same cgroups, read in either way. */
+static struct sampler sampler, counter;
+static struct sampled cgroups[CGROUPS_MAX], counted[CGROUPS_MAX];
+static char paths[CGROUPS_MAX][64];
+static struct census_taker *taker;
+static struct census census;
+static bool is_v2;
 static char text[MEMORY_TEXT_SIZE], cold[COLD];
 
 static double cpu_usec(void)
@@ -66,7 +78,14 @@ static unsigned long kib_of(const char *path, const char *key)
 	return kib;
 }
 
-static int cgroup_make(int dir_fd, size_t index, int pages_fd)
+static void cgroups_remove(int root_fd, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)unlinkat(root_fd, paths[i] + 1, AT_REMOVEDIR);
+	(void)unlinkat(root_fd, name, AT_REMOVEDIR);
+}
+
+static void cgroup_make(int dir_fd, size_t index, int pages_fd)
 {
 	static const char pages[CHARGE] = {1};
 	char name[32];
@@ -80,32 +99,76 @@ static int cgroup_make(int dir_fd, size_t index, int pages_fd)
 	write_at(fd, "cgroup.procs", "0");
 	if (pwrite(pages_fd, pages, sizeof pages, (off_t)(index * sizeof pages)) != sizeof pages)
 		err(1, "cannot charge %s", name);
-	return fd;
+	(void)close(fd);
 }
 
-static void tick(size_t n)
+static void read_all(struct sampler *by, struct sampled *sampled, size_t n)
 {
 	struct memory memory;
 	struct error error;
 
 	for (size_t i = 0; i < n; i++)
-		if (sampler_read(&sampler, &cgroups[i], &memory, &error) != 0)
+		if (sampler_read(by, &sampled[i], &memory, &error) != 0)
 			errx(1, "cgroup %zu cannot be read", i);
 }
 
+static void kept_tick(size_t n)
+{
+	read_all(&sampler, cgroups, n);
+}
+
 /* The reads of the tick before, and nothing else. */
-static void floor_tick(size_t n, bool always)
+static void kept_floor(size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (pread(cgroups[i].current_fd, text, sizeof text, 0) <= 0 ||
-		    ((always || cgroups[i].readings == 0) && pread(cgroups[i].stat_fd, text, sizeof text, 0) <= 0))
+		    (cgroups[i].readings == 0 && pread(cgroups[i].stat_fd, text, sizeof text, 0) <= 0))
 			err(1, "cgroup %zu cannot be read", i);
 }
 
-static void due(size_t n)
+static void count(size_t n)
+{
+	struct error error;
+
+	if (census_take(taker, &census, &error) < 0)
+		errx(1, "%s", error.text);
+	if (census.count < n)
+		errx(1, "%u of %zu cgroups were counted", census.count, n);
+	/* memory.stat of v1 has another meaning, by which it cannot be checked. */
+	census.knows_inactive_file = census.knows_inactive_file || !is_v2;
+}
+
+static void counted_tick(size_t n)
+{
+	count(n);
+	counter.census = &census;
+	read_all(&counter, counted, n);
+	counter.census = NULL;
+	census_forget(&census);
+}
+
+/* memory.stat is due for all, as if all had changed by as much. */
+static void due(struct sampled *sampled, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		cgroups[i].stat_known = false;
+		sampled[i].last.current_bytes = UINT64_MAX / 2;
+}
+
+static void kept_due(size_t n)
+{
+	due(cgroups, n);
+}
+
+static void counted_due(size_t n)
+{
+	due(counted, n);
+}
+
+/* All have moved since the last census: as if as many had come in front of them as there are. */
+static void counted_move(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		counted[i].hint = 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -120,35 +183,64 @@ static double median(double *values, size_t n)
 	return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-/* always: memory.stat each tick, as if all had changed. Returns µs per container. */
-static double measure(size_t n, bool always, const char *name)
+/* What is measured: a tick, what is done before it unmeasured, and the floor, each of so many. */
+static const struct way {
+	const char *name;
+	void (*before)(size_t n), (*tick)(size_t n), (*floor)(size_t n);
+	bool by_census;
+} ways[] = {
+	{"pread", NULL, kept_tick, kept_floor, false},
+	{"pread_all", kept_due, kept_tick, kept_floor, false},
+	{"bpf", NULL, counted_tick, count, true},
+	{"bpf_moved", counted_move, counted_tick, count, true},
+	{"bpf_all", counted_due, counted_tick, count, true},
+};
+
+#define WAYS_COUNT (sizeof ways / sizeof *ways)
+
+/* Returns µs per container. */
+static double measure(size_t n, const struct way *way)
 {
 	/* Each round has the same share of the reads that are due by age: they are spread. */
 	const size_t rounds = n > 1000 ? 10 : ROUNDS_MAX;
 	double all_ours[ROUNDS_MAX], all_bare[ROUNDS_MAX], ratios[ROUNDS_MAX];
 
 	for (size_t round = 0; round < rounds; round++) {
-		if (always)
-			due(n);
+		if (way->before)
+			way->before(n);
 		caches_spoil();
 		double start = cpu_usec();
-		tick(n);
+		way->tick(n);
 		all_ours[round] = cpu_usec() - start;
 		caches_spoil();
 		start = cpu_usec();
-		floor_tick(n, always);
+		way->floor(n);
 		all_bare[round] = cpu_usec() - start;
 		ratios[round] = all_ours[round] / all_bare[round];
 	}
 	double ours = median(all_ours, rounds), bare = median(all_bare, rounds);
-	printf("bench sampler.%zu.%s.us_per_container %.2f us\n", n, name, ours / (double)n);
-	printf("bench sampler.%zu.%s.floor_us_per_container %.2f us\n", n, name, bare / (double)n);
-	printf("bench sampler.%zu.%s.floor_ratio %.3f ratio\n", n, name, median(ratios, rounds));
-	printf("bench sampler.%zu.%s.cpu_pct %.2f %%\n", n, name, ours / 1e6 * 100);
-	printf("bench sampler.%zu.%s.rss_kib %lu KiB\n", n, name,
+	printf("bench sampler.%zu.%s.us_per_container %.2f us\n", n, way->name, ours / (double)n);
+	printf("bench sampler.%zu.%s.floor_us_per_container %.2f us\n", n, way->name, bare / (double)n);
+	printf("bench sampler.%zu.%s.floor_ratio %.3f ratio\n", n, way->name, median(ratios, rounds));
+	printf("bench sampler.%zu.%s.cpu_pct %.3f %%\n", n, way->name, ours / 1e6 * 100);
+	printf("bench sampler.%zu.%s.rss_kib %lu KiB\n", n, way->name,
 	       kib_of("/proc/self/status", "VmRSS:") - COLD / 1024);
 	(void)fflush(stdout);
 	return ours / (double)n;
+}
+
+static unsigned long kernel_kib(void)
+{
+	return kib_of("/proc/meminfo", "Slab:") + kib_of("/proc/meminfo", "VmallocUsed:");
+}
+
+static void open_all(struct sampler *by, struct sampled *sampled, size_t from, size_t to)
+{
+	struct error error;
+
+	for (size_t i = from; i < to; i++)
+		if (sampler_open(by, paths[i], &sampled[i], &error) != 0)
+			errx(1, "cgroup %zu cannot be opened", i);
 }
 
 int main(int argc, char *argv[])
@@ -156,46 +248,69 @@ int main(int argc, char *argv[])
 	static const size_t sizes[] = {100, 1000, CGROUPS_MAX};
 	const struct rlimit files = {4 * CGROUPS_MAX, 4 * CGROUPS_MAX};
 	struct error error;
-	double before = 0;
+	double before[WAYS_COUNT] = {0};
+	unsigned long kept_kib = 0, program_kib = 0;
 	size_t made = 0;
 
-	if (argc != 2)
-		errx(2, "usage: sampler DIRECTORY");
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		err(1, "cannot have %d files", 4 * CGROUPS_MAX);
-	int dir_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (argc != 3)
+		errx(2, "usage: sampler ROOT NAME");
+	int root_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int pages_fd = memfd_create("charges", MFD_CLOEXEC);
-	if (dir_fd < 0 || pages_fd < 0)
+	if (root_fd < 0 || pages_fd < 0)
 		err(1, "%s", argv[1]);
-	write_at(dir_fd, "cgroup.subtree_control", "+memory");
-	sampler_init(&sampler, SIZE_MAX);
+	is_v2 = faccessat(root_fd, "cgroup.controllers", F_OK, 0) == 0;
+	if (is_v2 && setrlimit(RLIMIT_NOFILE, &files) < 0)
+		err(1, "cannot have %d files", 4 * CGROUPS_MAX);
+	if (mkdirat(root_fd, argv[2], 0755) < 0)
+		err(1, "%s", argv[2]);
+	int dir_fd = openat(root_fd, argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		err(1, "%s", argv[2]);
+	if (is_v2)
+		write_at(dir_fd, "cgroup.subtree_control", "+memory");
+	sampler_init(&sampler, root_fd, SIZE_MAX);
+	sampler_init(&counter, root_fd, SIZE_MAX);
+	counter.by_census = true;
 	caches_spoil();
-	unsigned long kernel_kib = 0;
-	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-		static int dirs[CGROUPS_MAX];
-		for (size_t i = made; i < sizes[s]; i++)
-			dirs[i] = cgroup_make(dir_fd, i, pages_fd);
-		/* Out of them all, so that the last does not pay for what is measured. */
-		int root_fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (root_fd < 0)
-			err(1, "/sys/fs/cgroup");
-		write_at(root_fd, "cgroup.procs", "0");
-		(void)close(root_fd);
-
-		unsigned long slab = kib_of("/proc/meminfo", "Slab:");
-		for (size_t i = made; i < sizes[s]; i++)
-			if (sampler_open(&sampler, dirs[i], &cgroups[i], &error) != 0)
-				errx(1, "cgroup %zu cannot be opened", i);
-		made = sizes[s];
-		tick(made);
-		kernel_kib += kib_of("/proc/meminfo", "Slab:") - slab;
-
-		double usec = measure(made, false, "pread");
-		(void)measure(made, true, "pread_all");
-		if (s > 0)
-			printf("bench sampler.%zu.pread.growth %.3f ratio\n", made, usec / before);
-		before = usec;
+	program_kib = kernel_kib();
+	if (census_taker_open(root_fd, &taker, &error) < 0) {
+		printf("# no census: %s\n", error.text);
+	} else {
+		program_kib = kernel_kib() - program_kib;
+		counter.wanted = census_taker_wanted(taker);
+		printf("bench sampler.kernel_kib %lu KiB\n", program_kib);
 	}
-	printf("bench sampler.kernel_kib %lu KiB\n", kernel_kib);
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		const size_t n = sizes[s];
+		for (size_t i = made; i < n; i++) {
+			cgroup_make(dir_fd, i, pages_fd);
+			(void)snprintf(paths[i], sizeof paths[i], "/%.32s/c%zu", argv[2], i);
+		}
+		/* Out of them all, so that the last does not pay for what is measured. */
+		write_at(root_fd, "cgroup.procs", "0");
+
+		unsigned long kib = kernel_kib();
+		open_all(&sampler, cgroups, made, n);
+		if (is_v2)
+			kept_tick(n);
+		kept_kib += kernel_kib() - kib;
+		open_all(&counter, counted, made, n);
+		made = n;
+		if (taker)
+			counted_tick(n);
+
+		for (size_t w = 0; w < WAYS_COUNT; w++) {
+			if (ways[w].by_census ? !taker : !is_v2)
+				continue;
+			double usec = measure(n, &ways[w]);
+			if (s > 0)
+				printf("bench sampler.%zu.%s.growth %.3f ratio\n", n, ways[w].name, usec / before[w]);
+			before[w] = usec;
+		}
+	}
+	if (is_v2)
+		printf("bench sampler.pread.kernel_kib %lu KiB\n", kept_kib);
+	census_taker_close(taker);
+	cgroups_remove(root_fd, argv[2], made);
 	return 0;
 }

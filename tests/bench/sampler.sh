@@ -5,4 +5,4 @@ set -u
 cd "$(dirname "$(readlink -f "$0")")" || exit
 [ -e /etc/tidemark-lab ] || { echo "only for the machine of contrib/vm" >&2; exit 1; }
 sysctl -q fs.nr_open=1048576
-mkdir /sys/fs/cgroup/bench && ./bench_sampler /sys/fs/cgroup/bench
+./bench_sampler /sys/fs/cgroup bench

@@ -254,7 +254,7 @@ static void look(sd_bus *bus, uint64_t start_usec)
 {
 	static const char *const files[] = {STATE "/tidemark.db", STATE "/tidemark.db-wal"};
 	char path[64], text[4096], *status = NULL;
-	uint64_t db_bytes = 0, user = 0, system = 0, rss_kib = 0;
+	uint64_t db_bytes = 0, user = 0, system = 0, rss_kib = 0, anon_kib = 0;
 	unsigned long long followed = 0;
 	uint32_t pid = 0;
 
@@ -270,17 +270,18 @@ static void look(sd_bus *bus, uint64_t start_usec)
 			     &user, &system);
 	(void)snprintf(path, sizeof path, "/proc/%u/status", pid);
 	if (pid > 0 && read_file(path, text, sizeof text)) {
-		const char *line = strstr(text, "VmRSS:");
-		rss_kib = line ? strtoull(line + 6, NULL, 10) : 0;
+		const char *rss = strstr(text, "VmRSS:"), *anon = strstr(text, "RssAnon:");
+		rss_kib = rss ? strtoull(rss + 6, NULL, 10) : 0;
+		anon_kib = anon ? strtoull(anon + 8, NULL, 10) : 0;
 	}
 	(void)snprintf(path, sizeof path, "/proc/%u/fd", pid);
 	for (size_t i = 0; i < 2; i++)
 		db_bytes += size_of(files[i]);
-	printf("%.2f %llu %llu %llu %lu %lu %lu %lu %u\n",
+	printf("%.2f %llu %llu %llu %lu %lu %lu %lu %u %lu\n",
 	       (double)(clock_usec(CLOCK_MONOTONIC) - start_usec) / 1e6, followed,
 	       (unsigned long long)counts->written, (unsigned long long)counts->removed,
 	       (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK), rss_kib, pid > 0 ? size_of(path) : 0,
-	       db_bytes, pid);
+	       db_bytes, pid, anon_kib);
 	(void)fflush(stdout);
 }
 

@@ -40,6 +40,10 @@ follows() {
 # rest SECONDS: three ticks at least.
 rest() { sleep "$(($1 > 3 * INTERVAL ? $1 : 3 * INTERVAL))"; }
 
+# All that is told here has to be there at the end.
+printf '%s\n' '[Journal]' 'RuntimeMaxUse=1G' 'RuntimeKeepFree=0' >/etc/systemd/journald.conf.d/scaletest.conf
+systemctl restart systemd-journald.service
+
 # ---- One real container ----
 
 install -d /etc/tidemark/tidemark.conf.d
@@ -96,7 +100,7 @@ rest 10
 mark adoption
 scale adopt "$N" "$WRITERS" "$GROUPS_COUNT" || exit
 echo "written $(elapsed)" >>out/facts
-follows "$N" 120
+follows "$N" 300
 echo "adopted $(elapsed)" >>out/facts
 rest 2
 mark steady
@@ -111,7 +115,7 @@ mark restart
 before=$(scale now)
 systemctl restart tidemarkd.service
 echo "restart_ms $((($(scale now) - before) / 1000))" >>out/facts
-follows "$N" 120
+follows "$N" 300
 rest 25
 
 # A day in minutes: the clock goes ahead a quarter of an hour before each reading, or more where readings are rare.
@@ -122,8 +126,14 @@ rest 5
 mark removal
 scale cull "$N" "$WRITERS" "$GROUPS_COUNT" || exit
 echo "culled $(elapsed)" >>out/facts
-follows 0 120
+follows 0 300
 rest 17
+
+# What a daemon takes that has the same history, and no container.
+mark 'fresh start'
+systemctl restart tidemarkd.service
+by_socket >/dev/null
+rest 10
 mark end
 kill %1 %2
 # When the daemon told of each end, by the same clock as all the rest.

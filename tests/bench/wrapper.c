@@ -29,6 +29,7 @@
 #define SANDBOX_BUNDLE WORK "/overlay-containers/" SANDBOX "/userdata"
 #define CONTAINER "4300f22c7bcc362b1c09c2d398f6cf4411753d71be13d6830f84b54299f29beb"
 #define SANDBOX "92fbe7c4eadc9de48a015218a002362b03ce053e8d3cf61d511292af3f7201ef"
+#define SHIM WORK "/containerd-shim-tidemark-kata-v2"
 #define CONFIG_SIZE 16384
 
 extern char **environ;
@@ -209,7 +210,7 @@ static void set_up(const char *wrapper, const char *target)
 	copy_program(target, WORK "/target");
 	make_directories(WORK "/shims");
 	copy_program(target, WORK "/shims/containerd-shim-kata-v2");
-	if (symlink("tidemark-crun", WORK "/containerd-shim-tidemark-kata-v2") < 0)
+	if (symlink("tidemark-crun", SHIM) < 0)
 		die("symlink");
 	copy_program(target, WORK "/rootfs/target");
 	make_config(config_text);
@@ -253,8 +254,8 @@ static char *const create_argv[] = {"runtime", "--root=" WORK "/crun", "create",
 static char *const start_argv[] = {"runtime", "--root", WORK "/crun", "start", CONTAINER, NULL};
 static char *const delete_argv[] = {"runtime", "--root", WORK "/crun", "delete", "--force", CONTAINER, NULL};
 /* As CRI-O has it; the bundle is its working directory there. */
-static char *const info_argv[] = {"shim", "-info", NULL};
-static char *const shim_argv[] = {"shim", "-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio",
+static char *const info_argv[] = {SHIM, "-info", NULL};
+static char *const shim_argv[] = {SHIM, "-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio",
 				  "-id", CONTAINER, "-bundle", BUNDLE, "start", NULL};
 
 enum cost {
@@ -395,7 +396,7 @@ int main(int argc, char *argv[])
 		die("chmod");
 	contenders[n++] = (struct contender){shell, {"peer_shell.added_us"}, {0}};
 	contenders[n++] = (struct contender){wrapper, {"pass.added_us", "create.added_us"}, {0}};
-	contenders[n++] = (struct contender){WORK "/containerd-shim-tidemark-kata-v2",
+	contenders[n++] = (struct contender){SHIM,
 					     {"shim.pass.added_us", "shim.start.added_us"}, {0}, true};
 	bench_added(contenders, n, rounds);
 	if (strcmp(argv[6], "-") != 0)

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+
+/* In the kernel: an iterator over all cgroups that leaves what each that is wanted has charged in an array
+ * that the daemon has mapped. It reads counters where they are and has nothing added up. The kernel holds
+ * cgroup_mutex meanwhile, so that no cgroup comes or goes, and shows no dead one.
+ *
+ * Of the kernel's structures only what is read is declared here, as in exit_peak.bpf.c. */
+
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+
+/* Of linux/bpf.h, which needs headers of the build machine's architecture. */
+enum bpf_map_type {
+	BPF_MAP_TYPE_ARRAY = 2,
+};
+enum {
+	BPF_F_MMAPABLE = 1 << 10,
+};
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "cgroups/census_entry.h"
+
+#define in_kernel __attribute__((preserve_access_index))
+
+struct kernfs_node {
+	__u64 id;
+} in_kernel;
+
+struct cgroup_subsys_state;
+
+struct psi_group {
+	__u64 total[1]; /* of two dimensions: PSI_AVGS comes first */
+} in_kernel;
+
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[1];
+	struct psi_group *psi;
+} in_kernel;
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+} in_kernel;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long watermark, max;
+} in_kernel;
+
+struct memcg_vmstats {
+	long state[1];
+} in_kernel;
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+	struct memcg_vmstats *vmstats;
+} in_kernel;
+
+/* Their values differ between kernels. */
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4,
+};
+enum node_stat_item {
+	NR_INACTIVE_FILE = 2,
+};
+enum psi_states {
+	PSI_MEM_SOME = 2,
+};
+
+/* What such a program is given, by the kernel's name of it. */
+struct bpf_iter__cgroup {
+	void *meta;
+	struct cgroup *cgroup;
+} in_kernel;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* census_taker.c sets it */
+	__type(key, __u32);
+	__type(value, struct census_entry);
+} entries SEC(".maps");
+
+/* Both are the daemon's to set: wanted as it is in census_entry.h, met to 0. */
+__u8 wanted[CENSUS_WANTED] = {0};
+__u32 met = 0; /* that were wanted, and have a memory controller, also those that there was no room for */
+
+static const struct mem_cgroup *memcg_of(const struct cgroup_subsys_state *css)
+{
+	return (void *)((char *)css - bpf_core_field_offset(struct mem_cgroup, css));
+}
+
+static __u32 bounded(__u64 pages)
+{
+	return pages < CENSUS_MOST ? (__u32)pages : CENSUS_MOST;
+}
+
+/* Newer kernels keep only those that memory.stat shows, and have a table to find them. Those of the LRU lists
+ * are the first in both, in the same order; census_taker.c holds what is found here against a memory.stat. */
+static __u32 inactive_file(const struct mem_cgroup *memcg)
+{
+	struct memcg_vmstats *vmstats = BPF_CORE_READ(memcg, vmstats);
+	long pages = -1;
+
+	if (vmstats)
+		(void)bpf_probe_read_kernel(
+			&pages, sizeof pages,
+			vmstats->state + bpf_core_enum_value(enum node_stat_item, NR_INACTIVE_FILE));
+	return pages < 0 ? CENSUS_UNKNOWN : bounded((__u64)pages);
+}
+
+static __u32 pressure(const struct cgroup *cgroup)
+{
+	const struct psi_group *psi = cgroup->psi;
+
+	return psi ? (__u32)(psi->total[bpf_core_enum_value(enum psi_states, PSI_MEM_SOME)] / 1000) : 0;
+}
+
+SEC("iter/cgroup")
+int census(struct bpf_iter__cgroup *context)
+{
+	struct cgroup *cgroup = context->cgroup;
+	if (!cgroup)
+		return 0; /* the end */
+	const __u64 id = cgroup->kn->id;
+	if (!wanted[id % CENSUS_WANTED])
+		return 0;
+	const struct cgroup_subsys_state *css =
+		cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
+	if (!css)
+		return 0;
+	const struct mem_cgroup *memcg = memcg_of(css);
+	const struct cgroup_subsys_state *above = css->parent;
+
+	const __u32 at = met++;
+	struct census_entry *entry = bpf_map_lookup_elem(&entries, &at);
+	if (!entry)
+		return 0;
+	long usage = BPF_CORE_READ(memcg, memory.usage.counter);
+	entry->id = id;
+	entry->current_pages = usage < 0 ? 0 : bounded((__u64)usage);
+	entry->peak_pages = bounded(BPF_CORE_READ(memcg, memory.watermark));
+	entry->max_pages = bounded(BPF_CORE_READ(memcg, memory.max));
+	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
+	entry->inactive_file_pages =
+		bpf_core_field_exists(memcg->vmstats) ? inactive_file(memcg) : CENSUS_UNKNOWN;
+	/* A kernel without PSI has the pointer all the same. */
+	entry->pressure_usec = bpf_core_field_exists(struct psi_group, total) ? pressure(cgroup) : 0;
+	return 0;
+}
+
+/* The kernel lends bpf_probe_read_kernel() to programs under the GPL alone. */
+char census_license[] SEC("license") = "GPL";

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroups/census.h"
+
+#include <stdlib.h>
+
+/* Fibonacci hashing: ids are counted up. */
+static size_t census_slot(const struct census *census, uint64_t cgroup_id)
+{
+	return (size_t)(cgroup_id * 0x9e3779b97f4a7c15u >> 32) & (census->index_size - 1);
+}
+
+/* An open hash of positions, each plus one; at most half full. */
+static void census_make_index(struct census *census)
+{
+	size_t size = 64;
+
+	while (size < 2 * (size_t)census->count)
+		size *= 2;
+	census->index = calloc(size, sizeof *census->index);
+	if (!census->index)
+		return;
+	census->index_size = size;
+	for (uint32_t i = 0; i < census->count; i++) {
+		size_t slot = census_slot(census, census->entries[i].id);
+		while (census->index[slot])
+			slot = (slot + 1) & (size - 1);
+		census->index[slot] = i + 1;
+	}
+}
+
+const struct census_entry *census_find(struct census *census, uint64_t cgroup_id, uint32_t *hint)
+{
+	if (*hint < census->count && census->entries[*hint].id == cgroup_id)
+		return &census->entries[*hint];
+	if (!census->index && census->count > 0)
+		census_make_index(census);
+	/* Without memory for that, what is read is read otherwise. */
+	if (!census->index)
+		return NULL;
+	for (size_t slot = census_slot(census, cgroup_id); census->index[slot];
+	     slot = (slot + 1) & (census->index_size - 1)) {
+		uint32_t at = census->index[slot] - 1;
+		if (census->entries[at].id != cgroup_id)
+			continue;
+		*hint = at;
+		return &census->entries[at];
+	}
+	return NULL;
+}
+
+/* A byte that is full stays so: it lets some more through, nothing else. */
+void census_want(uint8_t *wanted, uint64_t cgroup_id)
+{
+	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];
+	if (*count < UINT8_MAX)
+		++*count;
+}
+
+void census_let_go(uint8_t *wanted, uint64_t cgroup_id)
+{
+	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];
+	if (*count > 0 && *count < UINT8_MAX)
+		--*count;
+}
+
+void census_forget(struct census *census)
+{
+	free(census->index);
+	*census = CENSUS_NONE;
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/report/overhead.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "oci/json.h"
+
+struct overhead_file {
+	uint64_t version, written_usec, interval_usec, left_out;
+	struct json_span node, handlers, sandboxes;
+};
+
+#define FILE_ROW(path, kind, member) JSON_FIELD(path, kind, struct overhead_file, member)
+static const struct json_field file_fields[] = {
+	FILE_ROW("v", JSON_UINT, version),
+	FILE_ROW("usec", JSON_UINT, written_usec),
+	FILE_ROW("interval_usec", JSON_UINT, interval_usec),
+	FILE_ROW("left_out", JSON_UINT, left_out),
+	FILE_ROW("node", JSON_BRACES, node),
+	FILE_ROW("handlers", JSON_VALUE, handlers),
+	FILE_ROW("sandboxes", JSON_VALUE, sandboxes),
+};
+
+#define HANDLER_ROW(path, kind, member) JSON_FIELD(path, kind, struct overhead_handler, member)
+#define HANDLER_AMOUNT(path, member) \
+	JSON_FIELD_UNLESS(path, JSON_UINT, struct overhead_handler, member, OVERHEAD_UNKNOWN)
+static const struct json_field handler_fields[] = {
+	JSON_FIELD_UNLESS("handler", JSON_STRING, struct overhead_handler, name, 0),
+	HANDLER_ROW("vm", JSON_BOOL, is_vm),
+	HANDLER_AMOUNT("pods", pods),
+	HANDLER_AMOUNT("containers", containers),
+	HANDLER_AMOUNT("declared", declared_bytes),
+	HANDLER_AMOUNT("working_set", working_set_bytes),
+	HANDLER_AMOUNT("slack", slack_bytes),
+	HANDLER_AMOUNT("prestart", prestart_bytes),
+	HANDLER_AMOUNT("conmon", conmons),
+	HANDLER_AMOUNT("conmon_bytes", conmon_bytes),
+	HANDLER_AMOUNT("overhead_declared", overhead_declared_bytes),
+	HANDLER_AMOUNT("recommended", recommended_bytes),
+	HANDLER_AMOUNT("machines", machines),
+	HANDLER_AMOUNT("answered", answered),
+	JSON_FIELD_UNLESS("overhead", JSON_INT, struct overhead_handler, overhead_bytes,
+			  (uint64_t)OVERHEAD_UNKNOWN_SIGNED),
+};
+
+#define SANDBOX_ROW(path, kind, member) JSON_FIELD(path, kind, struct overhead_sandbox, member)
+#define SANDBOX_UNLESS(path, kind, member, value) \
+	JSON_FIELD_UNLESS(path, kind, struct overhead_sandbox, member, value)
+#define SANDBOX_AMOUNT(path, member) SANDBOX_UNLESS(path, JSON_UINT, member, OVERHEAD_UNKNOWN)
+#define SANDBOX_SIGNED(path, member) SANDBOX_UNLESS(path, JSON_INT, member, (uint64_t)OVERHEAD_UNKNOWN_SIGNED)
+/* The containers, of an element that is read. */
+struct sandbox_element {
+	struct overhead_sandbox sandbox; /* first: the rows are the sandbox's */
+	struct json_span containers;
+};
+static const struct json_field sandbox_fields[] = {
+	SANDBOX_ROW("id", JSON_STRING, id),
+	SANDBOX_ROW("handler", JSON_STRING, handler),
+	SANDBOX_ROW("namespace", JSON_STRING, namespace),
+	SANDBOX_ROW("pod", JSON_STRING, pod),
+	SANDBOX_ROW("vm", JSON_BOOL, is_vm),
+	SANDBOX_AMOUNT("overhead_declared", overhead_declared_bytes),
+	SANDBOX_UNLESS("usec", JSON_UINT, host_usec, 0),
+	SANDBOX_UNLESS("guest_usec", JSON_UINT, guest_usec, 0),
+	SANDBOX_AMOUNT("charge", charge_bytes),
+	SANDBOX_AMOUNT("ram", ram_bytes),
+	SANDBOX_ROW("ram_shared", JSON_BOOL, ram_is_shared),
+	SANDBOX_AMOUNT("vmm_anon", vmm_anon_bytes),
+	SANDBOX_AMOUNT("vmm_file", vmm_file_bytes),
+	SANDBOX_AMOUNT("virtiofsd", virtiofsd_bytes),
+	SANDBOX_AMOUNT("shim", shim_bytes),
+	SANDBOX_AMOUNT("pagetables", pagetables_bytes),
+	SANDBOX_AMOUNT("kernel", kernel_bytes),
+	SANDBOX_AMOUNT("guest_used", guest_used_bytes),
+	SANDBOX_SIGNED("overhead", overhead_bytes),
+	SANDBOX_SIGNED("unused", unused_bytes),
+	SANDBOX_SIGNED("fixed", fixed_bytes),
+	SANDBOX_AMOUNT("droppable", droppable_bytes),
+	SANDBOX_AMOUNT("outside", outside_bytes),
+	SANDBOX_AMOUNT("prestart", prestart_bytes),
+	SANDBOX_AMOUNT("boot", boot_bytes),
+	SANDBOX_AMOUNT("ram_size", ram_size_bytes),
+	SANDBOX_AMOUNT("apart_usec", apart_usec),
+	SANDBOX_UNLESS("ram_hugetlb", JSON_BOOL, ram_is_hugetlb, 0),
+	SANDBOX_UNLESS("vmm_pid", JSON_UINT, vmm_pid, 0),
+	SANDBOX_UNLESS("fault", JSON_STRING, fault, 0),
+	/* Read only, and so the last. */
+	JSON_FIELD("containers", JSON_VALUE, struct sandbox_element, containers),
+};
+
+#define CONTAINER_ROW(path, member) JSON_FIELD(path, JSON_STRING, struct overhead_container, member)
+#define CONTAINER_AMOUNT(path, member) \
+	JSON_FIELD_UNLESS(path, JSON_UINT, struct overhead_container, member, OVERHEAD_UNKNOWN)
+static const struct json_field container_fields[] = {
+	CONTAINER_ROW("id", id),
+	CONTAINER_ROW("name", name),
+	CONTAINER_AMOUNT("usage", usage_bytes),
+	CONTAINER_AMOUNT("working_set", working_set_bytes),
+	CONTAINER_AMOUNT("limit", limit_bytes),
+};
+
+#define COUNT(fields) (sizeof(fields) / sizeof *(fields))
+_Static_assert(COUNT(sandbox_fields) <= JSON_FIELDS_MAX, "json_read() would refuse every one");
+
+/* ---- Reading ---- */
+
+struct reading {
+	struct overhead *overhead;
+	struct error *err;
+	size_t n_containers; /* of all sandboxes so far */
+};
+
+/* Makes room for one more element behind the count that are there; the sizes are powers of two. */
+static void *grow(void *array, size_t count, size_t size)
+{
+	if (count > 0 && (count & (count - 1)) != 0)
+		return array;
+	return reallocarray(array, count > 0 ? 2 * count : 1, size);
+}
+
+/* 256 TiB: no node has so much, and sums of as many as there may be do not overflow. */
+#define AMOUNT_MAX (INT64_C(1) << 48)
+
+/* Every member of these kinds is an amount, a count or a span of time; points in time are never skipped by
+ * that value. */
+static void drop_senseless(const struct json_field *fields, size_t n_fields, void *object)
+{
+	const uint64_t unknown = OVERHEAD_UNKNOWN;
+	const int64_t unknown_signed = OVERHEAD_UNKNOWN_SIGNED;
+
+	for (const struct json_field *field = fields; field < fields + n_fields; field++) {
+		char *member = (char *)object + field->offset;
+		uint64_t value;
+		int64_t value_signed;
+		if (field->kind == JSON_UINT && field->skip && field->skip_value == unknown) {
+			memcpy(&value, member, sizeof value);
+			if (value > (uint64_t)AMOUNT_MAX)
+				memcpy(member, &unknown, sizeof unknown);
+		} else if (field->kind == JSON_INT) {
+			memcpy(&value_signed, member, sizeof value_signed);
+			if (value_signed > AMOUNT_MAX || value_signed < -AMOUNT_MAX)
+				memcpy(member, &unknown_signed, sizeof unknown_signed);
+		}
+	}
+}
+
+/* Fills in what an element does not have, and then what it has. */
+static int read_element(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
+			void *object, struct error *err)
+{
+	for (const struct json_field *field = fields; field < fields + n_fields; field++)
+		if (field->skip && (field->kind == JSON_UINT || field->kind == JSON_INT))
+			memcpy((char *)object + field->offset, &field->skip_value, sizeof field->skip_value);
+	int r = json_read(text, length, fields, n_fields, object, err);
+	if (r == 0)
+		drop_senseless(fields, n_fields, object);
+	return r;
+}
+
+static int too_many(struct error *err, const char *what)
+{
+	return error_set(err, EBADMSG, "it has more %s than a node can have", what);
+}
+
+static int on_handler(const char *text, size_t length, void *data)
+{
+	struct reading *reading = data;
+	struct overhead *overhead = reading->overhead;
+	struct overhead_handler handler = {0};
+
+	int r = read_element(text, length, handler_fields, COUNT(handler_fields), &handler, reading->err);
+	if (r < 0)
+		return r;
+	if (overhead->n_handlers == OVERHEAD_HANDLERS_MAX)
+		return too_many(reading->err, "handlers");
+	struct overhead_handler *grown =
+		grow(overhead->handlers, overhead->n_handlers, sizeof *overhead->handlers);
+	if (!grown)
+		return error_errno(reading->err, ENOMEM, "cannot keep the handlers");
+	overhead->handlers = grown;
+	grown[overhead->n_handlers++] = handler;
+	return 0;
+}
+
+static int on_container(const char *text, size_t length, void *data)
+{
+	struct reading *reading = data;
+	struct overhead_sandbox *sandbox = &reading->overhead->sandboxes[reading->overhead->n_sandboxes - 1];
+	struct overhead_container container = {0};
+
+	int r = read_element(text, length, container_fields, COUNT(container_fields), &container,
+			     reading->err);
+	if (r < 0)
+		return r;
+	if (reading->n_containers++ == OVERHEAD_CONTAINERS_MAX)
+		return too_many(reading->err, "containers");
+	struct overhead_container *grown =
+		grow(sandbox->containers, sandbox->n_containers, sizeof *sandbox->containers);
+	if (!grown)
+		return error_errno(reading->err, ENOMEM, "cannot keep the containers");
+	sandbox->containers = grown;
+	grown[sandbox->n_containers++] = container;
+	return 0;
+}
+
+static int on_sandbox(const char *text, size_t length, void *data)
+{
+	struct reading *reading = data;
+	struct overhead *overhead = reading->overhead;
+	struct sandbox_element element = {0};
+
+	int r = read_element(text, length, sandbox_fields, COUNT(sandbox_fields), &element, reading->err);
+	if (r < 0)
+		return r;
+	if (element.sandbox.vmm_pid > INT_MAX)
+		element.sandbox.vmm_pid = 0;
+	if (overhead->n_sandboxes == OVERHEAD_SANDBOXES_MAX)
+		return too_many(reading->err, "sandboxes");
+	struct overhead_sandbox *grown =
+		grow(overhead->sandboxes, overhead->n_sandboxes, sizeof *overhead->sandboxes);
+	if (!grown)
+		return error_errno(reading->err, ENOMEM, "cannot keep the sandboxes");
+	overhead->sandboxes = grown;
+	grown[overhead->n_sandboxes++] = element.sandbox;
+	return json_each(text, element.containers, on_container, reading, reading->err);
+}
+
+int overhead_parse(const char *text, size_t length, struct overhead *ret, struct error *err)
+{
+	struct overhead_file file = {0};
+	struct overhead overhead = {0};
+	struct error fault = {0};
+	struct reading reading = {&overhead, &fault, 0};
+
+	int r = json_read(text, length, file_fields, COUNT(file_fields), &file, &fault);
+	if (file.version > OVERHEAD_VERSION)
+		return error_set(err, ENOTSUP, "%s is of version %llu, newer than this program knows",
+				 OVERHEAD_FILE, (unsigned long long)file.version);
+	if (r == 0 && file.version == 0)
+		r = error_set(&fault, EBADMSG, "it has no version");
+	/* One that is absent is one without members. */
+	if (r == 0)
+		r = read_element(file.node.length > 0 ? text + file.node.at : "{}",
+				 file.node.length > 0 ? file.node.length : 2, handler_fields,
+				 COUNT(handler_fields), &overhead.node, &fault);
+	if (r == 0)
+		r = json_each(text, file.handlers, on_handler, &reading, &fault);
+	if (r == 0)
+		r = json_each(text, file.sandboxes, on_sandbox, &reading, &fault);
+	if (r < 0) {
+		overhead_free(&overhead);
+		return error_set(err, -r, "%s: %.160s", OVERHEAD_FILE, fault.text);
+	}
+	overhead.version = file.version;
+	overhead.written_usec = file.written_usec;
+	overhead.interval_usec = file.interval_usec;
+	overhead.left_out = file.left_out;
+	*ret = overhead;
+	return 0;
+}
+
+int overhead_load(int run_fd, struct overhead *ret, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	size_t length;
+
+	int r = file_load_at(run_fd, OVERHEAD_FILE, OVERHEAD_SIZE_MAX, &text, &length, err);
+	if (r < 0)
+		return r == -E2BIG ? -EBADMSG : r;
+	return overhead_parse(text, length, ret, err);
+}
+
+void overhead_free(struct overhead *overhead)
+{
+	for (size_t i = 0; i < overhead->n_sandboxes; i++)
+		free(overhead->sandboxes[i].containers);
+	free(overhead->sandboxes);
+	free(overhead->handlers);
+	*overhead = (struct overhead){0};
+}
+
+const struct overhead_sandbox *overhead_find(const struct overhead *overhead, const char *sandbox_id)
+{
+	for (size_t i = 0; i < overhead->n_sandboxes; i++)
+		if (strcmp(overhead->sandboxes[i].id, sandbox_id) == 0)
+			return &overhead->sandboxes[i];
+	return NULL;
+}
+
+const struct overhead_container *overhead_find_container(const struct overhead *overhead, const char *sandbox_id,
+							 const char *id)
+{
+	const struct overhead_sandbox *sandbox = overhead_find(overhead, sandbox_id);
+
+	for (size_t i = 0; sandbox && i < sandbox->n_containers; i++)
+		if (strcmp(sandbox->containers[i].id, id) == 0)
+			return &sandbox->containers[i];
+	return NULL;
+}
+
+/* ---- Writing ---- */
+
+int overhead_format_handler(const struct overhead_handler *handler, char buf[static OVERHEAD_TEXT_MAX],
+			    size_t *ret_length)
+{
+	return json_write(handler_fields, COUNT(handler_fields), handler, buf, OVERHEAD_TEXT_MAX, ret_length,
+			  NULL);
+}
+
+int overhead_format_sandbox(const struct overhead_sandbox *sandbox, char buf[static OVERHEAD_TEXT_MAX],
+			    size_t *ret_length)
+{
+	return json_write(sandbox_fields, COUNT(sandbox_fields) - 1, sandbox, buf, OVERHEAD_TEXT_MAX,
+			  ret_length, NULL);
+}
+
+int overhead_format_container(const struct overhead_container *container, char buf[static OVERHEAD_TEXT_MAX],
+			      size_t *ret_length)
+{
+	return json_write(container_fields, COUNT(container_fields), container, buf, OVERHEAD_TEXT_MAX,
+			  ret_length, NULL);
+}
+
+/* ---- The split ---- */
+
+static int64_t known(uint64_t bytes)
+{
+	return bytes > INT64_MAX ? OVERHEAD_UNKNOWN_SIGNED : (int64_t)bytes;
+}
+
+static int64_t plus(int64_t a, int64_t b)
+{
+	return a == OVERHEAD_UNKNOWN_SIGNED || b == OVERHEAD_UNKNOWN_SIGNED ? OVERHEAD_UNKNOWN_SIGNED : a + b;
+}
+
+static int64_t minus(int64_t a, int64_t b)
+{
+	return b == OVERHEAD_UNKNOWN_SIGNED ? b : plus(a, -b);
+}
+
+void overhead_take_smaps(struct overhead_sandbox *sandbox, uint64_t ram_bytes, uint64_t vmm_anon_bytes,
+			 uint64_t vmm_file_bytes)
+{
+	sandbox->ram_bytes = ram_bytes;
+	sandbox->vmm_anon_bytes = vmm_anon_bytes;
+	sandbox->vmm_file_bytes = vmm_file_bytes;
+	sandbox->unused_bytes = minus(known(ram_bytes), known(sandbox->guest_used_bytes));
+}
+
+void overhead_parts_of(const struct overhead_sandbox *sandbox, struct overhead_parts *ret)
+{
+	const int64_t anon = known(sandbox->vmm_anon_bytes), file = known(sandbox->vmm_file_bytes);
+	const bool ram_has_vmm = sandbox->ram_bytes == OVERHEAD_UNKNOWN && !sandbox->ram_is_shared &&
+				 anon != OVERHEAD_UNKNOWN_SIGNED;
+
+	*ret = (struct overhead_parts){
+		.bytes =
+			{
+				[PART_CHARGE] = known(sandbox->charge_bytes),
+				[PART_RAM] = ram_has_vmm ? anon : known(sandbox->ram_bytes),
+				[PART_USED] = known(sandbox->guest_used_bytes),
+				[PART_UNUSED] = sandbox->unused_bytes,
+				[PART_VMM] = ram_has_vmm ? file : plus(anon, file),
+				[PART_VIRTIOFSD] = known(sandbox->virtiofsd_bytes),
+				[PART_SHIM] = known(sandbox->shim_bytes),
+				[PART_KERNEL] = known(sandbox->kernel_bytes),
+				[PART_OVERHEAD] = sandbox->overhead_bytes,
+			},
+		.ram_has_vmm = ram_has_vmm,
+	};
+
+	/* A VM without virtiofsd, or whose shim is the VMM, has no such part: the rest does not wait for
+	 * them. */
+	int64_t rest = ret->bytes[PART_CHARGE];
+	static const enum overhead_part parts[] = {PART_RAM, PART_VMM, PART_VIRTIOFSD, PART_SHIM,
+						   PART_KERNEL};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		const bool may_lack = parts[i] == PART_VIRTIOFSD || parts[i] == PART_SHIM;
+		if (ret->bytes[parts[i]] != OVERHEAD_UNKNOWN_SIGNED || !may_lack)
+			rest = minus(rest, ret->bytes[parts[i]]);
+	}
+	ret->bytes[PART_REST] = rest;
+}
+
+void overhead_parts_add(struct overhead_parts *sum, const struct overhead_parts *one)
+{
+	for (size_t i = 0; i < PARTS_COUNT; i++) {
+		const int64_t bytes = plus(sum->bytes[i], one->bytes[i]);
+		if (bytes == OVERHEAD_UNKNOWN_SIGNED)
+			sum->unknown[i]++;
+		else
+			sum->bytes[i] = bytes;
+	}
+	sum->ram_has_vmm |= one->ram_has_vmm;
+}
