@@ -258,7 +258,7 @@ static void note_fault(struct node *node, struct sandbox *sandbox)
 		return;
 	}
 	if (split->apart_usec > node->settings.vm.interval_usec) {
-		(void)snprintf(fault, sizeof fault, "the guest has answered %s before the host was read",
+		(void)snprintf(fault, sizeof fault, "the guest was asked %s before the host was read",
 			       quantity_format_duration(split->apart_usec, apart));
 		set_fault(sandbox, fault);
 	}
@@ -314,7 +314,7 @@ static uint64_t known(uint64_t bytes)
 }
 
 static void take_answer(struct node *node, struct container *container, const struct guest_stats *stats,
-			uint64_t now_usec)
+			uint64_t asked_usec, uint64_t now_usec)
 {
 	const struct memory memory = {
 		.current_bytes = stats->usage_bytes,
@@ -325,7 +325,7 @@ static void take_answer(struct node *node, struct container *container, const st
 	};
 
 	container->guest_answer = GUEST_ANSWERED;
-	container->guest_usec = now_usec;
+	container->guest_usec = asked_usec;
 	node_take_guest_sample(node, container, &memory,
 			       stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes,
 			       now_usec);
@@ -342,7 +342,7 @@ static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (r == 0)
 		return;
 	if (r > 0 && container)
-		take_answer(node, container, &stats, now_usec);
+		take_answer(node, container, &stats, sandbox->asked_usec, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
 		container->guest_answer = GUEST_ABSENT;
 	/* One container's; the others are asked all the same. */

@@ -23,7 +23,7 @@ struct overhead_host {
 /* The guest's side: {0} is a guest without containers, which are added one by one. */
 struct overhead_guest {
 	uint64_t used_bytes;
-	uint64_t first_usec, last_usec; /* of the answers; 0: there is none */
+	uint64_t first_usec, last_usec; /* of what it has answered; 0: nothing */
 	bool is_unknown;                /* of some container the guest has not answered */
 };
 void overhead_add_use(struct overhead_guest *guest, uint64_t used_bytes, uint64_t at_usec);
@@ -31,7 +31,7 @@ void overhead_add_unknown(struct overhead_guest *guest);
 
 struct overhead_split {
 	bool is_known;       /* that of the guest is: all of these but apart_usec */
-	uint64_t apart_usec; /* between the host's reading and the answer that is farthest from it */
+	uint64_t apart_usec; /* at most, between the host's reading and the guest's */
 	uint64_t used_bytes; /* by the containers */
 	int64_t overhead_bytes;
 	bool unused_is_known;
