@@ -37,6 +37,14 @@ follows() {
 		sleep 0.3
 	done
 }
+# ended N SECONDS: waits until the daemon has told of so many ends since its start.
+ended() {
+	local deadline=$((SECONDS + $2)) told
+	until told=$(by_socket | sed -n 's/^tidemark_events_total{event="exit"} //p') && [ "${told:-0}" -ge "$1" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || { say "after $2 s it has told of ${told:-0} ends"; return 1; }
+		sleep 3
+	done
+}
 # rest SECONDS: three ticks at least.
 rest() { sleep "$(($1 > 3 * INTERVAL ? $1 : 3 * INTERVAL))"; }
 
@@ -109,7 +117,8 @@ rest 30
 mark 'new group'
 scale regroup "$N" "$WRITERS" "$GROUPS_COUNT" || exit
 echo "regrouped $(elapsed)" >>out/facts
-rest 15
+ended "$N" 900
+rest 5
 
 mark restart
 before=$(scale now)
