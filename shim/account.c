@@ -8,16 +8,11 @@
 #include "shim/sandbox.h"
 
 const char *const vm_part_names[] = {
-	[VM_RAM] = "ram",
-	[VM_ANON] = "vmm_anon",
-	[VM_FILE] = "vmm_file",
-	[VM_VIRTIOFSD] = "virtiofsd",
-	[VM_SHIM] = "shim",
-	[VM_PAGETABLES] = "pagetables",
-	[VM_KERNEL] = "kernel",
-	[VM_DROPPABLE] = "droppable",
-	[VM_OUTSIDE] = "outside",
-	[VM_PARTS_COUNT] = NULL,
+	[VM_RAM] = "ram",         [VM_ANON] = "vmm_anon",
+	[VM_FILE] = "vmm_file",   [VM_VIRTIOFSD] = "virtiofsd",
+	[VM_SHIM] = "shim",       [VM_PAGETABLES] = "pagetables",
+	[VM_KERNEL] = "kernel",   [VM_DROPPABLE] = "droppable",
+	[VM_OUTSIDE] = "outside", [VM_PARTS_COUNT] = NULL,
 };
 
 uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)
@@ -44,7 +39,8 @@ uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)
 static struct account *account_of(struct accounts *accounts, const char *handler, bool is_vm)
 {
 	for (size_t i = 0; i < accounts->n; i++)
-		if (accounts->handlers[i].is_vm == is_vm && strcmp(accounts->handlers[i].handler, handler) == 0)
+		if (accounts->handlers[i].is_vm == is_vm &&
+		    strcmp(accounts->handlers[i].handler, handler) == 0)
 			return &accounts->handlers[i];
 	if (accounts->n == ACCOUNTS_MAX)
 		return NULL;
