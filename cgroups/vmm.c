@@ -62,8 +62,10 @@ static bool component_is_pod(const char *name, size_t length)
 	if (length > n_slice && memcmp(name + length - n_slice, slice, n_slice) == 0)
 		length -= n_slice;
 	for (size_t i = 0; i < sizeof uids / sizeof *uids; i++) {
+		if (length < uids[i] + 3)
+			continue;
 		const char *pod = name + length - uids[i] - 3;
-		if (length >= uids[i] + 3 && memcmp(pod, "pod", 3) == 0 && (pod == name || pod[-1] == '-') &&
+		if (memcmp(pod, "pod", 3) == 0 && (pod == name || pod[-1] == '-') &&
 		    strspn(pod + 3, "0123456789abcdef-_") >= uids[i])
 			return true;
 	}
