@@ -611,6 +611,9 @@ static void ram_size_is_that_of_qemus_arguments(void **state)
 		CASE("qemu\0-m\0" "99999999999999T", 0),
 		CASE("qemu\0-m", 0),
 		CASE("", 0),
+		/* Cut off. */
+		{"qemu\0-m\0" "2048", 12, 2 * GIB},
+		{"qemu\0-m", 7, 0},
 #undef CASE
 	};
 
