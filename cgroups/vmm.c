@@ -258,10 +258,12 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 	/* The cgroups first: if the VMM is there afterwards, it was when they were read. */
 	for (size_t i = vmm->n_cgroups; i-- > 0;) {
 		int r = read_cgroup(&vmm->cgroups[i], &memory);
-		if (r == -ENODEV)
+		if (r == -ENODEV) {
 			cgroup_remove(vmm, i);
-		else if (r < 0)
+			vmm->readings = 0; /* its processes are elsewhere: the next reading looks where */
+		} else if (r < 0) {
 			return error_errno(err, -r, "cannot read the memory of the cgroup %s", vmm->cgroups[i].path);
+		}
 	}
 	for (size_t i = vmm->n_processes; i-- > 0;) {
 		const struct vmm_process *process = &vmm->processes[i];
