@@ -441,7 +441,8 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 
 void node_check_events(struct node *node, struct container *container, uint64_t now_usec)
 {
-	if (container->state != CONTAINER_RUNNING)
+	/* In a guest there are none that the host could read, which says nothing of the container. */
+	if (container->state != CONTAINER_RUNNING || container->is_vm)
 		return;
 	int r = container_read_events(container, &node->sampler, node->tick, NULL);
 	if (r == MEMORY_GONE)

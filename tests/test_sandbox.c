@@ -557,6 +557,21 @@ static void container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups(void **s
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
 
+/* As they are for all containers when the kernel has dropped some. */
+static void events_that_the_host_does_not_have_end_no_container(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600\n");
+	pass(world, 10);
+	node_check_events(&world->node, registry_find(&world->node, "c1"), world->now_usec);
+	node_settle(&world->node, world->now_usec);
+	assert_int_equal(registry_find(&world->node, "c1")->state, CONTAINER_RUNNING);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+}
+
 static void end_is_noticed_by_the_records_removal(void **state)
 {
 	struct world *world = *state;
@@ -1159,6 +1174,7 @@ int main(void)
 		SANDBOX_TEST(prestart_is_unknown_where_it_was_missed),
 		SANDBOX_TEST(samples_from_the_guest_make_a_recommendation),
 		SANDBOX_TEST(container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups),
+		SANDBOX_TEST(events_that_the_host_does_not_have_end_no_container),
 		SANDBOX_TEST(end_is_noticed_by_the_records_removal),
 		SANDBOX_TEST(container_may_go_while_its_answer_is_under_way),
 		SANDBOX_TEST(kill_of_the_machine_is_told_as_its_sandboxs),
