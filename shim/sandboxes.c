@@ -195,12 +195,25 @@ static void find_machine(struct node *node, struct sandbox *sandbox, uint64_t no
 	}
 }
 
+/* It is not in the guest any more, or that is gone. Its record may stay for long: the kubelet removes what has ended
+ * with its pod, or when there are too many. */
+static void end_container(struct node *node, struct container *container)
+{
+	if (container->state == CONTAINER_RUNNING)
+		node_mark(node, container, false);
+}
+
 static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
+	const bool had_vmm = sandbox->vmm.had_vmm;
 	struct error err;
 
-	if (sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err) < 0)
+	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
+	if (r < 0)
 		set_fault(sandbox, err.text);
+	for (struct container *container = r == -ESRCH && had_vmm ? sandbox->containers : NULL; container;
+	     container = container->next_in_sandbox)
+		end_container(node, container);
 	if (!sandbox->had_container && sandbox_is_measured(sandbox)) {
 		sandbox->prestart_bytes = sandbox->memory.charge_bytes;
 		sandbox->boot_bytes = sandbox->memory.ram_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.ram_bytes;
@@ -295,8 +308,12 @@ static void begin_pass(struct node *node, struct sandbox *sandbox, uint64_t now_
 	sandbox->pass_usec = now_usec;
 	sandbox->pass++;
 	sandbox->in_pass = true;
-	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
-		container->guest_answer = GUEST_UNANSWERED;
+	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox) {
+		const bool has_ended = container->state == CONTAINER_ENDED;
+		container->guest_answer = has_ended ? GUEST_ABSENT : GUEST_UNANSWERED;
+		if (has_ended)
+			container->guest_pass = sandbox->pass; /* not asked for */
+	}
 	find_machine(node, sandbox, now_usec);
 	go_on(node, sandbox, now_usec);
 }
@@ -326,6 +343,12 @@ static void take_answer(struct node *node, struct container *container, const st
 			       stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes, now_usec);
 }
 
+static void take_absence(struct node *node, struct container *container)
+{
+	container->guest_answer = GUEST_ABSENT;
+	end_container(node, container);
+}
+
 static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct guest_stats stats;
@@ -339,7 +362,7 @@ static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (r > 0 && container)
 		take_answer(node, container, &stats, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
-		container->guest_answer = GUEST_ABSENT;
+		take_absence(node, container);
 	/* One container's; the others are asked all the same. */
 	else if (r < 0 && was_asked)
 		set_fault(sandbox, err.text);

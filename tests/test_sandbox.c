@@ -594,6 +594,37 @@ static void end_is_noticed_by_the_records_removal(void **state)
 	pass(world, 10);
 }
 
+/* Its record stays, as it does while the kubelet keeps what has ended. */
+static void end_is_noticed_by_the_guests_word(void **state)
+{
+	struct world *world = *state;
+	struct node_sums sums;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	add_container(world, "c2");
+	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
+	pass(world, 10);
+	figures(world, "c2 usage=52428800\n");
+	pass(world, 10);
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "CONTAINER_ID=c1\n");
+	node_sum(&world->node, &sums);
+	assert_int_equal(sums.containers, 1);
+	assert_int_equal(sums.working_set_bytes, 50 * MIB);
+	assert_true(the_sandbox(world)->split.is_known);
+
+	/* It is not asked for any more, and its end is not told twice. */
+	const unsigned asked = requests(world);
+	pass(world, 10);
+	assert_int_equal(requests(world), asked + 1);
+	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, 130 * MIB);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
 static void container_may_go_while_its_answer_is_under_way(void **state)
 {
 	struct world *world = *state;
@@ -816,7 +847,8 @@ static void machine_that_dies_has_no_numbers(void **state)
 	figures(world, "c1 usage=104857600\n");
 	pass(world, 10);
 	assert_true(sandbox_is_measured(the_sandbox(world)));
-	fixture_write(world->fixture.root_fd, "proc/1002/status", ""); /* as that of a process that is gone */
+	/* As that of a process that has ended. */
+	fixture_write(world->fixture.root_fd, "proc/1002/status", "Name:\tx\nPPid:\t1001\nUid:\t0\t0\t0\t0\nNSpid:\t1002\n");
 	fixture_remove(world->fixture.root_fd, "proc/1002");
 	fixture_write(world->fixture.root_fd, "proc/1001/task/1001/children", "1003 ");
 	stop_shim(world);
@@ -824,6 +856,9 @@ static void machine_that_dies_has_no_numbers(void **state)
 	assert_false(sandbox_is_measured(the_sandbox(world)));
 	assert_false(the_sandbox(world)->split.is_known);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0); /* so pods end */
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(registry_find(&world->node, "c1")->state, CONTAINER_ENDED);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	node_account(&world->node, world->now_usec);
 }
 
@@ -1176,6 +1211,7 @@ int main(void)
 		SANDBOX_TEST(container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups),
 		SANDBOX_TEST(events_that_the_host_does_not_have_end_no_container),
 		SANDBOX_TEST(end_is_noticed_by_the_records_removal),
+		SANDBOX_TEST(end_is_noticed_by_the_guests_word),
 		SANDBOX_TEST(container_may_go_while_its_answer_is_under_way),
 		SANDBOX_TEST(kill_of_the_machine_is_told_as_its_sandboxs),
 		SANDBOX_TEST(guest_that_hangs_leaves_the_hosts_side_and_is_asked_once),
