@@ -1080,6 +1080,19 @@ static void node_event_has_each_part_and_its_share(void **state)
 	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_RECOMMENDED_BYTES=293601280\n");
 }
 
+static void overheads_share_is_of_those_that_have_answered(void **state)
+{
+	struct world *world = *state;
+	const struct account account = {.handler = "kata", .is_vm = true, .pods = 2, .machines = 2,
+					.charge_bytes = 800 * MIB, .answered = 1, .used_bytes = 100 * MIB,
+					.unused_bytes = (int64_t)(50 * MIB), .overhead_bytes = (int64_t)(100 * MIB)};
+	voice_overhead(&world->node.journal, &account);
+	assert_says(world, EVENT_OVERHEAD, "; overhead 100Mi (50 %)\n");
+	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_USED_PERCENT=50\n");
+	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_UNUSED_PERCENT=25\n");
+	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_OVERHEAD_PERCENT=50\n");
+}
+
 static void file_has_what_tidemarkctl_shows(void **state)
 {
 	struct world *world = *state;
@@ -1233,6 +1246,7 @@ int main(void)
 		SANDBOX_TEST(too_large_an_overhead_is_warned_of_after_a_while_and_once),
 		SANDBOX_TEST(pod_that_declares_none_is_told_of),
 		SANDBOX_TEST(node_event_has_each_part_and_its_share),
+		SANDBOX_TEST(overheads_share_is_of_those_that_have_answered),
 		SANDBOX_TEST(file_has_what_tidemarkctl_shows),
 		SANDBOX_TEST(file_is_there_without_any_machine),
 		SANDBOX_TEST(what_cannot_be_written_is_said_once),
