@@ -528,7 +528,8 @@ static int find_series(struct view *view, enum level level, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		n_shown += is_shown(view, level, i);
-	view->left[level] = n_shown > max;
+	/* Of handlers there are ACCOUNTS_MAX at most. */
+	view->left[level] = level != LEVEL_HANDLER && n_shown > max;
 	view->left_out[level] = view->left[level] ? n_shown : 0;
 	if (view->left[level] || n_shown == 0)
 		return 0;

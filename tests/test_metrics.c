@@ -294,6 +294,8 @@ static void too_many_machines_are_left_out_and_counted(void **state)
 	assert_int_equal(count_of(node, "tidemark_vm_"), 0);
 	assert_line(node, "tidemark_metrics_left_out{level=\"pod\"} 2");
 	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 2");
+	node->settings.report.metrics_containers_max = 0;
+	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 2");
 	free_machines(node);
 }
 
