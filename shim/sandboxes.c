@@ -228,7 +228,8 @@ static void judge(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 	enum overhead_fit fit = overhead_judge(sandbox->most_fixed_bytes, sandbox->declared_bytes,
 					       node->settings.vm.waste_ratio, settled);
 
-	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record)
+	/* Outside of pods nothing declares, and no kubelet limits. */
+	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record || !sandbox->pod_name[0])
 		return;
 	sandbox->told[fit] = true;
 	voice_misdeclared(&node->journal, sandbox, fit);

@@ -283,6 +283,19 @@ static void a_guest_that_has_not_answered_has_no_overhead(void **state)
 	free_machines(node);
 }
 
+/* Two series of the same labels are none. */
+static void a_handler_of_both_kinds_is_one(void **state)
+{
+	struct node *node = *state;
+	node->roots.state_fd = AT_FDCWD; /* where no handler has a file */
+	(void)add_machine(node, "p1", true);
+	strcpy(add_container(node, "c1", NULL)->runtime, "kata");
+
+	assert_int_equal(count_of(node, "tidemark_handler_pods{handler=\"kata\"}"), 1);
+	assert_line(node, "tidemark_handler_containers{handler=\"kata\"} 1");
+	free_machines(node);
+}
+
 static void too_many_machines_are_left_out_and_counted(void **state)
 {
 	struct node *node = *state;
@@ -568,6 +581,7 @@ int main(void)
 		METRICS_TEST(too_many_workloads_are_left_out_and_counted),
 		METRICS_TEST(a_machine_has_its_parts_and_its_overhead),
 		METRICS_TEST(a_guest_that_has_not_answered_has_no_overhead),
+		METRICS_TEST(a_handler_of_both_kinds_is_one),
 		METRICS_TEST(too_many_machines_are_left_out_and_counted),
 		METRICS_TEST(what_was_decided_is_counted_by_source_and_guard),
 		METRICS_TEST(what_is_said_is_counted),

@@ -437,6 +437,7 @@ static void machine_without_pod_is_its_one_containers(void **state)
 	assert_true(the_sandbox(world)->split.is_known);
 	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, 80 * MIB);
 	assert_int_equal(the_sandbox(world)->n_records, 1);
+	assert_int_equal(world->n_said[EVENT_MISDECLARED], 0); /* nothing declares for it */
 }
 
 static void records_may_come_in_any_order(void **state)
