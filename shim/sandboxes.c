@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 #include "cgroups/quantity.h"
@@ -195,10 +196,36 @@ static void find_machine(struct node *node, struct sandbox *sandbox, uint64_t no
 	}
 }
 
+/* kata's Go shim tells CRI-O by this file in the bundle that the guest's kernel has killed in the container, however often it
+ * has. That may be soon after its start, before the guest was ever asked for it. */
+static void look_for_kill(struct node *node, struct container *container, uint64_t now_usec)
+{
+	char path[sizeof((struct record *)NULL)->bundle + sizeof "/oom"];
+	struct stat st;
+
+	if (!container->bundle || container->state > CONTAINER_RUNNING || container->own_kills.by_events > 0)
+		return;
+	(void)snprintf(path, sizeof path, "%s/oom", container->bundle);
+	if (stat(path, &st) < 0)
+		return;
+	container->own_kills.by_events = 1;
+	/* Before the daemon was started: that is told, as other events of the past are. */
+	if (container->known)
+		container->own_kills.told = 1;
+	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
+}
+
+static void look_for_kills(struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
+{
+	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
+		look_for_kill(node, container, now_usec);
+}
+
 /* It is not in the guest any more, or that is gone. Its record may stay for long: the kubelet removes what has ended
  * with its pod, or when there are too many. */
-static void end_container(struct node *node, struct container *container)
+static void end_container(struct node *node, struct container *container, uint64_t now_usec)
 {
+	look_for_kill(node, container, now_usec);
 	if (container->state == CONTAINER_RUNNING)
 		node_mark(node, container, false);
 }
@@ -213,7 +240,7 @@ static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_u
 		set_fault(sandbox, err.text);
 	for (struct container *container = r == -ESRCH && had_vmm ? sandbox->containers : NULL; container;
 	     container = container->next_in_sandbox)
-		end_container(node, container);
+		end_container(node, container, now_usec);
 	if (!sandbox->had_container && sandbox_is_measured(sandbox)) {
 		sandbox->prestart_bytes = sandbox->memory.charge_bytes;
 		sandbox->boot_bytes = sandbox->memory.ram_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.ram_bytes;
@@ -344,10 +371,10 @@ static void take_answer(struct node *node, struct container *container, const st
 			       stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes, now_usec);
 }
 
-static void take_absence(struct node *node, struct container *container)
+static void take_absence(struct node *node, struct container *container, uint64_t now_usec)
 {
 	container->guest_answer = GUEST_ABSENT;
-	end_container(node, container);
+	end_container(node, container, now_usec);
 }
 
 static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
@@ -363,7 +390,7 @@ static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (r > 0 && container)
 		take_answer(node, container, &stats, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
-		take_absence(node, container);
+		take_absence(node, container, now_usec);
 	/* One container's; the others are asked all the same. */
 	else if (r < 0 && was_asked)
 		set_fault(sandbox, err.text);
@@ -419,6 +446,7 @@ void node_watch_guests(struct node *node, uint64_t now_usec)
 		check_deadline(node, sandbox, now_usec);
 		if (!is_due(node, sandbox, now_usec))
 			continue;
+		look_for_kills(node, sandbox, now_usec);
 		if (sandbox->asking == SANDBOX_SILENT) {
 			begin_pass(node, sandbox, now_usec);
 		} else {

@@ -644,6 +644,47 @@ static void container_may_go_while_its_answer_is_under_way(void **state)
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
 
+static void kill_in_the_guest_is_learned_from_once(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600 limit=268435456\n");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 0);
+	fixture_write(world->fixture.root_fd, "bundles/c1/oom", "");
+	pass(world, 20);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "CONTAINER_ID=c1\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=268435456\n");
+	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes > 256 * MIB);
+
+	world->now_usec += USEC_PER_SEC;
+	restart_node(world);
+	pass(world, 20);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	/* It ends, and that is no second kill. */
+	figures(world, "");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+}
+
+/* What it was given is what it was killed at. */
+static void kill_before_any_answer_is_learned_from(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	fixture_write(world->fixture.root_fd, "bundles/c1/oom", "");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=536870912\n");
+	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes > 512 * MIB);
+}
+
 static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
 {
 	struct world *world = *state;
@@ -1227,6 +1268,8 @@ int main(void)
 		SANDBOX_TEST(end_is_noticed_by_the_records_removal),
 		SANDBOX_TEST(end_is_noticed_by_the_guests_word),
 		SANDBOX_TEST(container_may_go_while_its_answer_is_under_way),
+		SANDBOX_TEST(kill_in_the_guest_is_learned_from_once),
+		SANDBOX_TEST(kill_before_any_answer_is_learned_from),
 		SANDBOX_TEST(kill_of_the_machine_is_told_as_its_sandboxs),
 		SANDBOX_TEST(guest_that_hangs_leaves_the_hosts_side_and_is_asked_once),
 		SANDBOX_TEST(shim_that_is_broken_leaves_the_hosts_side),
