@@ -559,27 +559,6 @@ void node_tune(struct node *node, uint64_t now_usec)
 	archive_slots(node, now_usec);
 }
 
-void node_sum(const struct node *node, struct node_sums *ret)
-{
-	struct node_sums sums = {.workloads = node->n_workloads};
-
-	for (size_t i = 0; i < node->n_containers; i++) {
-		const struct container *container = node->containers[i];
-		if (container->state != CONTAINER_RUNNING)
-			continue;
-		uint64_t working_set = memory_working_set(&container->memory);
-		sums.containers++;
-		sums.working_set_bytes += working_set;
-		sums.prestart_bytes += container->prestart_bytes;
-		if (container->declared_bytes == DECISION_UNLIMITED)
-			continue;
-		sums.declared_bytes += container->declared_bytes;
-		if (container->declared_bytes > working_set)
-			sums.slack_bytes += container->declared_bytes - working_set;
-	}
-	*ret = sums;
-}
-
 void node_report(const struct node *node)
 {
 	struct accounts accounts;

@@ -233,6 +233,7 @@ static struct sandbox *add_machine(struct node *node, const char *id, bool answe
 	struct sandbox *sandbox = container->sandbox;
 	sandbox->vmm.processes[0] = (struct vmm_process){.part = VMM_VMM, .pid = 1, .dir_fd = -1, .status_fd = -1};
 	sandbox->vmm.n_processes = 1;
+	sandbox->prestart_bytes = 50 * MIB;
 	sandbox->host_usec = T0;
 	sandbox->memory = (struct vmm_memory){
 		.charge_bytes = 100 * MIB, .ram_bytes = VMM_UNKNOWN, .vmm_anon_bytes = 80 * MIB, .kernel_bytes = 4 * MIB};
@@ -265,6 +266,7 @@ static void a_machine_has_its_parts_and_its_overhead(void **state)
 	assert_int_equal(count_of(node, "tidemark_vm_part_bytes" POD_LABELS ",part=\"ram\"}"), 0);
 	assert_int_equal(count_of(node, "tidemark_vm_guest_unused_bytes{"), 0);
 	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 1");
+	assert_line(node, "tidemark_node_memory_prestart_bytes 52428800");
 	assert_line(node, "tidemark_handler_containers{handler=\"kata\"} 0");
 	free_machines(node);
 }

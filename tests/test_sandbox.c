@@ -536,10 +536,10 @@ static void samples_from_the_guest_make_a_recommendation(void **state)
 	assert_true(limits.enforced_limit_bytes > 0);
 	assert_int_equal(world->n_said[EVENT_RECOMMENDATION], 1);
 
-	struct node_sums sums;
-	node_sum(&world->node, &sums);
-	assert_int_equal(sums.containers, 1);
-	assert_int_equal(sums.working_set_bytes, 100 * MIB);
+	struct accounts sums;
+	account_make(&world->node, &sums);
+	assert_int_equal(sums.total.containers, 1);
+	assert_int_equal(sums.total.working_set_bytes, 100 * MIB);
 	const struct container *container = registry_find(&world->node, "c1");
 	assert_int_equal(container->max_bytes, 512 * MIB);
 }
@@ -599,7 +599,7 @@ static void end_is_noticed_by_the_records_removal(void **state)
 static void end_is_noticed_by_the_guests_word(void **state)
 {
 	struct world *world = *state;
-	struct node_sums sums;
+	struct accounts sums;
 	add_sandbox(world, 160);
 	pass(world, 1);
 	add_container(world, "c1");
@@ -611,9 +611,9 @@ static void end_is_noticed_by_the_guests_word(void **state)
 	node_sample(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	assert_says(world, EVENT_EXIT, "CONTAINER_ID=c1\n");
-	node_sum(&world->node, &sums);
-	assert_int_equal(sums.containers, 1);
-	assert_int_equal(sums.working_set_bytes, 50 * MIB);
+	account_make(&world->node, &sums);
+	assert_int_equal(sums.total.containers, 1);
+	assert_int_equal(sums.total.working_set_bytes, 50 * MIB);
 	assert_true(the_sandbox(world)->split.is_known);
 
 	/* It is not asked for any more, and its end is not told twice. */
