@@ -35,7 +35,7 @@ uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)
 	};
 	uint64_t bytes;
 
-	if (!sandbox_is_measured(sandbox))
+	if (!sandbox_has_machine(sandbox))
 		return VMM_UNKNOWN;
 	memcpy(&bytes, (const char *)&sandbox->memory + offsets[part], sizeof bytes);
 	return bytes;

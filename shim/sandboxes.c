@@ -238,6 +238,8 @@ static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_u
 	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
 	if (r < 0)
 		set_fault(sandbox, err.text);
+	else if (sandbox_has_machine(sandbox) && !sandbox_is_measured(sandbox))
+		set_fault(sandbox, "it is in no cgroup of its own that says what is charged to it");
 	for (struct container *container = r == -ESRCH && had_vmm ? sandbox->containers : NULL; container;
 	     container = container->next_in_sandbox)
 		end_container(node, container, now_usec);

@@ -904,6 +904,28 @@ static void machine_that_dies_has_no_numbers(void **state)
 	node_account(&world->node, world->now_usec);
 }
 
+/* kata's /kata_overhead/<sandbox> has no memory controller. */
+static void machine_whose_charge_is_not_told_has_its_parts(void **state)
+{
+	struct world *world = *state;
+	char *text = NULL;
+	size_t length;
+	fixture_remove(world->fixture.root_fd, "cgroup" POD "/memory.current");
+	add_sandbox(world, 160);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600\n");
+	pass(world, 20);
+	assert_false(the_sandbox(world)->split.is_known);
+	assert_int_equal(world->n_said[EVENT_MISDECLARED], 0);
+	node_account(&world->node, world->now_usec);
+	assert_int_equal(file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
+	assert_non_null(strstr(text, "\"ram\":125829120,"));
+	assert_non_null(strstr(text, "\"vmm_pid\":1002,"));
+	assert_non_null(strstr(text, "\"fault\":\"it is in no cgroup of its own"));
+	assert_null(strstr(text, "\"charge\""));
+	free(text);
+}
+
 static void machine_that_comes_late_is_found(void **state)
 {
 	struct world *world = *state;
@@ -1279,6 +1301,7 @@ int main(void)
 		SANDBOX_TEST(answers_that_take_too_long_together_are_not_compared),
 		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
+		SANDBOX_TEST(machine_whose_charge_is_not_told_has_its_parts),
 		SANDBOX_TEST(machine_that_comes_late_is_found),
 		SANDBOX_TEST(machine_that_is_never_found_is_told_of_once),
 		SANDBOX_TEST(clock_that_jumps_does_no_harm),
