@@ -264,6 +264,13 @@ static void judge(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 	voice_misdeclared(&node->journal, sandbox, fit);
 }
 
+/* Some of its RAM was touched before the VMM was moved to where it is, and stays charged to others. Huge pages are charged
+ * to nobody. */
+static bool lacks_ram(const struct vmm_memory *memory)
+{
+	return memory->ram_bytes != VMM_UNKNOWN && !memory->ram_is_hugetlb && memory->charge_bytes < memory->ram_bytes;
+}
+
 /* Both sides have been read. */
 static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
@@ -273,6 +280,10 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 		return;
 	if (split->used_bytes > sandbox->most_used_bytes)
 		sandbox->most_used_bytes = split->used_bytes;
+	if (lacks_ram(&sandbox->memory)) {
+		set_fault(sandbox, "some of its RAM is charged to other cgroups than its own");
+		return;
+	}
 	if (sandbox->missed_start || split->apart_usec > CLOSE_USEC)
 		return;
 	const uint64_t droppable =

@@ -926,6 +926,26 @@ static void machine_whose_charge_is_not_told_has_its_parts(void **state)
 	free(text);
 }
 
+/* kata moves QEMU out of it once the guest has booted: what it had touched stays charged there. */
+static void machine_whose_ram_is_charged_elsewhere_recommends_nothing(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	charge(world, 200, 0);
+	make_machine(world, 250);
+	add_container(world, "c1");
+	figures(world, "c1 usage=10485760\n");
+	const int64_t fixed = the_sandbox(world)->most_fixed_bytes;
+	pass(world, 20);
+	ASSERT_SIGNED(the_sandbox(world)->most_fixed_bytes, fixed);
+	assert_non_null(strstr(the_sandbox(world)->fault, "charged to other cgroups"));
+	make_machine(world, 120);
+	pass(world, 10);
+	assert_string_equal(the_sandbox(world)->fault, "");
+	ASSERT_SIGNED(the_sandbox(world)->most_fixed_bytes, 190 * MIB);
+}
+
 static void machine_that_comes_late_is_found(void **state)
 {
 	struct world *world = *state;
@@ -1302,6 +1322,7 @@ int main(void)
 		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
 		SANDBOX_TEST(machine_whose_charge_is_not_told_has_its_parts),
+		SANDBOX_TEST(machine_whose_ram_is_charged_elsewhere_recommends_nothing),
 		SANDBOX_TEST(machine_that_comes_late_is_found),
 		SANDBOX_TEST(machine_that_is_never_found_is_told_of_once),
 		SANDBOX_TEST(clock_that_jumps_does_no_harm),
