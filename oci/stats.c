@@ -78,6 +78,10 @@ static const struct {
 	{12, ENOSYS},   /* UNIMPLEMENTED */
 };
 
+/* kata's agent, of a container that has ended and was removed from the guest, as each that ends is: INVALID_ARGUMENT, of
+ * which runtime-rs keeps the words alone. */
+static const char no_container[] = "invalid container id";
+
 static int refused(const Tidemark__RpcStatus *status, struct error *err)
 {
 	char words[120];
@@ -87,6 +91,9 @@ static int refused(const Tidemark__RpcStatus *status, struct error *err)
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
 		if (codes[i].status == status->code)
 			code = codes[i].code;
+	if (status->message.len > 0 &&
+	    memmem(status->message.data, status->message.len, no_container, sizeof no_container - 1))
+		code = ENOENT;
 	for (size_t i = 0; i < length; i++) {
 		uint8_t c = status->message.data[i];
 		words[i] = c >= ' ' && c < 0x7f ? (char)c : '?';

@@ -30,7 +30,7 @@ uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)
 	};
 	uint64_t bytes;
 
-	if (!sandbox_is_measured(sandbox))
+	if (!sandbox_has_machine(sandbox))
 		return VMM_UNKNOWN;
 	memcpy(&bytes, (const char *)&sandbox->memory + offsets[part], sizeof bytes);
 	return bytes;
@@ -39,9 +39,10 @@ uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)
 static struct account *account_of(struct accounts *accounts, const char *handler, bool is_vm)
 {
 	for (size_t i = 0; i < accounts->n; i++)
-		if (accounts->handlers[i].is_vm == is_vm &&
-		    strcmp(accounts->handlers[i].handler, handler) == 0)
+		if (strcmp(accounts->handlers[i].handler, handler) == 0) {
+			accounts->handlers[i].is_vm |= is_vm;
 			return &accounts->handlers[i];
+		}
 	if (accounts->n == ACCOUNTS_MAX)
 		return NULL;
 	accounts->handlers[accounts->n] = (struct account){.handler = handler, .is_vm = is_vm};

@@ -164,7 +164,7 @@ static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uin
 	put_bool(out, "vm", true);
 	if (sandbox->has_record)
 		put_known(out, "overhead_declared", sandbox->declared_bytes);
-	if (sandbox_is_measured(sandbox))
+	if (sandbox_has_machine(sandbox))
 		put_host(out, sandbox);
 	if (sandbox->split.is_known)
 		put_guest(out, sandbox);

@@ -92,6 +92,7 @@ void container_free(struct container *container, struct sampler *sampler)
 	free(container->id);
 	free(container->pod_name);
 	free(container->cgroup);
+	free(container->bundle);
 	free(container);
 }
 
@@ -126,6 +127,7 @@ int container_take_record(struct container *container, const struct record *reco
 {
 	/* Once its cgroup is open, the container stays with that one. */
 	if (container_set_text(&container->pod_name, record->pod_name) < 0 ||
+	    (record->is_vm && container_set_text(&container->bundle, record->bundle) < 0) ||
 	    (container->state == CONTAINER_CREATED &&
 	     container_set_text(&container->cgroup, record->cgroup) < 0))
 		return -ENOMEM;

@@ -61,6 +61,7 @@ struct container {
 	uint64_t pod_hash;         /* of the sandbox's id; 0: it is of no pod */
 
 	/* In a virtual machine. */
+	char *bundle;            /* NULL: it is in none */
 	struct sandbox *sandbox; /* borrowed; NULL: in none */
 	struct container *next_in_sandbox;
 	enum guest_answer guest_answer;

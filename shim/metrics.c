@@ -43,7 +43,6 @@ struct view {
 	const struct workload *workload;
 	const struct sandbox *sandbox;
 	const struct account *account;
-	struct node_sums sums;
 	struct accounts accounts;
 	uint64_t left_out[LEVELS_COUNT];
 	bool left[LEVELS_COUNT];
@@ -90,12 +89,12 @@ static const enum level levels_left_out[] = {LEVEL_CONTAINER, LEVEL_WORKLOAD, LE
 	}
 
 GETTER(one, 1)
-GETTER(node_containers, view->sums.containers)
-GETTER(node_workloads, view->sums.workloads)
-GETTER(node_declared, view->sums.declared_bytes)
-GETTER(node_working_set, view->sums.working_set_bytes)
-GETTER(node_slack, view->sums.slack_bytes)
-GETTER(node_prestart, view->sums.prestart_bytes)
+GETTER(node_containers, view->accounts.total.containers)
+GETTER(node_workloads, view->node->n_workloads)
+GETTER(node_declared, view->accounts.total.declared_bytes)
+GETTER(node_working_set, view->accounts.total.working_set_bytes)
+GETTER(node_slack, view->accounts.total.slack_bytes)
+GETTER(node_prestart, view->accounts.total.prestart_bytes)
 GETTER(node_unpublished, view->node->unpublished)
 GETTER(left_out, view->left_out[levels_left_out[i]])
 GETTER(events, view->node->tally.events[i])
@@ -267,7 +266,7 @@ static const struct metric metrics[] = {
 	GAUGE("tidemark_node_memory_slack_bytes", "bytes", LEVEL_NODE, node_slack,
 	      "Sum of what is declared and not used, over running containers that declare a limit."),
 	GAUGE("tidemark_node_memory_prestart_bytes", "bytes", LEVEL_NODE, node_prestart,
-	      "Sum of the pre-start footprints of all running containers."),
+	      "Sum of the pre-start footprints of all running containers and of virtual machines."),
 	COUNTERS("tidemark_events_total", LEVEL_NODE, "event", event_names, events,
 		 "Events, as they are in the journal: tidemarkd(8)."),
 	COUNTERS("tidemark_decisions_total", LEVEL_NODE, "source", decision_source_names, decisions,
@@ -528,7 +527,8 @@ static int find_series(struct view *view, enum level level, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		n_shown += is_shown(view, level, i);
-	view->left[level] = n_shown > max;
+	/* Of handlers there are ACCOUNTS_MAX at most. */
+	view->left[level] = level != LEVEL_HANDLER && n_shown > max;
 	view->left_out[level] = view->left[level] ? n_shown : 0;
 	if (view->left[level] || n_shown == 0)
 		return 0;
@@ -590,7 +590,6 @@ int metrics_render(const struct metrics_source *source, enum exposition_format f
 		.source = source, .node = source->node, .process = source->process};
 
 	name_events();
-	node_sum(source->node, &view.sums);
 	account_make(source->node, &view.accounts);
 	view.left[LEVEL_PROCESS] = source->process == NULL;
 	exposition_begin(&out, format);

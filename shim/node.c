@@ -441,7 +441,8 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 
 void node_check_events(struct node *node, struct container *container, uint64_t now_usec)
 {
-	if (container->state != CONTAINER_RUNNING)
+	/* In a guest there are none that the host could read, which says nothing of the container. */
+	if (container->state != CONTAINER_RUNNING || container->is_vm)
 		return;
 	int r = container_read_events(container, &node->sampler, node->tick, NULL);
 	if (r == MEMORY_GONE)
@@ -556,27 +557,6 @@ void node_tune(struct node *node, uint64_t now_usec)
 	if (grouped)
 		archive_commit(node);
 	archive_slots(node, now_usec);
-}
-
-void node_sum(const struct node *node, struct node_sums *ret)
-{
-	struct node_sums sums = {.workloads = node->n_workloads};
-
-	for (size_t i = 0; i < node->n_containers; i++) {
-		const struct container *container = node->containers[i];
-		if (container->state != CONTAINER_RUNNING)
-			continue;
-		uint64_t working_set = memory_working_set(&container->memory);
-		sums.containers++;
-		sums.working_set_bytes += working_set;
-		sums.prestart_bytes += container->prestart_bytes;
-		if (container->declared_bytes == DECISION_UNLIMITED)
-			continue;
-		sums.declared_bytes += container->declared_bytes;
-		if (container->declared_bytes > working_set)
-			sums.slack_bytes += container->declared_bytes - working_set;
-	}
-	*ret = sums;
 }
 
 void node_report(const struct node *node)

@@ -140,9 +140,6 @@ void node_account(struct node *node, uint64_t now_usec);
 /* A look at the monitors of some containers, so that all have been within a report.node_interval: each second. */
 void node_look_at_conmons(struct node *node, uint64_t now_usec);
 
-/* Sums over the running containers. */
-void node_sum(const struct node *node, struct node_sums *ret);
-
 /* The node's summary: each report.node_interval. */
 void node_report(const struct node *node);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 #include "cgroups/quantity.h"
@@ -196,12 +197,53 @@ static void find_machine(struct node *node, struct sandbox *sandbox, uint64_t no
 	}
 }
 
+/* kata's Go shim tells CRI-O by this file in the bundle that the guest's kernel has killed in the container, however often it
+ * has. That may be soon after its start, before the guest was ever asked for it. */
+static void look_for_kill(struct node *node, struct container *container, uint64_t now_usec)
+{
+	char path[sizeof((struct record *)NULL)->bundle + sizeof "/oom"];
+	struct stat st;
+
+	if (!container->bundle || container->state > CONTAINER_RUNNING || container->own_kills.by_events > 0)
+		return;
+	(void)snprintf(path, sizeof path, "%s/oom", container->bundle);
+	if (stat(path, &st) < 0)
+		return;
+	container->own_kills.by_events = 1;
+	/* Before the daemon was started: that is told, as other events of the past are. */
+	if (container->known)
+		container->own_kills.told = 1;
+	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
+}
+
+static void look_for_kills(struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
+{
+	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
+		look_for_kill(node, container, now_usec);
+}
+
+/* It is not in the guest any more, or that is gone. Its record may stay for long: the kubelet removes what has ended
+ * with its pod, or when there are too many. */
+static void end_container(struct node *node, struct container *container, uint64_t now_usec)
+{
+	look_for_kill(node, container, now_usec);
+	if (container->state == CONTAINER_RUNNING)
+		node_mark(node, container, false);
+}
+
 static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
+	const bool had_vmm = sandbox->vmm.had_vmm;
 	struct error err;
 
-	if (sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err) < 0)
+	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
+	if (r < 0)
 		set_fault(sandbox, err.text);
+	else if (sandbox_has_machine(sandbox) && !sandbox_is_measured(sandbox))
+		set_fault(sandbox, "it is in no cgroup of its own that says what is charged to it");
+	for (struct container *container = r == -ESRCH && had_vmm ? sandbox->containers : NULL; container;
+	     container = container->next_in_sandbox)
+		end_container(node, container, now_usec);
 	if (!sandbox->had_container && sandbox_is_measured(sandbox)) {
 		sandbox->prestart_bytes = sandbox->memory.charge_bytes;
 		sandbox->boot_bytes =
@@ -217,10 +259,18 @@ static void judge(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 	enum overhead_fit fit = overhead_judge(sandbox->most_fixed_bytes, sandbox->declared_bytes,
 					       node->settings.vm.waste_ratio, settled);
 
-	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record)
+	/* Outside of pods nothing declares, and no kubelet limits. */
+	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record || !sandbox->pod_name[0])
 		return;
 	sandbox->told[fit] = true;
 	voice_misdeclared(&node->journal, sandbox, fit);
+}
+
+/* Some of its RAM was touched before the VMM was moved to where it is, and stays charged to others. Huge pages are charged
+ * to nobody. */
+static bool lacks_ram(const struct vmm_memory *memory)
+{
+	return memory->ram_bytes != VMM_UNKNOWN && !memory->ram_is_hugetlb && memory->charge_bytes < memory->ram_bytes;
 }
 
 /* Both sides have been read. */
@@ -232,6 +282,10 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 		return;
 	if (split->used_bytes > sandbox->most_used_bytes)
 		sandbox->most_used_bytes = split->used_bytes;
+	if (lacks_ram(&sandbox->memory)) {
+		set_fault(sandbox, "some of its RAM is charged to other cgroups than its own");
+		return;
+	}
 	if (sandbox->missed_start || split->apart_usec > CLOSE_USEC)
 		return;
 	const uint64_t droppable =
@@ -298,9 +352,12 @@ static void begin_pass(struct node *node, struct sandbox *sandbox, uint64_t now_
 	sandbox->pass_usec = now_usec;
 	sandbox->pass++;
 	sandbox->in_pass = true;
-	for (struct container *container = sandbox->containers; container;
-	     container = container->next_in_sandbox)
-		container->guest_answer = GUEST_UNANSWERED;
+	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox) {
+		const bool has_ended = container->state == CONTAINER_ENDED;
+		container->guest_answer = has_ended ? GUEST_ABSENT : GUEST_UNANSWERED;
+		if (has_ended)
+			container->guest_pass = sandbox->pass; /* not asked for */
+	}
 	find_machine(node, sandbox, now_usec);
 	go_on(node, sandbox, now_usec);
 }
@@ -331,6 +388,12 @@ static void take_answer(struct node *node, struct container *container, const st
 			       now_usec);
 }
 
+static void take_absence(struct node *node, struct container *container, uint64_t now_usec)
+{
+	container->guest_answer = GUEST_ABSENT;
+	end_container(node, container, now_usec);
+}
+
 static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct guest_stats stats;
@@ -344,7 +407,7 @@ static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (r > 0 && container)
 		take_answer(node, container, &stats, sandbox->asked_usec, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
-		container->guest_answer = GUEST_ABSENT;
+		take_absence(node, container, now_usec);
 	/* One container's; the others are asked all the same. */
 	else if (r < 0 && was_asked)
 		set_fault(sandbox, err.text);
@@ -400,6 +463,7 @@ void node_watch_guests(struct node *node, uint64_t now_usec)
 		check_deadline(node, sandbox, now_usec);
 		if (!is_due(node, sandbox, now_usec))
 			continue;
+		look_for_kills(node, sandbox, now_usec);
 		if (sandbox->asking == SANDBOX_SILENT) {
 			begin_pass(node, sandbox, now_usec);
 		} else {

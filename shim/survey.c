@@ -103,8 +103,10 @@ static void read_live(int cgroup_fd, struct survey_container *container)
 /* Of a container in a VM, which has no cgroup here. */
 static void read_in_vm(const struct overhead *overhead, struct survey_container *container)
 {
-	const struct overhead_container *in_vm =
-		overhead_find_container(overhead, container->record.sandbox_id, container->record.id);
+	const struct record *record = &container->record;
+	/* Outside of pods, a machine is one container's. */
+	const struct overhead_container *in_vm = overhead_find_container(
+		overhead, record->sandbox_id[0] ? record->sandbox_id : record->id, record->id);
 
 	if (!in_vm || in_vm->usage_bytes == OVERHEAD_UNKNOWN)
 		return;

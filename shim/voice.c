@@ -273,8 +273,16 @@ static uint64_t percent(double part, uint64_t whole)
 	return whole > 0 && part > 0 ? (uint64_t)(part * 100 / (double)whole + 0.5) : 0;
 }
 
+/* What is charged to those machines alone whose guests have answered: overhead is charge less use. */
+static uint64_t answered_charge(const struct account *account)
+{
+	return account->used_bytes + (uint64_t)account->overhead_bytes;
+}
+
 static void add_machines(struct journal_entry *entry, const struct account *account)
 {
+	const uint64_t answered_bytes = answered_charge(account);
+
 	if (account->machines == 0)
 		return;
 	journal_uint(entry, "TIDEMARK_MACHINES", account->machines);
@@ -288,12 +296,11 @@ static void add_machines(struct journal_entry *entry, const struct account *acco
 	if (account->answered == 0)
 		return;
 	journal_bytes(entry, "TIDEMARK_USED_BYTES", account->used_bytes);
-	journal_uint(entry, "TIDEMARK_USED_PERCENT", percent((double)account->used_bytes, account->charge_bytes));
+	journal_uint(entry, "TIDEMARK_USED_PERCENT", percent((double)account->used_bytes, answered_bytes));
 	journal_int(entry, "TIDEMARK_UNUSED_BYTES", account->unused_bytes);
-	journal_uint(entry, "TIDEMARK_UNUSED_PERCENT", percent((double)account->unused_bytes, account->charge_bytes));
+	journal_uint(entry, "TIDEMARK_UNUSED_PERCENT", percent((double)account->unused_bytes, answered_bytes));
 	journal_int(entry, "TIDEMARK_OVERHEAD_BYTES", account->overhead_bytes);
-	journal_uint(entry, "TIDEMARK_OVERHEAD_PERCENT",
-		     percent((double)account->overhead_bytes, account->charge_bytes));
+	journal_uint(entry, "TIDEMARK_OVERHEAD_PERCENT", percent((double)account->overhead_bytes, answered_bytes));
 }
 
 static void add_account(struct journal_entry *entry, const struct account *account)
@@ -333,7 +340,7 @@ static const char *machines_text(const struct account *account, char *buf, size_
 	if (account->answered > 0 && used < size)
 		(void)snprintf(buf + used, size - used, "; overhead %s (%" PRIu64 " %%)",
 			       signed_amount(account->overhead_bytes, bytes),
-			       percent((double)account->overhead_bytes, account->charge_bytes));
+			       percent((double)account->overhead_bytes, answered_charge(account)));
 	return buf;
 }
 

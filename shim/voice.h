@@ -23,11 +23,6 @@ void voice_oom(const struct journal *journal, const struct container *container,
 	       const struct oom_kill *kill, const char *stuck);
 void voice_exit(const struct journal *journal, const struct container *container, uint64_t now_usec);
 
-struct node_sums {
-	uint64_t containers, workloads;
-	uint64_t declared_bytes, working_set_bytes, slack_bytes, prestart_bytes;
-};
-
 /* The node's sums, and those of one handler. */
 struct account;
 void voice_node(const struct journal *journal, const struct account *total, uint64_t workloads);

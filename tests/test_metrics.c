@@ -233,6 +233,7 @@ static struct sandbox *add_machine(struct node *node, const char *id, bool answe
 	struct sandbox *sandbox = container->sandbox;
 	sandbox->vmm.processes[0] = (struct vmm_process){.part = VMM_VMM, .pid = 1, .dir_fd = -1, .status_fd = -1};
 	sandbox->vmm.n_processes = 1;
+	sandbox->prestart_bytes = 50 * MIB;
 	sandbox->host_usec = T0;
 	sandbox->memory = (struct vmm_memory){
 		.charge_bytes = 100 * MIB, .ram_bytes = VMM_UNKNOWN, .vmm_anon_bytes = 80 * MIB, .kernel_bytes = 4 * MIB};
@@ -265,6 +266,7 @@ static void a_machine_has_its_parts_and_its_overhead(void **state)
 	assert_int_equal(count_of(node, "tidemark_vm_part_bytes" POD_LABELS ",part=\"ram\"}"), 0);
 	assert_int_equal(count_of(node, "tidemark_vm_guest_unused_bytes{"), 0);
 	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 1");
+	assert_line(node, "tidemark_node_memory_prestart_bytes 52428800");
 	assert_line(node, "tidemark_handler_containers{handler=\"kata\"} 0");
 	free_machines(node);
 }
@@ -283,6 +285,19 @@ static void a_guest_that_has_not_answered_has_no_overhead(void **state)
 	free_machines(node);
 }
 
+/* Two series of the same labels are none. */
+static void a_handler_of_both_kinds_is_one(void **state)
+{
+	struct node *node = *state;
+	node->roots.state_fd = AT_FDCWD; /* where no handler has a file */
+	(void)add_machine(node, "p1", true);
+	strcpy(add_container(node, "c1", NULL)->runtime, "kata");
+
+	assert_int_equal(count_of(node, "tidemark_handler_pods{handler=\"kata\"}"), 1);
+	assert_line(node, "tidemark_handler_containers{handler=\"kata\"} 1");
+	free_machines(node);
+}
+
 static void too_many_machines_are_left_out_and_counted(void **state)
 {
 	struct node *node = *state;
@@ -293,6 +308,8 @@ static void too_many_machines_are_left_out_and_counted(void **state)
 
 	assert_int_equal(count_of(node, "tidemark_vm_"), 0);
 	assert_line(node, "tidemark_metrics_left_out{level=\"pod\"} 2");
+	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 2");
+	node->settings.report.metrics_containers_max = 0;
 	assert_line(node, "tidemark_handler_pods{handler=\"kata\"} 2");
 	free_machines(node);
 }
@@ -566,6 +583,7 @@ int main(void)
 		METRICS_TEST(too_many_workloads_are_left_out_and_counted),
 		METRICS_TEST(a_machine_has_its_parts_and_its_overhead),
 		METRICS_TEST(a_guest_that_has_not_answered_has_no_overhead),
+		METRICS_TEST(a_handler_of_both_kinds_is_one),
 		METRICS_TEST(too_many_machines_are_left_out_and_counted),
 		METRICS_TEST(what_was_decided_is_counted_by_source_and_guard),
 		METRICS_TEST(what_is_said_is_counted),

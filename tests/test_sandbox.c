@@ -444,6 +444,7 @@ static void machine_without_pod_is_its_one_containers(void **state)
 	assert_true(the_sandbox(world)->split.is_known);
 	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, 80 * MIB);
 	assert_int_equal(the_sandbox(world)->n_records, 1);
+	assert_int_equal(world->n_said[EVENT_MISDECLARED], 0); /* nothing declares for it */
 }
 
 static void records_may_come_in_any_order(void **state)
@@ -543,10 +544,10 @@ static void samples_from_the_guest_make_a_recommendation(void **state)
 	assert_true(limits.enforced_limit_bytes > 0);
 	assert_int_equal(world->n_said[EVENT_RECOMMENDATION], 1);
 
-	struct node_sums sums;
-	node_sum(&world->node, &sums);
-	assert_int_equal(sums.containers, 1);
-	assert_int_equal(sums.working_set_bytes, 100 * MIB);
+	struct accounts sums;
+	account_make(&world->node, &sums);
+	assert_int_equal(sums.total.containers, 1);
+	assert_int_equal(sums.total.working_set_bytes, 100 * MIB);
 	const struct container *container = registry_find(&world->node, "c1");
 	assert_int_equal(container->max_bytes, 512 * MIB);
 }
@@ -563,6 +564,21 @@ static void container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups(void **s
 	assert_int_equal(registry_find(&world->node, "c1")->state, CONTAINER_CREATED);
 	assert_int_equal(registry_find(&world->node, SID)->state, CONTAINER_CREATED);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+/* As they are for all containers when the kernel has dropped some. */
+static void events_that_the_host_does_not_have_end_no_container(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600\n");
+	pass(world, 10);
+	node_check_events(&world->node, registry_find(&world->node, "c1"), world->now_usec);
+	node_settle(&world->node, world->now_usec);
+	assert_int_equal(registry_find(&world->node, "c1")->state, CONTAINER_RUNNING);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
 }
 
 static void end_is_noticed_by_the_records_removal(void **state)
@@ -587,6 +603,37 @@ static void end_is_noticed_by_the_records_removal(void **state)
 	pass(world, 10);
 }
 
+/* Its record stays, as it does while the kubelet keeps what has ended. */
+static void end_is_noticed_by_the_guests_word(void **state)
+{
+	struct world *world = *state;
+	struct accounts sums;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	add_container(world, "c2");
+	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
+	pass(world, 10);
+	figures(world, "c2 usage=52428800\n");
+	pass(world, 10);
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "CONTAINER_ID=c1\n");
+	account_make(&world->node, &sums);
+	assert_int_equal(sums.total.containers, 1);
+	assert_int_equal(sums.total.working_set_bytes, 50 * MIB);
+	assert_true(the_sandbox(world)->split.is_known);
+
+	/* It is not asked for any more, and its end is not told twice. */
+	const unsigned asked = requests(world);
+	pass(world, 10);
+	assert_int_equal(requests(world), asked + 1);
+	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, 130 * MIB);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	node_on_records(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
 static void container_may_go_while_its_answer_is_under_way(void **state)
 {
 	struct world *world = *state;
@@ -603,6 +650,47 @@ static void container_may_go_while_its_answer_is_under_way(void **state)
 	hear_guests(world);
 	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, 130 * MIB);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
+}
+
+static void kill_in_the_guest_is_learned_from_once(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600 limit=268435456\n");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 0);
+	fixture_write(world->fixture.root_fd, "bundles/c1/oom", "");
+	pass(world, 20);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "CONTAINER_ID=c1\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
+	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=268435456\n");
+	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes > 256 * MIB);
+
+	world->now_usec += USEC_PER_SEC;
+	restart_node(world);
+	pass(world, 20);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	/* It ends, and that is no second kill. */
+	figures(world, "");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+}
+
+/* What it was given is what it was killed at. */
+static void kill_before_any_answer_is_learned_from(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	fixture_write(world->fixture.root_fd, "bundles/c1/oom", "");
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=536870912\n");
+	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes > 512 * MIB);
 }
 
 static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
@@ -812,7 +900,8 @@ static void machine_that_dies_has_no_numbers(void **state)
 	figures(world, "c1 usage=104857600\n");
 	pass(world, 10);
 	assert_true(sandbox_is_measured(the_sandbox(world)));
-	fixture_write(world->fixture.root_fd, "proc/1002/status", ""); /* as that of a process that is gone */
+	/* As that of a process that has ended. */
+	fixture_write(world->fixture.root_fd, "proc/1002/status", "Name:\tx\nPPid:\t1001\nUid:\t0\t0\t0\t0\nNSpid:\t1002\n");
 	fixture_remove(world->fixture.root_fd, "proc/1002");
 	fixture_write(world->fixture.root_fd, "proc/1001/task/1001/children", "1003 ");
 	stop_shim(world);
@@ -820,7 +909,52 @@ static void machine_that_dies_has_no_numbers(void **state)
 	assert_false(sandbox_is_measured(the_sandbox(world)));
 	assert_false(the_sandbox(world)->split.is_known);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0); /* so pods end */
+	node_sample(&world->node, world->now_usec);
+	assert_int_equal(registry_find(&world->node, "c1")->state, CONTAINER_ENDED);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	node_account(&world->node, world->now_usec);
+}
+
+/* kata's /kata_overhead/<sandbox> has no memory controller. */
+static void machine_whose_charge_is_not_told_has_its_parts(void **state)
+{
+	struct world *world = *state;
+	char *text = NULL;
+	size_t length;
+	fixture_remove(world->fixture.root_fd, "cgroup" POD "/memory.current");
+	add_sandbox(world, 160);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600\n");
+	pass(world, 20);
+	assert_false(the_sandbox(world)->split.is_known);
+	assert_int_equal(world->n_said[EVENT_MISDECLARED], 0);
+	node_account(&world->node, world->now_usec);
+	assert_int_equal(file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
+	assert_non_null(strstr(text, "\"ram\":125829120,"));
+	assert_non_null(strstr(text, "\"vmm_pid\":1002,"));
+	assert_non_null(strstr(text, "\"fault\":\"it is in no cgroup of its own"));
+	assert_null(strstr(text, "\"charge\""));
+	free(text);
+}
+
+/* kata moves QEMU out of it once the guest has booted: what it had touched stays charged there. */
+static void machine_whose_ram_is_charged_elsewhere_recommends_nothing(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	charge(world, 200, 0);
+	make_machine(world, 250);
+	add_container(world, "c1");
+	figures(world, "c1 usage=10485760\n");
+	const int64_t fixed = the_sandbox(world)->most_fixed_bytes;
+	pass(world, 20);
+	ASSERT_SIGNED(the_sandbox(world)->most_fixed_bytes, fixed);
+	assert_non_null(strstr(the_sandbox(world)->fault, "charged to other cgroups"));
+	make_machine(world, 120);
+	pass(world, 10);
+	assert_string_equal(the_sandbox(world)->fault, "");
+	ASSERT_SIGNED(the_sandbox(world)->most_fixed_bytes, 190 * MIB);
 }
 
 static void machine_that_comes_late_is_found(void **state)
@@ -1044,6 +1178,19 @@ static void node_event_has_each_part_and_its_share(void **state)
 	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_RECOMMENDED_BYTES=293601280\n");
 }
 
+static void overheads_share_is_of_those_that_have_answered(void **state)
+{
+	struct world *world = *state;
+	const struct account account = {.handler = "kata", .is_vm = true, .pods = 2, .machines = 2,
+					.charge_bytes = 800 * MIB, .answered = 1, .used_bytes = 100 * MIB,
+					.unused_bytes = (int64_t)(50 * MIB), .overhead_bytes = (int64_t)(100 * MIB)};
+	voice_overhead(&world->node.journal, &account);
+	assert_says(world, EVENT_OVERHEAD, "; overhead 100Mi (50 %)\n");
+	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_USED_PERCENT=50\n");
+	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_UNUSED_PERCENT=25\n");
+	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_OVERHEAD_PERCENT=50\n");
+}
+
 static void file_has_what_tidemarkctl_shows(void **state)
 {
 	struct world *world = *state;
@@ -1177,8 +1324,12 @@ int main(void)
 		SANDBOX_TEST(prestart_is_unknown_where_it_was_missed),
 		SANDBOX_TEST(samples_from_the_guest_make_a_recommendation),
 		SANDBOX_TEST(container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups),
+		SANDBOX_TEST(events_that_the_host_does_not_have_end_no_container),
 		SANDBOX_TEST(end_is_noticed_by_the_records_removal),
+		SANDBOX_TEST(end_is_noticed_by_the_guests_word),
 		SANDBOX_TEST(container_may_go_while_its_answer_is_under_way),
+		SANDBOX_TEST(kill_in_the_guest_is_learned_from_once),
+		SANDBOX_TEST(kill_before_any_answer_is_learned_from),
 		SANDBOX_TEST(kill_of_the_machine_is_told_as_its_sandboxs),
 		SANDBOX_TEST(guest_that_hangs_leaves_the_hosts_side_and_is_asked_once),
 		SANDBOX_TEST(shim_that_is_broken_leaves_the_hosts_side),
@@ -1188,6 +1339,8 @@ int main(void)
 		SANDBOX_TEST(answers_that_take_too_long_together_are_not_compared),
 		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
+		SANDBOX_TEST(machine_whose_charge_is_not_told_has_its_parts),
+		SANDBOX_TEST(machine_whose_ram_is_charged_elsewhere_recommends_nothing),
 		SANDBOX_TEST(machine_that_comes_late_is_found),
 		SANDBOX_TEST(machine_that_is_never_found_is_told_of_once),
 		SANDBOX_TEST(clock_that_jumps_does_no_harm),
@@ -1199,6 +1352,7 @@ int main(void)
 		SANDBOX_TEST(too_large_an_overhead_is_warned_of_after_a_while_and_once),
 		SANDBOX_TEST(pod_that_declares_none_is_told_of),
 		SANDBOX_TEST(node_event_has_each_part_and_its_share),
+		SANDBOX_TEST(overheads_share_is_of_those_that_have_answered),
 		SANDBOX_TEST(file_has_what_tidemarkctl_shows),
 		SANDBOX_TEST(file_is_there_without_any_machine),
 		SANDBOX_TEST(what_cannot_be_written_is_said_once),

@@ -288,8 +288,20 @@ static void refusal_has_the_shims_words(void **state)
 	assert_int_equal(PARSE("\x0a\x02\x08\x04", &err), -ETIMEDOUT);
 	assert_int_equal(PARSE("\x0a\x02\x08\x0c", &err), -ENOSYS);
 	assert_int_equal(PARSE("\x0a\x02\x08\x0d", &err), -EREMOTEIO);
+	assert_int_equal(PARSE("\x0a\x02\x08\x03", &err), -EREMOTEIO);
 	/* -1, as ten bytes. */
 	assert_int_equal(PARSE("\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", &err), -EREMOTEIO);
+}
+
+/* kata's agent; and runtime-rs around it. */
+static void container_that_has_ended_is_none(void **state)
+{
+	struct error err;
+	(void)state;
+
+	assert_int_equal(PARSE("\x0a\x18\x08\x03\x12\x14" "invalid container id", &err), -ENOENT);
+	assert_int_equal(PARSE("\x0a\x1c\x08\x02\x12\x18" "x: invalid container id.", &err), -ENOENT);
+	assert_int_equal(PARSE("\x0a\x17\x08\x03\x12\x13" "invalid container i", &err), -EREMOTEIO);
 }
 
 static void long_words_of_a_shim_are_cut(void **state)
@@ -350,6 +362,7 @@ int main(void)
 		cmocka_unit_test(answer_without_usage_is_none),
 		cmocka_unit_test(other_types_are_not_guessed_at),
 		cmocka_unit_test(refusal_has_the_shims_words),
+		cmocka_unit_test(container_that_has_ended_is_none),
 		cmocka_unit_test(long_words_of_a_shim_are_cut),
 		cmocka_unit_test(torn_answers_are_refused),
 		cmocka_unit_test(memory_for_a_hostile_answer_is_bounded),

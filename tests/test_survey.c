@@ -376,6 +376,20 @@ static void a_container_in_a_vm_is_what_its_guest_told(void **state)
 	survey_free(&survey);
 }
 
+static void a_container_in_a_vm_of_its_own_is_no_pods(void **state)
+{
+	const struct node_tree *tree = *state;
+	struct record record = make_record("box", "web");
+	record.is_shim = record.is_vm = true;
+	put(tree, &record);
+	fixture_write(tree->fixture.root_fd, "run/overhead.json",
+		      "{\"v\":1,\"sandboxes\":[{\"id\":\"box\",\"containers\":[{\"id\":\"box\",\"usage\":6000}]}]}");
+
+	struct survey survey = take(tree);
+	assert_true(find(&survey, "web")->containers[0].is_running);
+	survey_free(&survey);
+}
+
 static void what_the_daemon_wrote_of_vms_and_cannot_be_read_is_told(void **state)
 {
 	const struct node_tree *tree = *state;
@@ -436,6 +450,7 @@ int main(void)
 		SURVEY_TEST(container_without_a_limit_is_unlimited),
 		SURVEY_TEST(cgroup_that_is_gone_is_not_running),
 		SURVEY_TEST(a_container_in_a_vm_is_what_its_guest_told),
+		SURVEY_TEST(a_container_in_a_vm_of_its_own_is_no_pods),
 		SURVEY_TEST(what_the_daemon_wrote_of_vms_and_cannot_be_read_is_told),
 		SURVEY_TEST(thousands_of_workloads_take_a_moment),
 	};
