@@ -195,7 +195,13 @@ static int read_cgroup(const struct vmm_cgroup *cgroup, struct vmm_memory *sum)
 	return 0;
 }
 
-static int read_process(const struct vmm *vmm, const struct vmm_process *process, struct vmm_memory *sum)
+/* What the processes hold, in cgroups that are the sandbox's own and in others. */
+struct resident {
+	uint64_t own_bytes, outside_bytes;
+};
+
+static int read_process(const struct vmm *vmm, const struct vmm_process *process, struct vmm_memory *sum,
+			struct resident *resident)
 {
 	struct process_status status;
 	char text[PROCESS_STATUS_SIZE];
@@ -209,6 +215,8 @@ static int read_process(const struct vmm *vmm, const struct vmm_process *process
 		return r;
 
 	uint64_t own_bytes = 0;
+	uint64_t *held = process->outside ? &resident->outside_bytes : &resident->own_bytes;
+	add(held, status.anon_bytes);
 	add(&own_bytes, status.anon_bytes);
 	add(&own_bytes, status.file_bytes);
 	if (process->outside)
@@ -223,6 +231,8 @@ static int read_process(const struct vmm *vmm, const struct vmm_process *process
 	default:
 		break;
 	}
+	add(held, status.shmem_bytes);
+	add(held, status.pagetables_bytes);
 	if (process->outside)
 		add(&sum->outside_bytes, status.shmem_bytes);
 	add(&sum->vmm_anon_bytes, status.anon_bytes);
@@ -235,6 +245,16 @@ static int read_process(const struct vmm *vmm, const struct vmm_process *process
 		add(&sum->ram_bytes, status.shmem_bytes);
 	}
 	return 0;
+}
+
+static void take_resident(struct vmm_memory *memory, const struct resident *resident)
+{
+	if (memory->charge_bytes != VMM_UNKNOWN && memory->charge_bytes >= resident->own_bytes)
+		return;
+	memory->charge_is_resident = true;
+	memory->charge_bytes = resident->own_bytes;
+	add(&memory->charge_bytes, resident->outside_bytes);
+	memory->outside_bytes = 0;
 }
 
 int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct error *err)
@@ -252,6 +272,7 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 		.virtiofsd_bytes = VMM_UNKNOWN,
 		.shim_bytes = VMM_UNKNOWN,
 	};
+	struct resident resident = {0};
 
 	if (vmm->readings++ % VMM_CGROUP_READINGS == 0)
 		look_at_cgroups(vmm, cgroup_fd);
@@ -267,7 +288,7 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 	}
 	for (size_t i = vmm->n_processes; i-- > 0;) {
 		const struct vmm_process *process = &vmm->processes[i];
-		int r = read_process(vmm, process, &memory);
+		int r = read_process(vmm, process, &memory, &resident);
 		if (r == -ESRCH)
 			process_remove(vmm, i);
 		else if (r < 0)
@@ -275,6 +296,8 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 	}
 	if (vmm->n_processes == 0 || (vmm->had_vmm && !vmm_has(vmm, VMM_VMM)))
 		return error_set(err, ESRCH, "the machine of the sandbox %s is gone", vmm->sandbox_id);
+	if (vmm_has(vmm, VMM_VMM))
+		take_resident(&memory, &resident);
 	*ret = memory;
 	return 0;
 }

@@ -69,7 +69,11 @@ struct vmm {
 
 /* One reading. VMM_UNKNOWN where a part was not found or is gone, or nothing can be said. */
 struct vmm_memory {
-	/* Sums over the cgroups, of memory.current and memory.stat. */
+	/* Sums over the cgroups, of memory.current and memory.stat. Where the cgroups do not tell, or tell of less than
+	 * what the processes in them hold, the charge is made of the processes instead: their anonymous and shared memory
+	 * and the VMM's page tables, all that is resident wherever it is charged. kata's /kata_overhead/<id> has no memory
+	 * controller, and what a VMM touched before it was moved stays charged where that was. */
+	bool charge_is_resident;
 	uint64_t charge_bytes, kernel_bytes, pagetables_bytes, shmem_bytes;
 	uint64_t inactive_file_bytes; /* page cache that goes first when memory is short */
 	/* Resident in processes whose cgroup is not the sandbox's own, and so not in the charge; 0: none. */

@@ -30,7 +30,7 @@ uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)
 	};
 	uint64_t bytes;
 
-	if (!sandbox_has_machine(sandbox))
+	if (!sandbox_is_measured(sandbox))
 		return VMM_UNKNOWN;
 	memcpy(&bytes, (const char *)&sandbox->memory + offsets[part], sizeof bytes);
 	return bytes;

@@ -134,6 +134,7 @@ static void put_host(struct json_out *out, const struct sandbox *sandbox)
 {
 	put_uint(out, "usec", sandbox->host_usec);
 	put_uint(out, "charge", sandbox->memory.charge_bytes);
+	put_bool(out, "charge_resident", sandbox->memory.charge_is_resident);
 	for (enum vm_part part = 0; part < VM_PARTS_COUNT; part++)
 		put_uint(out, vm_part_names[part], account_vm_part(sandbox, part));
 	put_bool(out, "ram_shared", sandbox->memory.ram_is_shared);
@@ -164,7 +165,7 @@ static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uin
 	put_bool(out, "vm", true);
 	if (sandbox->has_record)
 		put_known(out, "overhead_declared", sandbox->declared_bytes);
-	if (sandbox_has_machine(sandbox))
+	if (sandbox_is_measured(sandbox))
 		put_host(out, sandbox);
 	if (sandbox->split.is_known)
 		put_guest(out, sandbox);

@@ -141,14 +141,9 @@ int sandbox_read_host(struct sandbox *sandbox, int cgroup_fd, uint64_t now_usec,
 	return 0;
 }
 
-bool sandbox_has_machine(const struct sandbox *sandbox)
-{
-	return sandbox->host_usec > 0 && vmm_has(&sandbox->vmm, VMM_VMM);
-}
-
 bool sandbox_is_measured(const struct sandbox *sandbox)
 {
-	return sandbox_has_machine(sandbox) && sandbox->memory.charge_bytes != VMM_UNKNOWN;
+	return sandbox->host_usec > 0 && vmm_has(&sandbox->vmm, VMM_VMM);
 }
 
 /* ---- The guest's side ---- */

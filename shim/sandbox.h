@@ -96,8 +96,7 @@ int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool who
  * or another -errno; host_usec is then 0. */
 int sandbox_read_host(struct sandbox *sandbox, int cgroup_fd, uint64_t now_usec, struct error *err);
 
-/* Whether a reading stands that has the machine in it; and whether that tells what is charged. */
-bool sandbox_has_machine(const struct sandbox *sandbox);
+/* Whether a reading stands that has the machine in it. */
 bool sandbox_is_measured(const struct sandbox *sandbox);
 
 /* ---- The guest's side ---- */

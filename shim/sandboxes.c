@@ -239,8 +239,6 @@ static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_u
 	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
 	if (r < 0)
 		set_fault(sandbox, err.text);
-	else if (sandbox_has_machine(sandbox) && !sandbox_is_measured(sandbox))
-		set_fault(sandbox, "it is in no cgroup of its own that says what is charged to it");
 	for (struct container *container = r == -ESRCH && had_vmm ? sandbox->containers : NULL; container;
 	     container = container->next_in_sandbox)
 		end_container(node, container, now_usec);
@@ -266,13 +264,6 @@ static void judge(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 	voice_misdeclared(&node->journal, sandbox, fit);
 }
 
-/* Some of its RAM was touched before the VMM was moved to where it is, and stays charged to others. Huge pages are charged
- * to nobody. */
-static bool lacks_ram(const struct vmm_memory *memory)
-{
-	return memory->ram_bytes != VMM_UNKNOWN && !memory->ram_is_hugetlb && memory->charge_bytes < memory->ram_bytes;
-}
-
 /* Both sides have been read. */
 static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
 {
@@ -282,21 +273,22 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 		return;
 	if (split->used_bytes > sandbox->most_used_bytes)
 		sandbox->most_used_bytes = split->used_bytes;
-	if (lacks_ram(&sandbox->memory)) {
-		set_fault(sandbox, "some of its RAM is charged to other cgroups than its own");
-		return;
-	}
+	if (sandbox->memory.charge_is_resident)
+		set_fault(sandbox, "its cgroups do not tell all: the charge is what its processes hold");
 	if (sandbox->missed_start || split->apart_usec > CLOSE_USEC)
 		return;
-	const uint64_t droppable =
-		sandbox->memory.inactive_file_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.inactive_file_bytes;
+	const bool has_droppable =
+		!sandbox->memory.charge_is_resident && sandbox->memory.inactive_file_bytes != VMM_UNKNOWN;
+	const uint64_t droppable = has_droppable ? sandbox->memory.inactive_file_bytes : 0;
 	const int64_t fixed =
 		overhead_fixed(sandbox->memory.charge_bytes, droppable, sandbox->most_used_bytes);
 	if (!sandbox->is_kept || fixed > sandbox->most_fixed_bytes)
 		sandbox->most_fixed_bytes = fixed;
 	sandbox->is_kept = true;
 	keep(node, sandbox, now_usec);
-	judge(node, sandbox, now_usec);
+	/* Otherwise no limit of the pod holds it. */
+	if (!sandbox->memory.charge_is_resident)
+		judge(node, sandbox, now_usec);
 }
 
 /* What goes with the pod's end, or comes before its machine has booted, is no fault: a guest that is not

@@ -469,9 +469,9 @@ static void prestart_is_what_is_charged_when_the_first_container_is_created(void
 {
 	struct world *world = *state;
 	add_sandbox(world, 160);
-	charge(world, 90, 0);
+	charge(world, 170, 0);
 	pass(world, 1);
-	assert_int_equal(the_sandbox(world)->prestart_bytes, 90 * MIB);
+	assert_int_equal(the_sandbox(world)->prestart_bytes, 170 * MIB);
 	charge(world, 180, 0);
 	make_machine(world, 120);
 	world->now_usec += 100 * USEC_PER_MSEC;
@@ -916,7 +916,7 @@ static void machine_that_dies_has_no_numbers(void **state)
 }
 
 /* kata's /kata_overhead/<sandbox> has no memory controller. */
-static void machine_whose_charge_is_not_told_has_its_parts(void **state)
+static void machine_whose_charge_is_not_told_has_that_of_its_processes(void **state)
 {
 	struct world *world = *state;
 	char *text = NULL;
@@ -926,35 +926,43 @@ static void machine_whose_charge_is_not_told_has_its_parts(void **state)
 	add_container(world, "c1");
 	figures(world, "c1 usage=104857600\n");
 	pass(world, 20);
-	assert_false(the_sandbox(world)->split.is_known);
+	const struct vmm_memory *memory = &the_sandbox(world)->memory;
+	assert_true(the_sandbox(world)->split.is_known);
+	assert_true(memory->charge_is_resident);
+	assert_true(memory->charge_bytes > memory->ram_bytes + memory->vmm_anon_bytes);
+	assert_int_equal(memory->outside_bytes, 0);
+	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, (int64_t)memory->charge_bytes - 104857600);
 	assert_int_equal(world->n_said[EVENT_MISDECLARED], 0);
 	node_account(&world->node, world->now_usec);
 	assert_int_equal(file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
 	assert_non_null(strstr(text, "\"ram\":125829120,"));
 	assert_non_null(strstr(text, "\"vmm_pid\":1002,"));
-	assert_non_null(strstr(text, "\"fault\":\"it is in no cgroup of its own"));
-	assert_null(strstr(text, "\"charge\""));
+	assert_non_null(strstr(text, "\"charge_resident\":true,"));
+	assert_non_null(strstr(text, "\"fault\":\"its cgroups do not tell all"));
 	free(text);
 }
 
 /* kata moves QEMU out of it once the guest has booted: what it had touched stays charged there. */
-static void machine_whose_ram_is_charged_elsewhere_recommends_nothing(void **state)
+static void machine_whose_ram_is_charged_elsewhere_costs_what_it_holds(void **state)
 {
 	struct world *world = *state;
 	add_sandbox(world, 160);
 	pass(world, 1);
+	const size_t said = world->n_said[EVENT_MISDECLARED];
 	charge(world, 200, 0);
 	make_machine(world, 250);
 	add_container(world, "c1");
 	figures(world, "c1 usage=10485760\n");
-	const int64_t fixed = the_sandbox(world)->most_fixed_bytes;
 	pass(world, 20);
-	ASSERT_SIGNED(the_sandbox(world)->most_fixed_bytes, fixed);
-	assert_non_null(strstr(the_sandbox(world)->fault, "charged to other cgroups"));
+	assert_true(the_sandbox(world)->memory.charge_is_resident);
+	assert_true(the_sandbox(world)->memory.charge_bytes >= 250 * MIB);
+	assert_true(the_sandbox(world)->split.overhead_bytes >= 240 * (int64_t)MIB);
+	assert_non_null(strstr(the_sandbox(world)->fault, "its cgroups do not tell all"));
+	assert_int_equal(world->n_said[EVENT_MISDECLARED], said);
 	make_machine(world, 120);
 	pass(world, 10);
 	assert_string_equal(the_sandbox(world)->fault, "");
-	ASSERT_SIGNED(the_sandbox(world)->most_fixed_bytes, 190 * MIB);
+	assert_int_equal(the_sandbox(world)->memory.charge_bytes, 200 * MIB);
 }
 
 static void machine_that_comes_late_is_found(void **state)
@@ -1339,8 +1347,8 @@ int main(void)
 		SANDBOX_TEST(answers_that_take_too_long_together_are_not_compared),
 		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
-		SANDBOX_TEST(machine_whose_charge_is_not_told_has_its_parts),
-		SANDBOX_TEST(machine_whose_ram_is_charged_elsewhere_recommends_nothing),
+		SANDBOX_TEST(machine_whose_charge_is_not_told_has_that_of_its_processes),
+		SANDBOX_TEST(machine_whose_ram_is_charged_elsewhere_costs_what_it_holds),
 		SANDBOX_TEST(machine_that_comes_late_is_found),
 		SANDBOX_TEST(machine_that_is_never_found_is_told_of_once),
 		SANDBOX_TEST(clock_that_jumps_does_no_harm),
