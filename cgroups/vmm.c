@@ -62,8 +62,10 @@ static bool component_is_pod(const char *name, size_t length)
 	if (length > n_slice && memcmp(name + length - n_slice, slice, n_slice) == 0)
 		length -= n_slice;
 	for (size_t i = 0; i < sizeof uids / sizeof *uids; i++) {
+		if (length < uids[i] + 3)
+			continue;
 		const char *pod = name + length - uids[i] - 3;
-		if (length >= uids[i] + 3 && memcmp(pod, "pod", 3) == 0 && (pod == name || pod[-1] == '-') &&
+		if (memcmp(pod, "pod", 3) == 0 && (pod == name || pod[-1] == '-') &&
 		    strspn(pod + 3, "0123456789abcdef-_") >= uids[i])
 			return true;
 	}
@@ -256,10 +258,12 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 	/* The cgroups first: if the VMM is there afterwards, it was when they were read. */
 	for (size_t i = vmm->n_cgroups; i-- > 0;) {
 		int r = read_cgroup(&vmm->cgroups[i], &memory);
-		if (r == -ENODEV)
+		if (r == -ENODEV) {
 			cgroup_remove(vmm, i);
-		else if (r < 0)
+			vmm->readings = 0; /* its processes are elsewhere: the next reading looks where */
+		} else if (r < 0) {
 			return error_errno(err, -r, "cannot read the memory of the cgroup %s", vmm->cgroups[i].path);
+		}
 	}
 	for (size_t i = vmm->n_processes; i-- > 0;) {
 		const struct vmm_process *process = &vmm->processes[i];

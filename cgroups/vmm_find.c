@@ -19,6 +19,10 @@
 #define CHILDREN_MAX   32
 #define DEPTH_MAX      8
 
+/* Processes below a shim that are looked at: kata's has a handful, one that is not known may have all of a container's,
+ * which are as many as that likes. */
+#define LOOKS_MAX 128
+
 /* What a program's name begins with. */
 static const struct {
 	const char *prefix;
@@ -39,6 +43,7 @@ struct search {
 	const char *sandbox_id;
 	const pid_t *hints;
 	struct vmm *vmm;
+	unsigned looks; /* that look_below() took so far */
 };
 
 /* A process that is looked at; what is wanted of it moves into the vmm. */
@@ -187,14 +192,15 @@ static enum vmm_part hinted_part(const struct search *search, pid_t pid)
 }
 
 /* The children of a process of ours. A kernel that tells of none leaves them to look_everywhere(). */
-static void look_below(const struct search *search, pid_t parent, int dir_fd, enum vmm_part part, unsigned depth)
+static void look_below(struct search *search, pid_t parent, int dir_fd, enum vmm_part part, unsigned depth)
 {
 	pid_t pids[CHILDREN_MAX];
 
 	int n = process_children(dir_fd, pids, CHILDREN_MAX, NULL);
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n && search->looks < LOOKS_MAX; i++) {
 		cleanup_candidate struct candidate candidate = {.dir_fd = -1, .status_fd = -1};
 
+		search->looks++;
 		if (!candidate_open(search, pids[i], &candidate) || !candidate_load(&candidate) ||
 		    candidate.status.parent != parent)
 			continue;
@@ -237,14 +243,14 @@ static const struct vmm_process *find_process(const struct vmm *vmm, enum vmm_pa
 	return NULL;
 }
 
-static void look_below_shim(const struct search *search)
+static void look_below_shim(struct search *search)
 {
 	const struct vmm_process *shim = find_process(search->vmm, VMM_SHIM);
 	if (shim)
 		look_below(search, shim->pid, shim->dir_fd, VMM_SHIM, 0);
 }
 
-static int look_everywhere(const struct search *search, struct error *err)
+static int look_everywhere(struct search *search, struct error *err)
 {
 	const bool had_shim = vmm_has(search->vmm, VMM_SHIM);
 
@@ -269,7 +275,7 @@ int vmm_find(int proc_fd, const char *sandbox_id, const pid_t hints[static VMM_P
 	     struct vmm *ret, struct error *err)
 {
 	struct vmm vmm = {0};
-	const struct search search = {proc_fd, sandbox_id, hints, &vmm};
+	struct search search = {proc_fd, sandbox_id, hints, &vmm, 0};
 
 	if (sandbox_id[0] == '\0' || strlen(sandbox_id) >= sizeof vmm.sandbox_id)
 		return error_set(err, EINVAL, "no id of a sandbox: %.80s", sandbox_id);

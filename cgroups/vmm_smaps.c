@@ -181,7 +181,7 @@ uint64_t vmm_ram_size(const char *arguments, size_t length)
 
 	for (const char *argument = arguments, *next; argument < end; argument = next) {
 		const size_t n = strnlen(argument, (size_t)(end - argument));
-		next = argument + n + 1;
+		next = argument + n < end ? argument + n + 1 : end;
 		if (n != 2 || memcmp(argument, "-m", 2) != 0 || next >= end)
 			continue;
 		const char *value = next, *value_end = value + strnlen(value, (size_t)(end - value));

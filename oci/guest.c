@@ -12,7 +12,6 @@
 
 #include "cgroups/cleanup.h"
 #include "oci/frame.h"
-#include "oci/json.h"
 
 struct guest {
 	struct sockaddr_un address;
@@ -31,18 +30,6 @@ struct guest {
 };
 
 /* ---- Addresses ---- */
-
-struct bootstrap {
-	uint64_t version;
-	char address[256];
-	char protocol[16];
-};
-
-static const struct json_field bootstrap_fields[] = {
-	JSON_FIELD("version", JSON_UINT, struct bootstrap, version),
-	JSON_FIELD("address", JSON_STRING, struct bootstrap, address),
-	JSON_FIELD("protocol", JSON_STRING, struct bootstrap, protocol),
-};
 
 /* "/path" or "@name". */
 static int name_set(struct guest *guest, const char *name, struct error *err)
@@ -69,25 +56,9 @@ static int name_set(struct guest *guest, const char *name, struct error *err)
 static int address_set(struct guest *guest, const char *address, struct error *err)
 {
 	static const char scheme[] = "unix://";
-	struct bootstrap bootstrap = {.version = 2};
 
-	if (address[0] == '{') {
-		int r = json_read(address, strlen(address), bootstrap_fields,
-				  sizeof bootstrap_fields / sizeof bootstrap_fields[0], &bootstrap, err);
-		if (r < 0)
-			return error_set(err, EINVAL, "the shim's bootstrap.json cannot be read");
-		if (bootstrap.protocol[0] && strcmp(bootstrap.protocol, "ttrpc") != 0)
-			return error_set(err, EPROTONOSUPPORT, "the shim speaks %s, not ttrpc",
-					 bootstrap.protocol);
-		if (bootstrap.version == 3)
-			guest->service = STATS_SERVICE_V3;
-		address = bootstrap.address;
-	}
 	if (strncmp(address, scheme, sizeof scheme - 1) == 0)
 		address += sizeof scheme - 1;
-	else if (strstr(address, "://"))
-		return error_set(err, EPROTONOSUPPORT, "the shim's address %.80s is no unix socket's",
-				 address);
 	return name_set(guest, address, err);
 }
 

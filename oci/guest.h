@@ -16,14 +16,9 @@
 
 struct guest;
 
-/* Takes one of
- *   unix:///run/containerd/s/…, as the file `address` of a bundle has it (kata's shims write it; containerd's
- * runc shim did up to 1.7),
- *   {"version":2,"address":"unix:///…","protocol":"ttrpc"}, the file bootstrap.json (containerd's own
- * since 2.0), /run/…, a path, and
- *   @name or unix://@name, a name in the abstract namespace (not reachable with systemd's PrivateNetwork=).
- * Connects to nothing yet. Errors: -EINVAL none of these, -ENAMETOOLONG longer than a socket's name can be,
- * -EPROTONOSUPPORT vsock, hvsock, grpc, -EOPNOTSUPP, -ENOMEM. *ret is the caller's, for guest_free(). */
+/* Takes a path or "@name", a name in the abstract namespace (not reachable with systemd's PrivateNetwork=), both also
+ * with "unix://" before it, as the file `address` of a bundle has it. Connects to nothing yet. Errors: -EINVAL neither,
+ * -ENAMETOOLONG longer than a socket's name can be, -EOPNOTSUPP, -ENOMEM. *ret is the caller's, for guest_free(). */
 int guest_new(struct guest **ret, const char *address, struct error *err);
 void guest_free(struct guest *guest);
 

@@ -8,16 +8,11 @@
 #include "shim/sandbox.h"
 
 const char *const vm_part_names[] = {
-	[VM_RAM] = "ram",
-	[VM_ANON] = "vmm_anon",
-	[VM_FILE] = "vmm_file",
-	[VM_VIRTIOFSD] = "virtiofsd",
-	[VM_SHIM] = "shim",
-	[VM_PAGETABLES] = "pagetables",
-	[VM_KERNEL] = "kernel",
-	[VM_DROPPABLE] = "droppable",
-	[VM_OUTSIDE] = "outside",
-	[VM_PARTS_COUNT] = NULL,
+	[VM_RAM] = "ram",         [VM_ANON] = "vmm_anon",
+	[VM_FILE] = "vmm_file",   [VM_VIRTIOFSD] = "virtiofsd",
+	[VM_SHIM] = "shim",       [VM_PAGETABLES] = "pagetables",
+	[VM_KERNEL] = "kernel",   [VM_DROPPABLE] = "droppable",
+	[VM_OUTSIDE] = "outside", [VM_PARTS_COUNT] = NULL,
 };
 
 uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the node's containers and pods declare, use and cost, summed up by runtime handler ("crun", "kata"). Sums of what
- * lies in memory. Bytes. */
+/* What the node's containers and pods declare, use and cost, summed up by runtime handler ("crun", "kata").
+ * Sums of what lies in memory. Bytes. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,10 +10,10 @@
 
 #include "shim/node.h"
 
-/* The parts of what a virtual machine takes on the host, as far as they are known: "kernel" has page tables in it, and
- * the processes' parts are not all of the charge. */
+/* The parts of what a virtual machine takes on the host, as far as they are known: "kernel" has page tables
+ * in it, and the processes' parts are not all of the charge. */
 enum vm_part {
-	VM_RAM, /* the guest's, resident; where that is anonymous it is in VM_ANON */
+	VM_RAM,  /* the guest's, resident; where that is anonymous it is in VM_ANON */
 	VM_ANON, /* of the VMM itself */
 	VM_FILE,
 	VM_VIRTIOFSD,
@@ -58,9 +58,10 @@ struct accounts {
 
 void account_make(const struct node *node, struct accounts *ret);
 
-/* Writes them with all virtual machines as /run/tidemark/overhead.json. At most ACCOUNT_FILE_MAX: where that is not
- * enough, without the machines ("left_out" says how many). Returns 0 or -errno. */
+/* Writes them with all virtual machines as /run/tidemark/overhead.json. At most ACCOUNT_FILE_MAX: where that
+ * is not enough, without the machines ("left_out" says how many). Returns 0 or -errno. */
 #define ACCOUNT_FILE     "overhead.json"
 #define ACCOUNT_FILE_MAX (4 * 1024 * 1024)
 #define ACCOUNT_VERSION  1
-int account_write(const struct node *node, const struct accounts *accounts, uint64_t now_usec, struct error *err);
+int account_write(const struct node *node, const struct accounts *accounts, uint64_t now_usec,
+		  struct error *err);

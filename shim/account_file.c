@@ -174,13 +174,14 @@ static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uin
 	put_known(out, "boot", sandbox->boot_bytes);
 	put_text(out, "fault", sandbox->fault);
 	begin(out, "containers", "[");
-	for (const struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
+	for (const struct container *container = sandbox->containers; container;
+	     container = container->next_in_sandbox)
 		put_container(out, container, fresh_usec);
 	json_out_raw(out, "]}\n");
 }
 
-static void put_all(struct json_out *out, const struct node *node, const struct accounts *accounts, bool left_out,
-		    uint64_t now_usec)
+static void put_all(struct json_out *out, const struct node *node, const struct accounts *accounts,
+		    bool left_out, uint64_t now_usec)
 {
 	begin(out, NULL, "{");
 	put_uint(out, "v", ACCOUNT_VERSION);
@@ -211,7 +212,8 @@ static size_t size_of(const struct node *node)
 	return size < ACCOUNT_FILE_MAX ? size : ACCOUNT_FILE_MAX;
 }
 
-int account_write(const struct node *node, const struct accounts *accounts, uint64_t now_usec, struct error *err)
+int account_write(const struct node *node, const struct accounts *accounts, uint64_t now_usec,
+		  struct error *err)
 {
 	struct json_out out = {.size = size_of(node)};
 

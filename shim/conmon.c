@@ -33,7 +33,8 @@ static bool is_conmon(int dir_fd, const char *id)
 	const char *slash = strrchr(arguments, '/');
 	if (strcmp(slash ? slash + 1 : arguments, conmon) != 0)
 		return false;
-	for (const char *argument = arguments; argument < arguments + length; argument += strlen(argument) + 1)
+	for (const char *argument = arguments; argument < arguments + length;
+	     argument += strlen(argument) + 1)
 		if (strcmp(argument, id) == 0)
 			return true;
 	return false;
@@ -61,7 +62,8 @@ void node_look_at_conmons(struct node *node, uint64_t now_usec)
 		if (node->conmon_at >= node->n_containers)
 			node->conmon_at = 0;
 		struct container *container = node->containers[node->conmon_at++];
-		if (container->state != CONTAINER_RUNNING || container->pid == 0 || container->pid > INT32_MAX)
+		if (container->state != CONTAINER_RUNNING || container->pid == 0 ||
+		    container->pid > INT32_MAX)
 			continue;
 		/* Unsigned: a clock that was set back makes it due. */
 		if (container->conmon_usec > 0 &&

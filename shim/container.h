@@ -66,7 +66,7 @@ struct container {
 	struct container *next_in_sandbox;
 	enum guest_answer guest_answer;
 	uint64_t guest_pass; /* in which the guest was last asked for it */
-	uint64_t guest_usec; /* of the last answer */
+	uint64_t guest_usec; /* when it was asked for what it has answered: its figures are no older */
 
 	/* The monitor that CRI-O and podman start for each container; read now and then. */
 	uint64_t conmon_usec, conmon_bytes; /* 0: not yet; 0: there is none */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
@@ -670,6 +671,8 @@ int main(int argc, char *argv[])
 
 	/* What is large and short-lived, such as a rendered /metrics, goes back to the kernel each time. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	/* What is given back from a heap of small pages the kernel would fill again with huge ones, some seconds later. */
+	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	daemon.started_usec = now_usec();
 	int r = run(&daemon, &err);
 	if (r < 0)

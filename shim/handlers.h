@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What was measured of the pods of each handler that runs them in virtual machines: its handler file, in memory. */
+/* What was measured of the pods of each handler that runs them in virtual machines: its handler file, in
+ * memory. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,8 +26,8 @@ struct handlers {
 
 void handlers_free(struct handlers *handlers);
 
-/* Reads its file where it is met for the first time; a file that is of no use is begun anew, with *err set (err->code is 0
- * otherwise). NULL: there are too many, or out of memory. */
+/* Reads its file where it is met for the first time; a file that is of no use is begun anew, with *err set
+ * (err->code is 0 otherwise). NULL: there are too many, or out of memory. */
 struct handler *handlers_get(struct handlers *handlers, int state_fd, const char *name, struct error *err);
 
 /* The pod's entry; NULL: there is none. */

@@ -342,7 +342,7 @@ static const struct metric metrics[] = {
 	GAUGE_SIGNED("tidemark_vm_overhead_bytes", "bytes", LEVEL_SANDBOX, vm_overhead,
 		     "What is charged on the host less what its containers use; below 0 where they use more."),
 	GAUGE("tidemark_vm_apart_seconds", "seconds", LEVEL_SANDBOX, vm_apart,
-	      "Time between the reading on the host and the guest's answer that is farthest from it."),
+	      "The most that can lie between the reading on the host and the guest's own."),
 	GAUGE_SIGNED("tidemark_vm_overhead_fixed_bytes", "bytes", LEVEL_SANDBOX, vm_fixed,
 		     "The most that it has cost beyond what its containers had used at most."),
 	GAUGE("tidemark_vm_overhead_declared_bytes", "bytes", LEVEL_SANDBOX, vm_declared,

@@ -86,7 +86,7 @@ struct node {
 	size_t unpublished;          /* workloads whose limits could not be written */
 	struct container *unsettled; /* whose end has been noticed, and is to be told */
 	bool slots_unsaved;          /* of any workload */
-	bool decided;                /* so is any workload */
+	bool decided;                /* a creation since its workload was published */
 	uint64_t pruned_usec;
 	bool prune; /* the history, a step each node_sample(), until all is gone that is too old, or too much */
 	/* While the records are read that were there before us; what was published up to loaded_usec, was

@@ -62,7 +62,8 @@ int sandbox_take_record(struct sandbox *sandbox, const struct record *record, bo
 {
 	if (!own && sandbox->bundle)
 		return 0;
-	if (set_text(&sandbox->bundle, record->bundle) < 0 || set_text(&sandbox->pod_name, record->pod_name) < 0 ||
+	if (set_text(&sandbox->bundle, record->bundle) < 0 ||
+	    set_text(&sandbox->pod_name, record->pod_name) < 0 ||
 	    set_text(&sandbox->namespace, record->identity.namespace) < 0)
 		return -ENOMEM;
 	memcpy(sandbox->handler, record->runtime, sizeof sandbox->handler);
@@ -96,8 +97,7 @@ void sandbox_remove_container(struct sandbox *sandbox, struct container *contain
 
 /* ---- The host's side ---- */
 
-int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool whole_proc,
-		 struct error *err)
+int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool whole_proc, struct error *err)
 {
 	struct sandbox_files files = {0};
 	struct vmm vmm = {0};
@@ -107,8 +107,9 @@ int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool who
 	if (files.address[0] && !sandbox->guest)
 		memcpy(sandbox->address, files.address, sizeof sandbox->address);
 
-	const pid_t hints[VMM_PARTS] = {
-		[VMM_VMM] = files.vmm_pid, [VMM_VIRTIOFSD] = files.virtiofsd_pid, [VMM_SHIM] = files.shim_pid};
+	const pid_t hints[VMM_PARTS] = {[VMM_VMM] = files.vmm_pid,
+					[VMM_VIRTIOFSD] = files.virtiofsd_pid,
+					[VMM_SHIM] = files.shim_pid};
 	int r = vmm_find(proc_fd, sandbox->id, hints, whole_proc, &vmm, err);
 	if (r < 0)
 		return r;
@@ -121,7 +122,9 @@ int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool who
 	} else {
 		vmm_close(&vmm);
 	}
-	return is_whole ? 0 : error_set(err, ESRCH, "no virtual machine is found below the shim of %s", sandbox->id);
+	return is_whole ? 0
+			: error_set(err, ESRCH, "no virtual machine is found below the shim of %s",
+				    sandbox->id);
 }
 
 int sandbox_read_host(struct sandbox *sandbox, int cgroup_fd, uint64_t now_usec, struct error *err)
@@ -157,7 +160,8 @@ static int sandbox_poll(struct sandbox *sandbox, int epoll_fd, struct error *err
 
 	if (events == sandbox->polled)
 		return 0;
-	if (epoll_ctl(epoll_fd, sandbox->polled ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, guest_fd(sandbox->guest), &event) < 0)
+	if (epoll_ctl(epoll_fd, sandbox->polled ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, guest_fd(sandbox->guest),
+		      &event) < 0)
 		return error_errno(err, errno, "cannot wait for the shim");
 	sandbox->polled = events;
 	return 0;
@@ -240,13 +244,15 @@ bool sandbox_is_overdue(const struct sandbox *sandbox, uint64_t deadline_usec, u
 
 void sandbox_split(struct sandbox *sandbox, uint64_t max_apart_usec)
 {
-	const struct overhead_host host = {sandbox->host_usec, sandbox->memory.charge_bytes, sandbox->memory.ram_bytes};
+	const struct overhead_host host = {sandbox->host_usec, sandbox->memory.charge_bytes,
+					   sandbox->memory.ram_bytes};
 	struct overhead_guest guest = {0};
 
 	sandbox->split = (struct overhead_split){0};
 	if (!sandbox_is_measured(sandbox))
 		return;
-	for (const struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
+	for (const struct container *container = sandbox->containers; container;
+	     container = container->next_in_sandbox)
 		if (container->guest_answer == GUEST_ANSWERED)
 			overhead_add_use(&guest, container->memory.current_bytes, container->guest_usec);
 		else if (container->guest_answer == GUEST_UNANSWERED)

@@ -14,8 +14,8 @@
 #include "shim/account.h"
 #include "shim/voice.h"
 
-/* A machine that is not found yet is looked for at each round; in all of /proc, which takes milliseconds, this long
- * after its record, and then in pauses that double, one machine a round. */
+/* A machine that is not found yet is looked for at each round; in all of /proc, which takes milliseconds,
+ * this long after its record, and then in pauses that double, one machine a round. */
 #define SEARCH_USEC     (10 * USEC_PER_SEC)
 #define SEARCH_USEC_MAX (10 * USEC_PER_MIN)
 
@@ -25,8 +25,8 @@
 /* How long after its record's creation the first container is taken for one that does not run yet. */
 #define FIRST_USEC USEC_PER_SEC
 
-/* Readings that are farther apart say nothing of the most that a machine costs: a container may have grown between
- * them. */
+/* Readings that are farther apart say nothing of the most that a machine costs: a container may have grown
+ * between them. */
 #define CLOSE_USEC USEC_PER_SEC
 
 /* From then on little more is to be expected of a machine. */
@@ -96,7 +96,8 @@ static struct handler *handler_of(struct node *node, const struct sandbox *sandb
 	struct handler *handler = handlers_get(&node->handlers, node->roots.state_fd, sandbox->handler, &err);
 
 	if (handler && err.code != 0)
-		voice_fault(&node->journal, LOG_WARNING, "what was measured of virtual machines is begun anew: %s", err.text);
+		voice_fault(&node->journal, LOG_WARNING,
+			    "what was measured of virtual machines is begun anew: %s", err.text);
 	return handler;
 }
 
@@ -116,8 +117,8 @@ static void recall(struct node *node, struct sandbox *sandbox)
 	sandbox->most_used_bytes = pod->used_bytes;
 	sandbox->most_fixed_bytes = pod->overhead_bytes;
 	sandbox->is_kept = true;
-	sandbox->told[overhead_judge(pod->overhead_bytes, sandbox->declared_bytes, node->settings.vm.waste_ratio, true)] =
-		true;
+	sandbox->told[overhead_judge(pod->overhead_bytes, sandbox->declared_bytes,
+				     node->settings.vm.waste_ratio, true)] = true;
 }
 
 static void keep(struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
@@ -246,7 +247,8 @@ static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_u
 		end_container(node, container, now_usec);
 	if (!sandbox->had_container && sandbox_is_measured(sandbox)) {
 		sandbox->prestart_bytes = sandbox->memory.charge_bytes;
-		sandbox->boot_bytes = sandbox->memory.ram_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.ram_bytes;
+		sandbox->boot_bytes =
+			sandbox->memory.ram_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.ram_bytes;
 	}
 }
 
@@ -289,7 +291,8 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 		return;
 	const uint64_t droppable =
 		sandbox->memory.inactive_file_bytes == VMM_UNKNOWN ? 0 : sandbox->memory.inactive_file_bytes;
-	const int64_t fixed = overhead_fixed(sandbox->memory.charge_bytes, droppable, sandbox->most_used_bytes);
+	const int64_t fixed =
+		overhead_fixed(sandbox->memory.charge_bytes, droppable, sandbox->most_used_bytes);
 	if (!sandbox->is_kept || fixed > sandbox->most_fixed_bytes)
 		sandbox->most_fixed_bytes = fixed;
 	sandbox->is_kept = true;
@@ -297,8 +300,8 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 	judge(node, sandbox, now_usec);
 }
 
-/* What goes with the pod's end, or comes before its machine has booted, is no fault: a guest that is not heard of twice
- * in a row, while its machine is there, is one. */
+/* What goes with the pod's end, or comes before its machine has booted, is no fault: a guest that is not
+ * heard of twice in a row, while its machine is there, is one. */
 static void note_fault(struct node *node, struct sandbox *sandbox)
 {
 	char fault[sizeof sandbox->fault], apart[QUANTITY_MAX];
@@ -310,7 +313,7 @@ static void note_fault(struct node *node, struct sandbox *sandbox)
 		return;
 	}
 	if (split->apart_usec > node->settings.vm.interval_usec) {
-		(void)snprintf(fault, sizeof fault, "the guest has answered %s before the host was read",
+		(void)snprintf(fault, sizeof fault, "the guest was asked %s before the host was read",
 			       quantity_format_duration(split->apart_usec, apart));
 		set_fault(sandbox, fault);
 	}
@@ -369,7 +372,7 @@ static uint64_t known(uint64_t bytes)
 }
 
 static void take_answer(struct node *node, struct container *container, const struct guest_stats *stats,
-			uint64_t now_usec)
+			uint64_t asked_usec, uint64_t now_usec)
 {
 	const struct memory memory = {
 		.current_bytes = stats->usage_bytes,
@@ -380,9 +383,10 @@ static void take_answer(struct node *node, struct container *container, const st
 	};
 
 	container->guest_answer = GUEST_ANSWERED;
-	container->guest_usec = now_usec;
+	container->guest_usec = asked_usec;
 	node_take_guest_sample(node, container, &memory,
-			       stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes, now_usec);
+			       stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes,
+			       now_usec);
 }
 
 static void take_absence(struct node *node, struct container *container, uint64_t now_usec)
@@ -402,7 +406,7 @@ static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_us
 	if (r == 0)
 		return;
 	if (r > 0 && container)
-		take_answer(node, container, &stats, now_usec);
+		take_answer(node, container, &stats, sandbox->asked_usec, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
 		take_absence(node, container, now_usec);
 	/* One container's; the others are asked all the same. */
@@ -446,10 +450,10 @@ static void check_deadline(struct node *node, struct sandbox *sandbox, uint64_t 
 
 static bool is_due(const struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
 {
-	/* Until its first container comes, so that the last reading before it is a fresh one. Unsigned: a clock that was set
-	 * back makes it due. */
-	return (!sandbox->had_container && now_usec - sandbox->created_usec < SETTLED_USEC) || sandbox->pass == 0 ||
-	       now_usec - sandbox->pass_usec >= node->settings.vm.interval_usec;
+	/* Until its first container comes, so that the last reading before it is a fresh one. Unsigned: a
+	 * clock that was set back makes it due. */
+	return (!sandbox->had_container && now_usec - sandbox->created_usec < SETTLED_USEC) ||
+	       sandbox->pass == 0 || now_usec - sandbox->pass_usec >= node->settings.vm.interval_usec;
 }
 
 void node_watch_guests(struct node *node, uint64_t now_usec)
@@ -464,7 +468,8 @@ void node_watch_guests(struct node *node, uint64_t now_usec)
 		if (sandbox->asking == SANDBOX_SILENT) {
 			begin_pass(node, sandbox, now_usec);
 		} else {
-			/* An answer is still under way: nothing more is asked of this shim, but the host goes on. */
+			/* An answer is still under way: nothing more is asked of this shim, but the host goes
+			 * on. */
 			sandbox->pass_usec = now_usec;
 			find_machine(node, sandbox, now_usec);
 			compare(node, sandbox, now_usec);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the node does of its virtual machines: which there are, when they are read and their guests asked, and what
- * follows from it. sandbox.h is about one of them; node.h has what the daemon calls: node_watch_guests() and
- * node_on_guests(). */
+/* What the node does of its virtual machines: which there are, when they are read and their guests asked, and
+ * what follows from it. sandbox.h is about one of them; node.h has what the daemon calls: node_watch_guests()
+ * and node_on_guests(). */
 
 #include "shim/node.h"
 #include "shim/sandbox.h"

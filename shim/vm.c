@@ -13,8 +13,10 @@
 #include "shim/tune/overhead.h"
 #include "shim/wrapper.h"
 
-/* More than any pod has: who has made more profiles than this is not followed. */
+/* More than any pod has, and than are left of what ran in it before: who has made more profiles than this is not
+ * followed, since the sandbox waits while they are read. */
 #define CONTAINERS_MAX 64
+#define PROFILES_MAX   256
 
 /* Of one of them: sums then stay far from where numbers end. */
 #define LIMIT_MAX (UINT64_C(1) << 50)
@@ -29,7 +31,7 @@ struct share {
 struct pod {
 	const struct wrapper *wrapper;
 	const struct record *sandbox;
-	size_t n_containers;
+	size_t n_profiles, n_containers;
 	bool is_unclear;
 	struct share containers, init;
 	uint64_t init_most_bytes; /* the highest limit of one */
@@ -52,6 +54,10 @@ static int add_container(const struct limits *limits, void *data)
 		.declared_bytes = limits->declared_bytes,
 	};
 
+	if (pod->is_unclear || ++pod->n_profiles > PROFILES_MAX) {
+		pod->is_unclear = true;
+		return 1;
+	}
 	if (limits->role == ROLE_EPHEMERAL || strcmp(limits->template, pod->sandbox->template) != 0)
 		return 0;
 	wrapper_decide_by(pod->wrapper, &container, limits, 0);

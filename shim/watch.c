@@ -212,9 +212,9 @@ void watch_remove(struct node *node, struct container *container)
 /* Reads some of what inotify has and hands it on, event by event. Returns how much, in bytes, 0 where there was nothing:
  * who reads on until then does nothing else while containers come, or go, faster than that. */
 static size_t watch_read(int inotify_fd,
-		       void (*handle)(struct node *node, const struct inotify_event *event,
-				      uint64_t now_usec),
-		       struct node *node, uint64_t now_usec)
+			 void (*handle)(struct node *node, const struct inotify_event *event,
+					uint64_t now_usec),
+			 struct node *node, uint64_t now_usec)
 {
 	_Alignas(struct inotify_event) char buf[4096];
 	const struct inotify_event *event;
@@ -277,11 +277,10 @@ int watch_records(struct node *node, struct error *err)
 static void read_records(struct node *node, uint64_t now_usec)
 {
 	int left = 0;
-	size_t n = 1;
 
 	(void)ioctl(node->records_fd, FIONREAD, &left);
-	for (size_t most = left > 0 ? (size_t)left : 0; n > 0 && most > 0; most -= n < most ? n : most)
-		n = watch_read(node->records_fd, on_record, node, now_usec);
+	for (size_t n; left > 0 && (n = watch_read(node->records_fd, on_record, node, now_usec)) > 0;)
+		left -= (int)n;
 }
 
 static void read_kernel_log(struct node *node, uint64_t now_usec)

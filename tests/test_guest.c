@@ -133,25 +133,16 @@ static void answer_may_come_byte_by_byte(void **state)
 
 static void shim_of_version_3_is_asked_in_its_own_way(void **state)
 {
-	const struct fixture *fixture = *state;
 	struct shim shim;
 	struct guest *guest;
 	struct guest_stats stats;
 	struct error err;
-	char text[400];
-	shim_start(fixture, (struct standin){.task_v3 = true, .log_fd = -1}, &shim);
+	shim_start(*state, (struct standin){.task_v3 = true, .log_fd = -1}, &shim);
 
 	guest = guest_at(&shim);
 	assert_int_equal(ask(guest, "web", &stats, &err), 1);
 	assert_int_equal(ask(guest, "db", &stats, &err), 1);
 	assert_int_equal(stats.usage_bytes, 300 * MIB);
-	guest_free(guest);
-
-	(void)snprintf(text, sizeof text, "{\"version\":3,\"address\":\"unix://%s\",\"protocol\":\"ttrpc\"}",
-		       shim.path);
-	assert_int_equal(guest_new(&guest, text, &err), 0);
-	assert_int_equal(guest_ask(guest, "web", SEC, &err), 0);
-	assert_int_equal(wait_for(guest, &stats, &err), 1);
 	guest_free(guest);
 	shim_end(&shim);
 }
@@ -388,32 +379,19 @@ static void ids_that_are_none_are_not_asked_for(void **state)
 	shim_end(&shim);
 }
 
-static void address_has_several_forms(void **state)
+static void address_may_have_its_scheme(void **state)
 {
-	const struct fixture *fixture = *state;
-	static const char *const forms[] = {
-		"%s",
-		"unix://%s",
-		"{\"version\":2,\"address\":\"unix://%s\",\"protocol\":\"ttrpc\"}",
-		"{\"address\":\"unix://%s\"}",
-		"{\"version\":2,\"address\":\"%s\",\"metadata\":{\"a\":\"b\"}}",
-	};
 	struct shim shim;
-	shim_start(fixture, (struct standin){.log_fd = -1}, &shim);
+	struct guest *guest;
+	struct guest_stats stats;
+	struct error err;
+	char text[400];
+	shim_start(*state, (struct standin){.log_fd = -1}, &shim);
 
-	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-		char text[500];
-		struct guest *guest;
-		struct guest_stats stats;
-		struct error err;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		(void)snprintf(text, sizeof text, forms[i], shim.path);
-#pragma GCC diagnostic pop
-		assert_int_equal(guest_new(&guest, text, &err), 0);
-		assert_int_equal(ask(guest, "web", &stats, &err), 1);
-		guest_free(guest);
-	}
+	(void)snprintf(text, sizeof text, "unix://%s", shim.path);
+	assert_int_equal(guest_new(&guest, text, &err), 0);
+	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	guest_free(guest);
 	shim_end(&shim);
 }
 
@@ -482,30 +460,15 @@ static void somebody_else_is_not_asked(void **state)
 
 static void other_addresses_are_refused(void **state)
 {
-	static const struct {
-		const char *address;
-		int code;
-	} cases[] = {
-		{"", -EINVAL},
-		{"relative/path", -EINVAL},
-		{"unix://", -EINVAL},
-		{"unix://relative", -EINVAL},
-		{"@", -EINVAL},
-		{"{", -EINVAL},
-		{"{}", -EINVAL},
-		{"{\"version\":2,\"address\":7}", -EINVAL},
-		{"vsock://3:1024", -EPROTONOSUPPORT},
-		{"hvsock:///run/vc/vm/x/kata.hvsock:1024", -EPROTONOSUPPORT},
-		{"tcp://127.0.0.1:80", -EPROTONOSUPPORT},
-		{"{\"version\":3,\"address\":\"unix:///run/x\",\"protocol\":\"grpc\"}", -EPROTONOSUPPORT},
-		{"{\"version\":3,\"address\":\"vsock://3:1\",\"protocol\":\"ttrpc\"}", -EPROTONOSUPPORT},
-	};
+	static const char *const addresses[] = {"", "relative/path", "unix://", "unix://relative", "@", "{}",
+						"vsock://3:1024", "hvsock:///run/vc/vm/x/kata.hvsock:1024",
+						"tcp://127.0.0.1:80"};
 	(void)state;
 
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+	for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
 		struct guest *guest = NULL;
 		struct error err;
-		assert_int_equal(guest_new(&guest, cases[i].address, &err), cases[i].code);
+		assert_int_equal(guest_new(&guest, addresses[i], &err), -EINVAL);
 		assert_null(guest);
 	}
 }
@@ -551,7 +514,7 @@ int main(void)
 		FIXTURE_TEST(full_backlog_is_told),
 		FIXTURE_TEST(nobody_listens),
 		FIXTURE_TEST(ids_that_are_none_are_not_asked_for),
-		FIXTURE_TEST(address_has_several_forms),
+		FIXTURE_TEST(address_may_have_its_scheme),
 		cmocka_unit_test(abstract_name_is_an_address),
 		cmocka_unit_test(somebody_else_is_not_asked),
 		cmocka_unit_test(other_addresses_are_refused),

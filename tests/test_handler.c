@@ -160,6 +160,7 @@ static void hostile_names_reach_no_file(void **state)
 	assert_true(handler_name_is_valid("kata"));
 	assert_true(handler_name_is_valid("kata-qemu-snp"));
 	assert_true(handler_name_is_valid("kata+2.1"));
+	assert_true(handler_name_is_valid("kata-qemu_snp"));
 }
 
 static void handler_that_nobody_has_measured_is_told_apart(void **state)

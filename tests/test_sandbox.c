@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The node and its virtual machines: against a made-up /proc, cgroup tree and bundle, laid out as kata lays them out, and
- * a stand-in for its shim, which is a process. */
+/* The node and its virtual machines: against a made-up /proc, cgroup tree and bundle, laid out as kata lays
+ * them out, and a stand-in for its shim, which is a process. */
 
 #include "shim/sandboxes.h"
 
@@ -31,7 +31,9 @@
 #define SAID_MAX 64
 
 #define SID "6f1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff0"
-#define POD "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a1b2c3d_1111_2222_3333_444455556666.slice"
+#define POD                                         \
+	"/kubepods.slice/kubepods-burstable.slice/" \
+	"kubepods-burstable-pod0a1b2c3d_1111_2222_3333_444455556666.slice"
 
 enum { SHIM_PID = 1001, VMM_PID, VIRTIOFSD_PID };
 
@@ -96,7 +98,8 @@ static void assert_says(const struct world *world, enum event event, const char 
 static void figures(const struct world *world, const char *text)
 {
 	fixture_write(world->fixture.root_fd, "figures.new", text);
-	assert_int_equal(renameat(world->fixture.root_fd, "figures.new", world->fixture.root_fd, "figures"), 0);
+	assert_int_equal(renameat(world->fixture.root_fd, "figures.new", world->fixture.root_fd, "figures"),
+			 0);
 }
 
 static void start_shim(struct world *world)
@@ -144,8 +147,8 @@ static unsigned requests(const struct world *world)
 
 /* ---- The host ---- */
 
-static void make_process(const struct world *world, int pid, int parent, const char *arguments, unsigned anon_mib,
-			 unsigned shmem_mib)
+static void make_process(const struct world *world, int pid, int parent, const char *arguments,
+			 unsigned anon_mib, unsigned shmem_mib)
 {
 	char name[64], text[1024];
 	const int root = world->fixture.root_fd;
@@ -161,10 +164,11 @@ static void make_process(const struct world *world, int pid, int parent, const c
 	}
 	close(fd);
 	snprintf(name, sizeof name, "proc/%d/status", pid);
-	snprintf(text, sizeof text,
-		 "Name:\tx\nPPid:\t%d\nUid:\t0\t0\t0\t0\nNSpid:\t%d\nRssAnon:\t%8u kB\nRssFile:\t    1024 kB\n"
-		 "RssShmem:\t%8u kB\nVmPTE:\t     512 kB\n",
-		 parent, pid, anon_mib * 1024, shmem_mib * 1024);
+	snprintf(
+		text, sizeof text,
+		"Name:\tx\nPPid:\t%d\nUid:\t0\t0\t0\t0\nNSpid:\t%d\nRssAnon:\t%8u kB\nRssFile:\t    1024 kB\n"
+		"RssShmem:\t%8u kB\nVmPTE:\t     512 kB\n",
+		parent, pid, anon_mib * 1024, shmem_mib * 1024);
 	fixture_write(root, name, text);
 	snprintf(name, sizeof name, "proc/%d/cgroup", pid);
 	fixture_write(root, name, "0::" POD "/crio-" SID ".scope\n");
@@ -179,7 +183,8 @@ static void charge(const struct world *world, unsigned mib, unsigned droppable_m
 	snprintf(text, sizeof text, "%" PRIu64 "\n", mib * MIB);
 	fixture_write(world->fixture.root_fd, "cgroup" POD "/memory.current", text);
 	snprintf(text, sizeof text,
-		 "anon 1000\nfile 5000\nkernel 4194304\nshmem 400\npagetables 1048576\ninactive_file %" PRIu64 "\n",
+		 "anon 1000\nfile 5000\nkernel 4194304\nshmem 400\npagetables 1048576\ninactive_file %" PRIu64
+		 "\n",
 		 droppable_mib * MIB);
 	fixture_write(world->fixture.root_fd, "cgroup" POD "/memory.stat", text);
 }
@@ -187,7 +192,8 @@ static void charge(const struct world *world, unsigned mib, unsigned droppable_m
 /* Shim, VMM with that much guest RAM resident, and virtiofsd. */
 static void make_machine(const struct world *world, unsigned ram_mib)
 {
-	make_process(world, SHIM_PID, 1, "/opt/kata/bin/containerd-shim-kata-v2|-namespace|default|-id|" SID, 20, 0);
+	make_process(world, SHIM_PID, 1, "/opt/kata/bin/containerd-shim-kata-v2|-namespace|default|-id|" SID,
+		     20, 0);
 	make_process(world, VMM_PID, SHIM_PID,
 		     "/opt/kata/bin/qemu-system-x86_64|-name|sandbox-" SID
 		     "|-m|2048M|-object|memory-backend-file,id=dimm1,size=2048M,mem-path=/dev/shm,share=on",
@@ -211,7 +217,8 @@ static void start_node(struct world *world)
 	struct error err;
 	const struct journal journal = {hear, world, NULL};
 
-	assert_int_equal(node_init(&world->node, &world->roots, &world->settings, journal, NULL, -1, 100, &err), 0);
+	assert_int_equal(
+		node_init(&world->node, &world->roots, &world->settings, journal, NULL, -1, 100, &err), 0);
 	assert_int_equal(node_load(&world->node, world->now_usec, &err), 0);
 }
 
@@ -474,7 +481,8 @@ static void prestart_is_what_is_charged_when_the_first_container_is_created(void
 	assert_int_equal(the_sandbox(world)->boot_bytes, 120 * MIB);
 	assert_int_equal(world->n_said[EVENT_PRESTART], 1);
 	assert_says(world, EVENT_PRESTART,
-		    "MESSAGE=the virtual machine of pod default/web-0 was charged 180Mi before its first container\n");
+		    "MESSAGE=the virtual machine of pod default/web-0 was charged 180Mi before its first "
+		    "container\n");
 	assert_says(world, EVENT_PRESTART, "TIDEMARK_RAM_BYTES=125829120\n");
 
 	charge(world, 500, 0);
@@ -707,9 +715,9 @@ static void kill_before_any_answer_is_learned_from(void **state)
 static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
 {
 	struct world *world = *state;
-	static const char line[] =
-		"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=" POD
-		",task_memcg=" POD "/crio-" SID ".scope,task=qemu-system-x86,pid=1002,uid=0\n";
+	static const char line[] = "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/"
+				   ",mems_allowed=0,oom_memcg=" POD ",task_memcg=" POD "/crio-" SID
+				   ".scope,task=qemu-system-x86,pid=1002,uid=0\n";
 	int kernel_log[2];
 
 	assert_int_equal(pipe2(kernel_log, O_DIRECT | O_NONBLOCK | O_CLOEXEC), 0);
@@ -781,8 +789,8 @@ static void shim_that_is_broken_leaves_the_hosts_side(void **state)
 {
 	struct world *world = *state;
 	static const enum standin_fault faults[] = {
-		STANDIN_CLOSE, STANDIN_GARBAGE, STANDIN_OVERSIZED, STANDIN_HUGE,       STANDIN_TRUNCATED,
-		STANDIN_STATUS, STANDIN_BAD,    STANDIN_EMPTY,     STANDIN_WRONG_TYPE, STANDIN_NO_MEMORY,
+		STANDIN_CLOSE,    STANDIN_GARBAGE, STANDIN_OVERSIZED, STANDIN_HUGE,       STANDIN_TRUNCATED,
+		STANDIN_STATUS,   STANDIN_BAD,     STANDIN_EMPTY,     STANDIN_WRONG_TYPE, STANDIN_NO_MEMORY,
 		STANDIN_NO_USAGE, STANDIN_ENDLESS, STANDIN_DATA,
 	};
 	char text[200];
@@ -875,7 +883,7 @@ static void answers_that_take_too_long_together_are_not_compared(void **state)
 	hear_guests(world);
 	assert_false(the_sandbox(world)->split.is_known);
 	assert_int_equal(the_sandbox(world)->split.apart_usec, 11 * USEC_PER_SEC);
-	assert_string_equal(the_sandbox(world)->fault, "the guest has answered 11s before the host was read");
+	assert_string_equal(the_sandbox(world)->fault, "the guest was asked 11s before the host was read");
 }
 
 static void slow_guest_is_asked_for_all_its_containers(void **state)
@@ -888,7 +896,8 @@ static void slow_guest_is_asked_for_all_its_containers(void **state)
 	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
 	world->now_usec += 10 * USEC_PER_SEC;
 	node_watch_guests(&world->node, world->now_usec);
-	/* The next pass is due while the first answer is under way: the host is read, and the pass goes on. */
+	/* The next pass is due while the first answer is under way: the host is read, and the pass goes on.
+	 */
 	world->node.settings.vm.interval_usec = USEC_PER_SEC;
 	world->now_usec += USEC_PER_SEC;
 	node_watch_guests(&world->node, world->now_usec);
@@ -897,6 +906,8 @@ static void slow_guest_is_asked_for_all_its_containers(void **state)
 	hear_guests(world);
 	assert_true(the_sandbox(world)->split.is_known);
 	assert_int_equal(requests(world), 2);
+	/* What the first has said may be as old as the question. */
+	assert_int_equal(the_sandbox(world)->split.apart_usec, USEC_PER_SEC);
 }
 
 static void machine_that_dies_has_no_numbers(void **state)
@@ -979,7 +990,8 @@ static void machine_that_comes_late_is_found(void **state)
 	assert_false(sandbox_is_measured(the_sandbox(world)));
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 	make_bundle(world);
-	make_process(world, SHIM_PID, 1, "/opt/kata/bin/containerd-shim-kata-v2|-namespace|default|-id|" SID, 20, 0);
+	make_process(world, SHIM_PID, 1, "/opt/kata/bin/containerd-shim-kata-v2|-namespace|default|-id|" SID,
+		     20, 0);
 	pass(world, 1);
 	assert_false(sandbox_is_measured(the_sandbox(world)));
 	make_machine(world, 120);
@@ -1111,7 +1123,8 @@ static void too_small_an_overhead_is_warned_of_at_once_and_once(void **state)
 	pass(world, 1);
 	assert_int_equal(world->n_said[EVENT_MISDECLARED], 1);
 	assert_says(world, EVENT_MISDECLARED,
-		    "MESSAGE=the virtual machine of pod default/web-0 costs 180Mi, its RuntimeClass declares 160Mi: it may be "
+		    "MESSAGE=the virtual machine of pod default/web-0 costs 180Mi, its RuntimeClass declares "
+		    "160Mi: it may be "
 		    "OOM-killed before its containers reach their limits\n");
 	assert_says(world, EVENT_MISDECLARED, "TIDEMARK_OVERHEAD_DECLARED_BYTES=167772160\n");
 	assert_says(world, EVENT_MISDECLARED, "PRIORITY=4\n");
@@ -1164,10 +1177,11 @@ static void node_event_has_each_part_and_its_share(void **state)
 	assert_int_equal(world->n_said[EVENT_OVERHEAD], 1);
 	assert_says(world, EVENT_NODE, "TIDEMARK_WORKLOADS=1\n");
 	for (enum event event = EVENT_NODE; event <= EVENT_OVERHEAD; event++) {
-		assert_says(world, event, "1 container: declared 512Mi, working set 70Mi, slack 442Mi; "
-					  "1 virtual machine is charged 400Mi: guest RAM 300Mi (75 %), VMM 16Mi (4 %), "
-					  "virtiofsd 7Mi (2 %), shim 21Mi (5 %), kernel 4Mi (1 %), page cache 20Mi (5 %); "
-					  "overhead 300Mi (75 %)\n");
+		assert_says(world, event,
+			    "1 container: declared 512Mi, working set 70Mi, slack 442Mi; "
+			    "1 virtual machine is charged 400Mi: guest RAM 300Mi (75 %), VMM 16Mi (4 %), "
+			    "virtiofsd 7Mi (2 %), shim 21Mi (5 %), kernel 4Mi (1 %), page cache 20Mi (5 %); "
+			    "overhead 300Mi (75 %)\n");
 		assert_says(world, event, "TIDEMARK_PODS=1\n");
 		assert_says(world, event, "TIDEMARK_MACHINES=1\n");
 		assert_says(world, event, "TIDEMARK_CHARGE_BYTES=419430400\n");
@@ -1223,7 +1237,8 @@ static void file_has_what_tidemarkctl_shows(void **state)
 	figures(world, "c1 usage=209715200 inactive_file=31457280 limit=536870912\n");
 	pass(world, 10);
 	node_account(&world->node, world->now_usec);
-	assert_int_equal(file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, &err), 0);
+	assert_int_equal(
+		file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, &err), 0);
 	if (json_read(text, length, fields, sizeof fields / sizeof *fields, &document, &err) < 0)
 		fail_msg("%s: %s", err.text, text);
 	assert_int_equal(document.version, 1);
@@ -1233,11 +1248,13 @@ static void file_has_what_tidemarkctl_shows(void **state)
 	assert_int_equal(document.charge, 180 * MIB);
 	static const char *const members[] = {
 		"{\"handler\":\"kata\",\"vm\":true,\"pods\":1,\"containers\":1,",
-		("\"sandboxes\":[{\"id\":\"" SID "\",\"handler\":\"kata\",\"namespace\":\"default\",\"pod\":\"web-0\",\"vm\":true,"
+		("\"sandboxes\":[{\"id\":\"" SID
+		 "\",\"handler\":\"kata\",\"namespace\":\"default\",\"pod\":\"web-0\",\"vm\":true,"
 		 "\"overhead_declared\":167772160,"),
 		"\"guest_used\":209715200,\"overhead\":-20971520,\"unused\":-83886080,",
 		"\"vmm_pid\":1002,",
-		("\"prestart\":188743680,\"boot\":125829120,\"containers\":[{\"id\":\"c1\",\"name\":\"app\",\"usage\":209715200,"
+		("\"prestart\":188743680,\"boot\":125829120,\"containers\":[{\"id\":\"c1\",\"name\":\"app\","
+		 "\"usage\":209715200,"
 		 "\"working_set\":178257920,\"limit\":536870912,"),
 		",{\"id\":\"c2\",\"name\":\"app\"}]}",
 	};
@@ -1254,7 +1271,8 @@ static void file_is_there_without_any_machine(void **state)
 	size_t length;
 
 	node_account(&world->node, world->now_usec);
-	assert_int_equal(file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
+	assert_int_equal(
+		file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
 	assert_non_null(strstr(text, "\"handlers\":[],\"sandboxes\":[]}\n"));
 	free(text);
 }

@@ -456,6 +456,32 @@ static void what_calls_itself_qemu_in_a_container_of_the_shims_is_none(void **st
 	vmm_close(&vmm);
 }
 
+/* A shim that is not known may run containers on the node: what these fork is not followed without end. */
+static void processes_without_end_below_a_shim_are_not_looked_at(void **state)
+{
+	int root = *(int *)*state, pid = 1000;
+	struct vmm vmm;
+	const pid_t hints[VMM_PARTS] = {[VMM_SHIM] = 100};
+
+	make(root, (struct made){100, 1, SHIM, SCOPE, 15000, 25000, 0, NULL, 0});
+	for (int i = 0; i < 6; i++) {
+		const int parent = pid++;
+		make(root, (struct made){parent, 100, "sh", SCOPE, 1, 1, 1, NULL, 0});
+		for (int j = 0; j < 20; j++)
+			make(root, (struct made){pid++, parent, "sh", SCOPE, 1, 1, 1, NULL, 0});
+	}
+	make(root, (struct made){pid++, 100, QEMU, SCOPE, 1, 1, 1, NULL, 0});
+	assert_int_equal(find(root, hints, false, &vmm), 0);
+	assert_true(vmm_has(&vmm, VMM_VMM)); /* the 127th */
+	vmm_close(&vmm);
+
+	make(root, (struct made){pid++, 1000, "sh", SCOPE, 1, 1, 1, NULL, 0});
+	make(root, (struct made){pid++, 1000, "sh", SCOPE, 1, 1, 1, NULL, 0});
+	assert_int_equal(find(root, hints, false, &vmm), 0);
+	assert_false(vmm_has(&vmm, VMM_VMM));
+	vmm_close(&vmm);
+}
+
 static void cgroup_without_a_memory_controller_is_outside(void **state)
 {
 	int root = *(int *)*state;
@@ -611,6 +637,9 @@ static void ram_size_is_that_of_qemus_arguments(void **state)
 		CASE("qemu\0-m\0" "99999999999999T", 0),
 		CASE("qemu\0-m", 0),
 		CASE("", 0),
+		/* Cut off. */
+		{"qemu\0-m\0" "2048", 12, 2 * GIB},
+		{"qemu\0-m", 7, 0},
 #undef CASE
 	};
 
@@ -801,6 +830,7 @@ int main(void)
 		FIXTURE_TEST(forged_command_lines_are_not_believed),
 		FIXTURE_TEST(child_of_another_that_took_a_number_is_not_the_shims),
 		FIXTURE_TEST(what_calls_itself_qemu_in_a_container_of_the_shims_is_none),
+		FIXTURE_TEST(processes_without_end_below_a_shim_are_not_looked_at),
 		FIXTURE_TEST(cgroup_without_a_memory_controller_is_outside),
 		FIXTURE_TEST(name_of_a_longer_id_is_anothers),
 		FIXTURE_TEST(no_id_is_refused),

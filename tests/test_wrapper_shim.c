@@ -538,6 +538,24 @@ static void pod_of_another_template_is_left_alone(void **state)
 	assert_config(node, SANDBOX(DECLARED, MEMORY("734003200")));
 }
 
+/* Each is read while the sandbox waits: of those that are not counted, too. */
+static void profiles_without_end_are_not_read(void **state)
+{
+	const struct node *node = *state;
+	char name[32];
+
+	configure(node, "enforce", "[vm]\nsizing = static\n");
+	publish_pod(node);
+	for (unsigned i = 0; i < 254; i++) {
+		snprintf(name, sizeof name, "debugger-%u", i);
+		publish(node, name, 100, 1, ROLE_EPHEMERAL);
+	}
+	start_sandbox(node, SANDBOX(DECLARED, ""));
+	assert_config(node, SANDBOX(DECLARED, MEMORY("734003200")));
+	publish(node, "debugger", 100, 1, ROLE_EPHEMERAL);
+	ASSERT_LEFT_ALONE(node, SANDBOX(DECLARED, ""));
+}
+
 static void init_containers_and_sidecars_are_told_by_the_sum(void **state)
 {
 	const struct node *node = *state;
@@ -721,6 +739,7 @@ int main(void)
 		SHIM_TEST(vm_is_never_smaller_than_guests_needed_to_boot),
 		SHIM_TEST(pod_of_which_not_all_containers_are_known_is_left_alone),
 		SHIM_TEST(pod_of_another_template_is_left_alone),
+		SHIM_TEST(profiles_without_end_are_not_read),
 		SHIM_TEST(init_containers_and_sidecars_are_told_by_the_sum),
 		SHIM_TEST(pod_that_is_not_tuned_is_not_sized),
 		SHIM_TEST(runtime_that_knows_no_size_is_given_none),

@@ -48,7 +48,7 @@ bool handler_name_is_valid(const char *name)
 	size_t length = 0;
 
 	for (; name[length]; length++)
-		if (!isalnum((unsigned char)name[length]) && !strchr("-+.", name[length]))
+		if (!isalnum((unsigned char)name[length]) && !strchr("-_+.", name[length]))
 			return false;
 	return length > 0 && length < HANDLER_NAME_SIZE && name[0] != '.';
 }

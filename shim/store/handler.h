@@ -35,7 +35,7 @@ struct handler {
 	struct handler_pod pods[HANDLER_PODS_MAX]; /* the oldest first */
 };
 
-/* Whether it can be the X of containerd-shim-X-v2, and so a file's name: letters, digits, "-", "+" and "." inside. */
+/* Whether it can be the X of containerd-shim-X-v2, and so a file's name: letters, digits, "-", "_", "+" and "." inside. */
 bool handler_name_is_valid(const char *name);
 
 /* state_fd: /var/lib/tidemark. Returns 0; -ENOENT where there is none yet; -EINVAL for a name that is none; -EBADMSG

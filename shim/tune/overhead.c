@@ -42,13 +42,14 @@ void overhead_add_unknown(struct overhead_guest *guest)
 	guest->is_unknown = true;
 }
 
-void overhead_split(const struct overhead_host *host, const struct overhead_guest *guest, uint64_t apart_max_usec,
-		    struct overhead_split *ret)
+void overhead_split(const struct overhead_host *host, const struct overhead_guest *guest,
+		    uint64_t apart_max_usec, struct overhead_split *ret)
 {
 	struct overhead_split split = {0};
 
 	if (guest->first_usec > 0) {
-		uint64_t first = apart(host->at_usec, guest->first_usec), last = apart(host->at_usec, guest->last_usec);
+		uint64_t first = apart(host->at_usec, guest->first_usec),
+			 last = apart(host->at_usec, guest->last_usec);
 		split.apart_usec = first > last ? first : last;
 	}
 	if (!guest->is_unknown && split.apart_usec <= apart_max_usec) {
@@ -118,9 +119,11 @@ uint64_t overhead_floor(const uint64_t boot_bytes[], size_t n, uint64_t least_by
 
 /* ---- Against what is declared ---- */
 
-enum overhead_fit overhead_judge(int64_t most_fixed_bytes, uint64_t declared_bytes, double waste_ratio, bool settled)
+enum overhead_fit overhead_judge(int64_t most_fixed_bytes, uint64_t declared_bytes, double waste_ratio,
+				 bool settled)
 {
-	const int64_t spare = difference(declared_bytes, most_fixed_bytes > 0 ? (uint64_t)most_fixed_bytes : 0);
+	const int64_t spare =
+		difference(declared_bytes, most_fixed_bytes > 0 ? (uint64_t)most_fixed_bytes : 0);
 
 	if (spare < 0)
 		return OVERHEAD_TOO_SMALL;

@@ -181,7 +181,7 @@ set output '{path}'
 set multiplot layout 5,1 margins 0.09,0.92,0.06,0.95 spacing 0,0.05
 set xrange [0:{self.end:.0f}]
 set yrange [0:*]
-set key at graph 0.8, graph 0.8 opaque samplen 2 width -2
+set key at graph 0.8, graph 0.8 samplen 2 width -2
 set ytics nomirror
 set grid y lc rgb '#dddddd'
 {marks}{labels}

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 GROUPS = 60
@@ -81,12 +82,20 @@ class Daemon:
         self.root, self.process = root, None
         self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notices.bind(root + "/notify")
+        self.ready = threading.Event()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        """All that it says, or it would wait for us."""
+        while True:
+            if b"READY=1" in self.notices.recv(4096):
+                self.ready.set()
 
     def start(self):
         begun = time.monotonic()
         self.process = subprocess.Popen(self.arguments, env={"NOTIFY_SOCKET": self.root + "/notify"})
-        while b"READY=1" not in self.notices.recv(4096):
-            pass
+        self.ready.wait()
+        self.ready.clear()
         return time.monotonic() - begun
 
     def stop(self):

