@@ -210,8 +210,9 @@ static void look_for_kill(struct node *node, struct container *container, uint64
 	if (stat(path, &st) < 0)
 		return;
 	container->own_kills.by_events = 1;
-	/* Before the daemon was started: that is told, as other events of the past are. */
-	if (container->known)
+	/* What it was learned from is published at once. */
+	const uint64_t killed_usec = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
+	if (container->known && container->workload && killed_usec <= container->workload->loaded_usec)
 		container->own_kills.told = 1;
 	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -679,6 +680,24 @@ static void kill_in_the_guest_is_learned_from_once(void **state)
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 }
 
+static void kill_after_a_restart_of_the_daemon_is_learned_from(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600 limit=268435456\n");
+	pass(world, 10);
+	world->now_usec += USEC_PER_SEC;
+	restart_node(world);
+	pass(world, 10);
+	fixture_write(world->fixture.root_fd, "bundles/c1/oom", "");
+	const struct timespec at = {.tv_sec = (time_t)(world->now_usec / USEC_PER_SEC)};
+	assert_int_equal(utimensat(world->fixture.root_fd, "bundles/c1/oom", (struct timespec[]){at, at}, 0), 0);
+	pass(world, 10);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+}
+
 /* What it was given is what it was killed at. */
 static void kill_before_any_answer_is_learned_from(void **state)
 {
@@ -1337,6 +1356,7 @@ int main(void)
 		SANDBOX_TEST(end_is_noticed_by_the_guests_word),
 		SANDBOX_TEST(container_may_go_while_its_answer_is_under_way),
 		SANDBOX_TEST(kill_in_the_guest_is_learned_from_once),
+		SANDBOX_TEST(kill_after_a_restart_of_the_daemon_is_learned_from),
 		SANDBOX_TEST(kill_before_any_answer_is_learned_from),
 		SANDBOX_TEST(kill_of_the_machine_is_told_as_its_sandboxs),
 		SANDBOX_TEST(guest_that_hangs_leaves_the_hosts_side_and_is_asked_once),
