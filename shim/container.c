@@ -147,34 +147,6 @@ int container_take_record(struct container *container, const struct record *reco
 	return 0;
 }
 
-int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size,
-			  struct error *err)
-{
-	char pid_file[PATH_MAX], text[32];
-	uint64_t pid = record->pid;
-
-	if (pid == 0) {
-		/* A relative one is meant from the bundle, where the runtime is run. */
-		bool absolute = record->pid_file[0] == '/';
-		if (!record->pid_file[0])
-			return error_set(err, ESRCH, "container %.80s has no pid file", record->id);
-		(void)snprintf(pid_file, sizeof pid_file, "%s%s%s", absolute ? "" : record->bundle,
-			       absolute ? "" : "/", record->pid_file);
-		int r = file_read_at(AT_FDCWD, pid_file, text, sizeof text, NULL, err);
-		if (r < 0)
-			return r == -ENOENT ? -ESRCH : r;
-		if (quantity_parse_uint(text, strcspn(text, "\n"), &pid) < 0 || pid > INT_MAX)
-			return error_set(err, EBADMSG, "%.160s holds no process id", pid_file);
-	}
-	int r = cgroup_of_pid(proc_fd, pid > INT_MAX ? 0 : (pid_t)pid, path, size, err);
-	if (r < 0)
-		return r;
-	if (!cgroup_path_names(path, record->id))
-		return error_set(err, ESRCH, "process %llu is not of container %.80s any more",
-				 (unsigned long long)pid, record->id);
-	return 0;
-}
-
 /* The path of the cgroup around it, if that is the container's own, by its name: the container is then its only child. */
 static bool container_scope(const struct container *container, char scope[static CGROUP_PATH_SIZE])
 {

@@ -125,11 +125,6 @@ int container_compare(const void *a, const void *b);
 /* Takes what the record says. Returns 0 or -ENOMEM. */
 int container_take_record(struct container *container, const struct record *record);
 
-/* Finds the cgroup by the pid file: for a container whose start was not recorded. Returns 0 with path filled,
- * -ESRCH if the process is gone or is another one by now, or -errno. */
-int container_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size,
-			  struct error *err);
-
 /* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a
  * container that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
 int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err);

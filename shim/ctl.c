@@ -92,8 +92,9 @@ int ctl_open(struct ctl *ctl, struct error *err)
 		return error_set(err, EACCES, "only root may read /run/tidemark");
 	cleanup_close int state_fd = ctl_open_path(ctl, "/var/lib/tidemark", O_PATH | O_DIRECTORY);
 	cleanup_close int cgroup_fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ctl->daemon_runs = run_fd >= 0 && daemon_lock_is_held(run_fd);
-	return survey_take(run_fd, state_fd, cgroup_fd, ctl_print_fault, &ctl->survey, err);
+	return survey_take(run_fd, state_fd, cgroup_fd, proc_fd, ctl_print_fault, &ctl->survey, err);
 }
 
 const char *ctl_amount_or_dash(uint64_t bytes, char buf[static QUANTITY_MAX])

@@ -307,7 +307,7 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 		return;
 	if (!container->cgroup) {
 		if (record_read(node->roots.containers_fd, container->id, &record, NULL) < 0 ||
-		    container_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) < 0)
+		    record_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) < 0)
 			return;
 		container->cgroup = strdup(path);
 	}

@@ -16,6 +16,7 @@ struct taking {
 	struct survey survey;
 	struct overhead overhead; /* what the daemon has of those in VMs */
 	void (*fault)(const char *text);
+	int cgroup_fd, proc_fd;
 };
 
 static int compare_workloads(const void *a, const void *b)
@@ -84,11 +85,16 @@ static void on_fault(const char *path, const struct error *err, void *data)
 	survey_fault(data, err);
 }
 
-static void read_live(int cgroup_fd, struct survey_container *container)
+static void read_live(const struct taking *taking, struct survey_container *container)
 {
+	const int cgroup_fd = taking->cgroup_fd;
+	char found[CGROUP_PATH_SIZE];
 	size_t length;
 	const char *path = container->record.cgroup;
 
+	if (!path[0] && taking->proc_fd >= 0 &&
+	    record_find_cgroup(&container->record, taking->proc_fd, found, sizeof found, NULL) == 0)
+		path = found;
 	if (!path[0])
 		return;
 	cleanup_close int dir_fd = cgroup_open(cgroup_fd, path, NULL);
@@ -120,7 +126,7 @@ static void read_in_vm(const struct overhead *overhead, struct survey_container 
 
 /* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none
  * yet is added behind them. */
-static int add_container(struct taking *taking, size_t n_published, const struct record *record, int cgroup_fd)
+static int add_container(struct taking *taking, size_t n_published, const struct record *record)
 {
 	struct survey *survey = &taking->survey;
 	struct survey_workload key = {.identity = record->identity}, *workload = NULL;
@@ -145,12 +151,12 @@ static int add_container(struct taking *taking, size_t n_published, const struct
 	survey->n_containers++;
 	if (record->is_vm)
 		read_in_vm(&taking->overhead, container);
-	else if (cgroup_fd >= 0)
-		read_live(cgroup_fd, container);
+	else if (taking->cgroup_fd >= 0)
+		read_live(taking, container);
 	return 0;
 }
 
-static int take_records(struct taking *taking, int run_fd, int cgroup_fd)
+static int take_records(struct taking *taking, int run_fd)
 {
 	const size_t n_published = taking->survey.n_workloads;
 	char id[RECORD_ID_SIZE];
@@ -178,7 +184,7 @@ static int take_records(struct taking *taking, int run_fd, int cgroup_fd)
 			survey_fault(taking, &err);
 		if (r < 0 || record.is_sandbox || !record.identity.owner[0])
 			continue;
-		r = add_container(taking, n_published, &record, cgroup_fd);
+		r = add_container(taking, n_published, &record);
 		if (r < 0)
 			return r;
 	}
@@ -194,17 +200,17 @@ static void take_vms(struct taking *taking, int run_fd)
 		survey_fault(taking, &err);
 }
 
-int survey_take(int run_fd, int state_fd, int cgroup_fd, void (*fault)(const char *text), struct survey *ret,
-		struct error *err)
+int survey_take(int run_fd, int state_fd, int cgroup_fd, int proc_fd, void (*fault)(const char *text),
+		struct survey *ret, struct error *err)
 {
-	struct taking taking = {.fault = fault};
+	struct taking taking = {.fault = fault, .cgroup_fd = cgroup_fd, .proc_fd = proc_fd};
 
 	if (run_fd >= 0)
 		take_vms(&taking, run_fd);
 	int r = state_fd >= 0 ? limits_each(state_fd, on_limits, on_fault, &taking) : 0;
 	sort_workloads(&taking.survey);
 	if (r == 0 && run_fd >= 0)
-		r = take_records(&taking, run_fd, cgroup_fd);
+		r = take_records(&taking, run_fd);
 	overhead_free(&taking.overhead);
 	if (r < 0) {
 		survey_free(&taking.survey);

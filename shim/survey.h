@@ -38,9 +38,9 @@ struct survey {
 	size_t n_containers, n_faults; /* files that could not be read */
 };
 
-/* run_fd: /run/tidemark, state_fd: /var/lib/tidemark, cgroup_fd: the cgroup v2 root; each borrowed, -1 where
+/* run_fd: /run/tidemark, state_fd: /var/lib/tidemark, cgroup_fd: the cgroup v2 root, proc_fd: /proc; each borrowed, -1 where
  * there is none. fault is told of each file that could not be read. Returns 0 with *ret to be freed by
  * survey_free(), or -errno. */
-int survey_take(int run_fd, int state_fd, int cgroup_fd, void (*fault)(const char *text), struct survey *ret,
-		struct error *err);
+int survey_take(int run_fd, int state_fd, int cgroup_fd, int proc_fd, void (*fault)(const char *text),
+		struct survey *ret, struct error *err);
 void survey_free(struct survey *survey);

@@ -152,7 +152,7 @@ void node_sweep(struct node *node, uint64_t now_usec)
 		    record.created_usec != container->created_usec ||
 		    record.started_usec != container->started_usec)
 			continue;
-		if (container_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) == -ESRCH)
+		if (record_find_cgroup(&record, node->roots.proc_fd, path, sizeof path, NULL) == -ESRCH)
 			(void)record_remove(node->roots.containers_fd, container->id, NULL);
 	}
 	/* Ends that wait, where samples are rare. */

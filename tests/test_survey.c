@@ -14,7 +14,7 @@
 /* A node's directories. */
 struct node_tree {
 	struct fixture fixture; /* first */
-	int run_fd, containers_fd, state_fd, cgroup_fd;
+	int run_fd, containers_fd, state_fd, cgroup_fd, proc_fd;
 };
 
 static unsigned n_told;
@@ -35,9 +35,9 @@ static int begin(void **state)
 	free(*state);
 	*state = tree;
 
-	int *fds[] = {&tree->run_fd, &tree->containers_fd, &tree->state_fd, &tree->cgroup_fd};
-	static const char *const names[] = {"run", "run/containers", "state", "cgroup"};
-	for (size_t i = 0; i < 4; i++) {
+	int *fds[] = {&tree->run_fd, &tree->containers_fd, &tree->state_fd, &tree->cgroup_fd, &tree->proc_fd};
+	static const char *const names[] = {"run", "run/containers", "state", "cgroup", "proc"};
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		fixture_directory(tree->fixture.root_fd, names[i]);
 		*fds[i] = openat(tree->fixture.root_fd, names[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
@@ -52,6 +52,7 @@ static int end(void **state)
 	close(tree->containers_fd);
 	close(tree->state_fd);
 	close(tree->cgroup_fd);
+	close(tree->proc_fd);
 	return fixture_end(state);
 }
 
@@ -97,7 +98,7 @@ static struct survey take(const struct node_tree *tree)
 {
 	struct survey survey;
 	struct error err = {0};
-	if (survey_take(tree->run_fd, tree->state_fd, tree->cgroup_fd, on_fault, &survey, &err) != 0)
+	if (survey_take(tree->run_fd, tree->state_fd, tree->cgroup_fd, tree->proc_fd, on_fault, &survey, &err) != 0)
 		fail_msg("%s", err.text);
 	return survey;
 }
@@ -221,7 +222,7 @@ static void what_cannot_be_read_is_told_and_passed_over(void **state)
 
 	/* Nobody has to listen. */
 	struct error err;
-	assert_int_equal(survey_take(tree->run_fd, tree->state_fd, -1, NULL, &survey, &err), 0);
+	assert_int_equal(survey_take(tree->run_fd, tree->state_fd, -1, -1, NULL, &survey, &err), 0);
 	assert_int_equal(survey.n_faults, 5);
 	survey_free(&survey);
 }
@@ -235,9 +236,9 @@ static void nothing_there_is_an_empty_survey(void **state)
 
 	struct error err;
 	assert_int_equal(unlinkat(tree->run_fd, "containers", AT_REMOVEDIR), 0);
-	assert_int_equal(survey_take(tree->run_fd, tree->state_fd, -1, on_fault, &survey, &err), 0);
+	assert_int_equal(survey_take(tree->run_fd, tree->state_fd, -1, -1, on_fault, &survey, &err), 0);
 	survey_free(&survey);
-	assert_int_equal(survey_take(-1, -1, -1, on_fault, &survey, &err), 0);
+	assert_int_equal(survey_take(-1, -1, -1, -1, on_fault, &survey, &err), 0);
 	assert_int_equal(survey.n_workloads + survey.n_containers + survey.n_faults, 0);
 	survey_free(&survey);
 	assert_int_equal(n_told, 0);
@@ -310,6 +311,33 @@ static void container_without_a_limit_is_unlimited(void **state)
 	survey_free(&survey);
 }
 
+/* A shim's: its start goes over ttrpc, and its record says only where the process id is. */
+static void cgroup_is_found_by_the_pid_file_where_no_start_was_recorded(void **state)
+{
+	const struct node_tree *tree = *state;
+	struct record record = make_record("c1c1c1c1", "web");
+	record.is_shim = true;
+	snprintf(record.bundle, sizeof record.bundle, "%s", tree->fixture.path);
+	snprintf(record.pid_file, sizeof record.pid_file, "%s/init.pid", tree->fixture.path);
+	put(tree, &record);
+	fixture_write(tree->fixture.root_fd, "init.pid", "77");
+	fixture_directory(tree->proc_fd, "77");
+	fixture_write(tree->proc_fd, "77/cgroup", "0::/system.slice/pods.slice:crio:c1c1c1c1\n");
+	fixture_write(tree->cgroup_fd, "system.slice/memory.max", "max\n");
+	put_cgroup(tree, "system.slice/pods.slice:crio:c1c1c1c1", "268435456\n");
+
+	struct survey survey = take(tree);
+	assert_true(find(&survey, "web")->containers[0].is_running);
+	assert_int_equal(find(&survey, "web")->containers[0].max_bytes, 256 * MIB);
+	survey_free(&survey);
+
+	/* The number is another's by now. */
+	fixture_write(tree->proc_fd, "77/cgroup", "0::/system.slice/other.service\n");
+	survey = take(tree);
+	assert_false(find(&survey, "web")->containers[0].is_running);
+	survey_free(&survey);
+}
+
 static void cgroup_that_is_gone_is_not_running(void **state)
 {
 	const struct node_tree *tree = *state;
@@ -334,7 +362,7 @@ static void cgroup_that_is_gone_is_not_running(void **state)
 
 	/* Nor is anything where there is no cgroup v2 at all. */
 	struct error err;
-	assert_int_equal(survey_take(tree->run_fd, tree->state_fd, -1, on_fault, &survey, &err), 0);
+	assert_int_equal(survey_take(tree->run_fd, tree->state_fd, -1, -1, on_fault, &survey, &err), 0);
 	assert_int_equal(survey.n_containers, 4);
 	survey_free(&survey);
 }
@@ -448,6 +476,7 @@ int main(void)
 		SURVEY_TEST(records_that_cannot_be_opened_are_told),
 		SURVEY_TEST(live_values_are_those_of_the_cgroup),
 		SURVEY_TEST(container_without_a_limit_is_unlimited),
+		SURVEY_TEST(cgroup_is_found_by_the_pid_file_where_no_start_was_recorded),
 		SURVEY_TEST(cgroup_that_is_gone_is_not_running),
 		SURVEY_TEST(a_container_in_a_vm_is_what_its_guest_told),
 		SURVEY_TEST(a_container_in_a_vm_of_its_own_is_no_pods),

@@ -74,3 +74,7 @@ int record_remove(int containers_fd, const char *id, struct error *err);
  * entry's name and returns false for what is no record's (dot files, other endings). */
 int record_file_name(const char *id, char *buf, size_t size, struct error *err);
 bool record_id_of(const char *file_name, char id[static RECORD_ID_SIZE]);
+
+/* Finds the cgroup by the pid, or the pid file: for a container whose start was not recorded, as no shim's is. Returns 0
+ * with path filled, -ESRCH if the process is gone or is another one by now, or -errno. */
+int record_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err);
