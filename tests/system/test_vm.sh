@@ -60,7 +60,7 @@ qemu() {
 	local mib=$1 shared=$2 prealloc=$3 kind=memory-backend-ram
 	shift 3
 	[ "$shared" = off ] || kind=memory-backend-file,mem-path=/dev/shm
-	printf '%s\n' -name "sandbox-$sid,debug-threads=on" -machine q35,memory-backend=dimm1 -accel tcg,tb-size=16 \
+	printf '%s\n' -name "sandbox-$sid,debug-threads=on" -machine q35,memory-backend=dimm1 -accel "tcg,tb-size=${translated:-16}" \
 		-m "${mib}M,slots=10,maxmem=4096M" -object "$kind,id=dimm1,size=${mib}M,share=$shared,prealloc=$prealloc" \
 		-no-user-config -nodefaults -display none "$@" >"$bundle/qemu.args"
 }
@@ -306,6 +306,8 @@ chmod 755 "$work/initrd/init"
 sandbox_begin
 virtiofsd
 mkfifo "$bundle/console.in" "$bundle/console.out"
+# With less than a kernel takes it would be translated over and over.
+translated=64
 qemu 512 on off -kernel "$(echo /boot/vmlinuz-*)" -initrd "$work/initrd.img" -append 'console=ttyS0 quiet panic=-1' \
 	-chardev "pipe,id=console,path=$bundle/console" -serial chardev:console -no-reboot
 exec 5<>"$bundle/console.in" 6<>"$bundle/console.out"
