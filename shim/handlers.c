@@ -29,8 +29,8 @@ struct handler *handlers_get(struct handlers *handlers, int state_fd, const char
 	int r = handler_read(state_fd, name, &state->handler, err);
 	if (r < 0)
 		*state = (struct handler_state){0};
-	if (r == -ENOENT)
-		err->code = 0;
+	err->code = r == -ENOENT ? 0 : -r;
+	state->is_foreign = err->code != 0 && err->code != EBADMSG;
 	strcpy(state->handler.name, name);
 	handlers->list[handlers->n++] = state;
 	return &state->handler;
@@ -89,7 +89,7 @@ int handlers_write(struct handlers *handlers, int state_fd, uint64_t now_usec, s
 
 	for (size_t i = 0; i < handlers->n; i++) {
 		struct handler_state *state = handlers->list[i];
-		if (!state->dirty)
+		if (!state->dirty || state->is_foreign)
 			continue;
 		state->handler.written_usec = now_usec;
 		int r = handler_write(state_fd, &state->handler, err);

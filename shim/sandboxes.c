@@ -97,7 +97,9 @@ static struct handler *handler_of(struct node *node, const struct sandbox *sandb
 
 	if (handler && err.code != 0)
 		voice_fault(&node->journal, LOG_WARNING,
-			    "what was measured of virtual machines is begun anew: %s", err.text);
+			    err.code == EBADMSG ? "what was measured of virtual machines is begun anew: %s"
+						: "what is measured of virtual machines is not kept: %s",
+			    err.text);
 	return handler;
 }
 

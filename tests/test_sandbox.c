@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -1104,6 +1105,55 @@ static void handler_file_that_is_broken_is_begun_anew(void **state)
 	assert_int_equal(handler.n_pods, 1);
 }
 
+static void handler_file_that_is_not_understood_is_left_as_it_is(void **state)
+{
+	static const char newer[] = "{\"v\":2,\"handler\":\"kata\",\"pods\":{}}";
+	struct world *world = *state;
+	char text[sizeof newer];
+
+	fixture_write(world->fixture.root_fd, "state/handlers/kata.json", newer);
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600\n");
+	pass(world, 20);
+	node_account(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "MESSAGE=what is measured of virtual machines is not kept: handlers/kata.json is of "
+					"version 2, newer than this program knows\n");
+	/* It is known as long as the daemon runs. */
+	assert_int_equal(world->node.handlers.list[0]->handler.n_pods, 1);
+	restart_node(world);
+	assert_int_equal(file_read_at(world->roots.state_fd, "handlers/kata.json", text, sizeof text, NULL, NULL), 0);
+	assert_string_equal(text, newer);
+}
+
+static void handler_file_that_cannot_be_read_now_is_left_as_it_is(void **state)
+{
+	static struct handlers handlers;
+	const struct world *world = *state;
+	const struct handler kept = {.name = "kata", .declared_bytes = 320 * MIB};
+	const struct handler_pod pod = {.id = "aa", .overhead_bytes = 1};
+	struct handler read;
+	struct rlimit limit;
+	struct error err;
+
+	assert_int_equal(handler_write(world->roots.state_fd, &kept, &err), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	const struct rlimit none = {0, limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	struct handler *handler = handlers_get(&handlers, world->roots.state_fd, "kata", &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_non_null(handler);
+	assert_int_equal(err.code, EMFILE);
+	handlers_put_pod(&handlers, handler, &pod);
+	assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
+	assert_int_equal(handler_read(world->roots.state_fd, "kata", &read, &err), 0);
+	assert_int_equal(read.declared_bytes, 320 * MIB);
+	assert_int_equal(read.n_pods, 0);
+	handlers_free(&handlers);
+}
+
 static void handler_keeps_the_newest_pods(void **state)
 {
 	static struct handlers handlers;
@@ -1375,6 +1425,8 @@ int main(void)
 		SANDBOX_TEST(handler_file_keeps_what_pods_cost),
 		SANDBOX_TEST(pods_life_outlives_the_daemon),
 		SANDBOX_TEST(handler_file_that_is_broken_is_begun_anew),
+		SANDBOX_TEST(handler_file_that_is_not_understood_is_left_as_it_is),
+		SANDBOX_TEST(handler_file_that_cannot_be_read_now_is_left_as_it_is),
 		SANDBOX_TEST(handler_keeps_the_newest_pods),
 		SANDBOX_TEST(too_small_an_overhead_is_warned_of_at_once_and_once),
 		SANDBOX_TEST(too_large_an_overhead_is_warned_of_after_a_while_and_once),
