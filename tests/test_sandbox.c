@@ -887,6 +887,32 @@ static void answers_that_take_too_long_together_are_not_compared(void **state)
 	assert_string_equal(the_sandbox(world)->fault, "the guest was asked 11s before the host was read");
 }
 
+static void guest_that_hangs_at_one_container_is_told_of_as_such(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	add_container(world, "c2");
+	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
+	world->now_usec += 10 * USEC_PER_SEC;
+	node_watch_guests(&world->node, world->now_usec);
+	struct pollfd fd = {world->node.guests_fd, POLLIN, 0};
+	while (the_sandbox(world)->asked && strcmp(the_sandbox(world)->asked->id, "c1") == 0) {
+		assert_int_equal(poll(&fd, 1, PATIENCE_MSEC), 1);
+		node_on_guests(&world->node, world->now_usec);
+	}
+	/* That of c2 does not come. */
+	for (int i = 0; i < 60; i++) {
+		world->now_usec += USEC_PER_SEC;
+		node_watch_guests(&world->node, world->now_usec);
+	}
+	assert_int_equal(the_sandbox(world)->asking, SANDBOX_LATE);
+	assert_string_equal(the_sandbox(world)->fault, "the guest has not answered within 2s");
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "TIDEMARK_FAULT=the guest has not answered within 2s\n");
+}
+
 static void slow_guest_is_asked_for_all_its_containers(void **state)
 {
 	struct world *world = *state;
@@ -1415,6 +1441,7 @@ int main(void)
 		SANDBOX_TEST(shim_that_ends_is_asked_again_when_it_is_back),
 		SANDBOX_TEST(pod_whose_shim_cannot_be_asked_has_its_hosts_side),
 		SANDBOX_TEST(answers_that_take_too_long_together_are_not_compared),
+		SANDBOX_TEST(guest_that_hangs_at_one_container_is_told_of_as_such),
 		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
 		SANDBOX_TEST(machine_whose_charge_is_not_told_has_that_of_its_processes),
