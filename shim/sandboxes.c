@@ -527,7 +527,7 @@ void node_account(struct node *node, uint64_t now_usec)
 	struct accounts accounts;
 	struct error err;
 
-	account_make(node, &accounts);
+	account_make(node, now_usec, &accounts);
 	int r = account_write(node, &accounts, now_usec, &err);
 	if (handlers_write(&node->handlers, node->roots.state_fd, now_usec, &err) < 0)
 		r = -1;

@@ -21,6 +21,7 @@
 #include "cgroups/quantity.h"
 #include "oci/json.h"
 #include "shim/account.h"
+#include "shim/metrics.h"
 #include "shim/registry.h"
 #include "tests/fixture.h"
 
@@ -547,7 +548,7 @@ static void samples_from_the_guest_make_a_recommendation(void **state)
 	assert_int_equal(world->n_said[EVENT_RECOMMENDATION], 1);
 
 	struct accounts sums;
-	account_make(&world->node, &sums);
+	account_make(&world->node, world->now_usec, &sums);
 	assert_int_equal(sums.total.containers, 1);
 	assert_int_equal(sums.total.working_set_bytes, 100 * MIB);
 	const struct container *container = registry_find(&world->node, "c1");
@@ -621,7 +622,7 @@ static void end_is_noticed_by_the_guests_word(void **state)
 	node_sample(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	assert_says(world, EVENT_EXIT, "CONTAINER_ID=c1\n");
-	account_make(&world->node, &sums);
+	account_make(&world->node, world->now_usec, &sums);
 	assert_int_equal(sums.total.containers, 1);
 	assert_int_equal(sums.total.working_set_bytes, 50 * MIB);
 	assert_true(the_sandbox(world)->split.is_known);
@@ -736,6 +737,22 @@ static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
 
 /* ---- Faults ---- */
 
+/* In the sums, and as a container's series. */
+static void assert_shows(const struct world *world, size_t containers, uint64_t working_set_bytes)
+{
+	const struct metrics_source source = {.node = &world->node, .now_usec = world->now_usec};
+	struct accounts accounts;
+	char *text;
+	size_t length;
+
+	account_make(&world->node, world->now_usec, &accounts);
+	assert_int_equal(accounts.total.containers, containers);
+	assert_int_equal(accounts.total.working_set_bytes, working_set_bytes);
+	assert_int_equal(metrics_render(&source, EXPOSITION_PROMETHEUS, &text, &length), 0);
+	assert_int_equal(strstr(text, "tidemark_container_memory_working_set_bytes{") != NULL, containers > 0);
+	free(text);
+}
+
 static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **state)
 {
 	struct world *world = *state;
@@ -745,6 +762,7 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	figures(world, "c1 usage=104857600\n");
 	pass(world, 10);
 	const unsigned before = requests(world);
+	assert_shows(world, 1, 100 * MIB);
 
 	figures(world, "fault hang\n");
 	world->now_usec += 10 * USEC_PER_SEC;
@@ -770,6 +788,8 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	assert_string_equal(sandbox->fault, "the guest has not answered within 2s");
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
 	assert_says(world, EVENT_FAULT, "POD_NAME=web-0\n");
+	/* What it had said last is of no moment any more. */
+	assert_shows(world, 0, 0);
 
 	/* The late answer ends it, and is of no use itself. */
 	const uint64_t samples = registry_find(&world->node, "c1")->samples;
@@ -784,6 +804,7 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	assert_true(the_sandbox(world)->split.is_known);
 	assert_string_equal(the_sandbox(world)->fault, "");
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_shows(world, 1, 100 * MIB);
 }
 
 static void shim_that_is_broken_leaves_the_hosts_side(void **state)
@@ -1255,7 +1276,7 @@ static void node_event_has_each_part_and_its_share(void **state)
 	charge(world, 400, 20);
 	figures(world, "c1 usage=104857600 inactive_file=31457280\n");
 	pass(world, 10);
-	node_report(&world->node);
+	node_report(&world->node, world->now_usec);
 
 	assert_int_equal(world->n_said[EVENT_NODE], 1);
 	assert_int_equal(world->n_said[EVENT_OVERHEAD], 1);
@@ -1394,7 +1415,7 @@ static void monitors_are_counted_by_handler(void **state)
 		make_process(world, 2000 + i, 3000 + i, "sleep", 1, 0);
 	}
 	node_look_at_conmons(&world->node, world->now_usec);
-	account_make(&world->node, &accounts);
+	account_make(&world->node, world->now_usec, &accounts);
 	assert_int_equal(accounts.n, 1);
 	assert_string_equal(accounts.handlers[0].handler, "crun");
 	assert_int_equal(accounts.handlers[0].conmons, 2);
@@ -1406,10 +1427,10 @@ static void monitors_are_counted_by_handler(void **state)
 	/* Not again before a node_interval has passed. */
 	make_process(world, 3000, 1, "/usr/bin/conmon|-c|o0", 9, 0);
 	node_look_at_conmons(&world->node, world->now_usec + USEC_PER_MIN);
-	account_make(&world->node, &accounts);
+	account_make(&world->node, world->now_usec, &accounts);
 	assert_int_equal(accounts.total.conmon_bytes, 4 * MIB);
 	node_look_at_conmons(&world->node, world->now_usec + 5 * USEC_PER_MIN);
-	account_make(&world->node, &accounts);
+	account_make(&world->node, world->now_usec, &accounts);
 	assert_int_equal(accounts.total.conmon_bytes, 12 * MIB);
 }
 
