@@ -35,7 +35,8 @@ struct handler *handlers_get(struct handlers *handlers, int state_fd, const char
 /* The pod's entry; NULL: there is none. */
 const struct handler_pod *handlers_find_pod(const struct handler *handler, const char *id);
 
-/* Adds or replaces it; the oldest goes where there are too many. */
+/* Adds or replaces it. Where there are too many, the one goes that was not seen for the longest; if that may still run,
+ * the new one is left out. */
 void handlers_put_pod(struct handlers *handlers, struct handler *handler, const struct handler_pod *pod);
 void handlers_set_declared(struct handlers *handlers, struct handler *handler, uint64_t bytes);
 

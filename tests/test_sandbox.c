@@ -1201,23 +1201,62 @@ static void handler_file_that_cannot_be_read_now_is_left_as_it_is(void **state)
 	handlers_free(&handlers);
 }
 
-static void handler_keeps_the_newest_pods(void **state)
+static void put_pod(struct handlers *handlers, struct handler *handler, int number, uint64_t seen_usec)
+{
+	struct handler_pod pod = {.seen_usec = seen_usec, .overhead_bytes = number};
+
+	snprintf(pod.id, sizeof pod.id, "pod%d", number);
+	handlers_put_pod(handlers, handler, &pod);
+}
+
+static void handler_keeps_the_pods_that_were_seen_last(void **state)
+{
+	static struct handlers handlers;
+	const struct world *world = *state;
+	const uint64_t later_usec = T0 + USEC_PER_HOUR;
+	struct error err;
+
+	struct handler *handler = handlers_get(&handlers, world->roots.state_fd, "kata", &err);
+	for (int i = 0; i < HANDLER_PODS_MAX; i++)
+		put_pod(&handlers, handler, i, T0 + (uint64_t)i);
+	/* The first one still runs. */
+	put_pod(&handlers, handler, 0, later_usec);
+	for (int i = 0; i < 5; i++)
+		put_pod(&handlers, handler, HANDLER_PODS_MAX + i, later_usec);
+	assert_int_equal(handler->n_pods, HANDLER_PODS_MAX);
+	assert_string_equal(handler->pods[0].id, "pod0");
+	assert_null(handlers_find_pod(handler, "pod5"));
+	assert_non_null(handlers_find_pod(handler, "pod6"));
+	assert_string_equal(handler->pods[HANDLER_PODS_MAX - 1].id, "pod132");
+	assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
+
+	/* The clock is set back: all are older than any time that is. */
+	put_pod(&handlers, handler, 200, T0 - USEC_PER_HOUR);
+	assert_non_null(handlers_find_pod(handler, "pod200"));
+	handlers_free(&handlers);
+}
+
+static void more_pods_than_are_kept_do_not_displace_each_other(void **state)
 {
 	static struct handlers handlers;
 	const struct world *world = *state;
 	struct error err;
 
 	struct handler *handler = handlers_get(&handlers, world->roots.state_fd, "kata", &err);
-	for (int i = 0; i < HANDLER_PODS_MAX + 5; i++) {
-		struct handler_pod pod = {.overhead_bytes = i};
-		snprintf(pod.id, sizeof pod.id, "pod%d", i);
-		handlers_put_pod(&handlers, handler, &pod);
+	for (uint64_t round = 0; round < 100; round++) {
+		for (int i = 0; i < HANDLER_PODS_MAX + 5; i++)
+			put_pod(&handlers, handler, i, T0 + round * 10 * USEC_PER_SEC);
+		assert_int_equal(handlers.list[0]->dirty, round == 0);
+		assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
 	}
-	assert_int_equal(handler->n_pods, HANDLER_PODS_MAX);
-	assert_string_equal(handler->pods[0].id, "pod5");
-	assert_null(handlers_find_pod(handler, "pod4"));
-	assert_non_null(handlers_find_pod(handler, "pod132"));
-	assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
+	assert_string_equal(handler->pods[0].id, "pod0");
+	assert_null(handlers_find_pod(handler, "pod128"));
+	/* Some have ended. */
+	for (int i = 1; i < HANDLER_PODS_MAX + 5; i++)
+		put_pod(&handlers, handler, i, T0 + USEC_PER_HOUR);
+	assert_null(handlers_find_pod(handler, "pod0"));
+	assert_non_null(handlers_find_pod(handler, "pod128"));
+	assert_null(handlers_find_pod(handler, "pod129"));
 	handlers_free(&handlers);
 }
 
@@ -1475,7 +1514,8 @@ int main(void)
 		SANDBOX_TEST(handler_file_that_is_broken_is_begun_anew),
 		SANDBOX_TEST(handler_file_that_is_not_understood_is_left_as_it_is),
 		SANDBOX_TEST(handler_file_that_cannot_be_read_now_is_left_as_it_is),
-		SANDBOX_TEST(handler_keeps_the_newest_pods),
+		SANDBOX_TEST(handler_keeps_the_pods_that_were_seen_last),
+		SANDBOX_TEST(more_pods_than_are_kept_do_not_displace_each_other),
 		SANDBOX_TEST(too_small_an_overhead_is_warned_of_at_once_and_once),
 		SANDBOX_TEST(too_large_an_overhead_is_warned_of_after_a_while_and_once),
 		SANDBOX_TEST(pod_that_declares_none_is_told_of),
