@@ -364,7 +364,7 @@ static const struct metric metrics[] = {
 	GAUGE("tidemark_handler_conmons", "", LEVEL_HANDLER, handler_conmons,
 	      "Monitor processes (conmon) of its containers."),
 	GAUGE("tidemark_handler_conmon_bytes", "bytes", LEVEL_HANDLER, handler_conmon,
-	      "Their own resident memory."),
+	      "Their anonymous memory; the pages of their program, which all share, are not counted."),
 	GAUGE("tidemark_handler_overhead_recommended_bytes", "bytes", LEVEL_HANDLER, handler_recommended,
 	      "What overhead.podFixed of its RuntimeClass should be, by the pods that were measured."),
 };

@@ -1458,7 +1458,7 @@ static void monitors_are_counted_by_handler(void **state)
 	assert_int_equal(accounts.n, 1);
 	assert_string_equal(accounts.handlers[0].handler, "crun");
 	assert_int_equal(accounts.handlers[0].conmons, 2);
-	assert_int_equal(accounts.handlers[0].conmon_bytes, 4 * MIB);
+	assert_int_equal(accounts.handlers[0].conmon_bytes, 2 * MIB);
 	assert_int_equal(accounts.handlers[0].pods, 2);
 	assert_int_equal(accounts.total.pods, 2);
 	assert_int_equal(accounts.total.conmons, 2);
@@ -1467,10 +1467,10 @@ static void monitors_are_counted_by_handler(void **state)
 	make_process(world, 3000, 1, "/usr/bin/conmon|-c|o0", 9, 0);
 	node_look_at_conmons(&world->node, world->now_usec + USEC_PER_MIN);
 	account_make(&world->node, world->now_usec, &accounts);
-	assert_int_equal(accounts.total.conmon_bytes, 4 * MIB);
+	assert_int_equal(accounts.total.conmon_bytes, 2 * MIB);
 	node_look_at_conmons(&world->node, world->now_usec + 5 * USEC_PER_MIN);
 	account_make(&world->node, world->now_usec, &accounts);
-	assert_int_equal(accounts.total.conmon_bytes, 12 * MIB);
+	assert_int_equal(accounts.total.conmon_bytes, 10 * MIB);
 }
 
 int main(void)
