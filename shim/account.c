@@ -135,14 +135,15 @@ static void count_pods(const struct node *node, struct accounts *accounts)
 	}
 }
 
-void account_make(const struct node *node, struct accounts *ret)
+void account_make(const struct node *node, uint64_t now_usec, struct accounts *ret)
 {
 	struct account *account;
 
 	*ret = (struct accounts){0};
 	for (size_t i = 0; i < node->n_containers; i++) {
 		const struct container *container = node->containers[i];
-		if (container->state != CONTAINER_RUNNING)
+		if (container->state != CONTAINER_RUNNING ||
+		    !container_is_current(container, node->settings.vm.interval_usec, now_usec))
 			continue;
 		add_container(&ret->total, container);
 		if ((account = account_of(ret, container->runtime, container->is_vm)))

@@ -33,7 +33,7 @@ struct account {
 	const char *handler; /* borrowed from a container or a sandbox; NULL: all of them */
 	bool is_vm; /* of any of its pods */
 	uint64_t pods, containers;
-	/* Of running containers; slack: declared and not used, of those that declare a limit. */
+	/* Of running containers, as far as they are measured; slack: declared and not used, of those that declare a limit. */
 	uint64_t declared_bytes, working_set_bytes, slack_bytes;
 	uint64_t prestart_bytes; /* of containers, or of virtual machines */
 	uint64_t conmons, conmon_bytes;
@@ -56,7 +56,8 @@ struct accounts {
 	size_t n;
 };
 
-void account_make(const struct node *node, struct accounts *ret);
+/* A container whose guest does not answer any more is in no sum. */
+void account_make(const struct node *node, uint64_t now_usec, struct accounts *ret);
 
 /* Writes them with all virtual machines as /run/tidemark/overhead.json. At most ACCOUNT_FILE_MAX: where that
  * is not enough, without the machines ("left_out" says how many). Returns 0 or -errno. */

@@ -106,14 +106,13 @@ static void put_account(struct json_out *out, const char *name, const struct acc
 
 /* ---- Machines ---- */
 
-/* fresh_usec: from then on an answer is no old one. */
-static void put_container(struct json_out *out, const struct container *container, uint64_t fresh_usec)
+static void put_container(struct json_out *out, const struct container *container, bool is_current)
 {
 	begin(out, NULL, "{");
 	put_text(out, "id", container->id);
 	if (container->workload)
 		put_text(out, "name", container->workload->limits.identity.container);
-	if (container->guest_answer != GUEST_ABSENT && container->guest_usec >= fresh_usec) {
+	if (is_current) {
 		put_uint(out, "usage", container->memory.current_bytes);
 		put_uint(out, "working_set", memory_working_set(&container->memory));
 		put_uint(out, "limit", container->max_bytes);
@@ -155,7 +154,7 @@ static void put_guest(struct json_out *out, const struct sandbox *sandbox)
 		put_int(out, "unused", split->unused_bytes);
 }
 
-static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uint64_t fresh_usec)
+static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uint64_t interval_usec, uint64_t now_usec)
 {
 	begin(out, NULL, "{");
 	put_text(out, "id", sandbox->id);
@@ -177,7 +176,7 @@ static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uin
 	begin(out, "containers", "[");
 	for (const struct container *container = sandbox->containers; container;
 	     container = container->next_in_sandbox)
-		put_container(out, container, fresh_usec);
+		put_container(out, container, container_is_current(container, interval_usec, now_usec));
 	json_out_raw(out, "]}\n");
 }
 
@@ -197,7 +196,7 @@ static void put_all(struct json_out *out, const struct node *node, const struct 
 		put_uint(out, "left_out", node->n_sandboxes);
 	begin(out, "sandboxes", "[");
 	for (size_t i = 0; !left_out && i < node->n_sandboxes; i++)
-		put_sandbox(out, node->sandboxes[i], now_usec - 2 * node->settings.vm.interval_usec);
+		put_sandbox(out, node->sandboxes[i], node->settings.vm.interval_usec, now_usec);
 	json_out_raw(out, "]}\n");
 }
 

@@ -51,7 +51,8 @@ static uint64_t conmon_bytes(int proc_fd, const struct container *container)
 	cleanup_close int parent_fd = process_open(proc_fd, status.parent, NULL);
 	if (parent_fd < 0 || !is_conmon(parent_fd, container->id) || read_status(parent_fd, &status) < 0)
 		return 0;
-	return status.anon_bytes + status.file_bytes;
+	/* The pages of its program and libraries are there once for all of them. */
+	return status.anon_bytes;
 }
 
 void node_look_at_conmons(struct node *node, uint64_t now_usec)

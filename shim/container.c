@@ -241,6 +241,13 @@ void container_take_guest_sample(struct container *container, const struct memor
 	container_note_sample(container, true, now_usec);
 }
 
+bool container_is_current(const struct container *container, uint64_t interval_usec, uint64_t now_usec)
+{
+	/* Unsigned: what was answered before the clock was set back is not. */
+	return !container->is_vm || (container->guest_answer != GUEST_ABSENT &&
+				     now_usec - container->guest_usec <= 2 * interval_usec);
+}
+
 /* What container_read_bounds() reads, by the census: the peak came with the reading. */
 static int container_take_entry(struct container *container, struct sampler *sampler,
 				const struct census_entry *entry, struct error *err)

@@ -146,6 +146,10 @@ int container_scope_directory(const struct container *container, struct sampler 
 void container_take_guest_sample(struct container *container, const struct memory *memory, uint64_t max_bytes,
 				 uint64_t now_usec);
 
+/* Whether what was last seen of it stands: false where its guest has not answered for two intervals ([vm] interval), or
+ * does not have it. */
+bool container_is_current(const struct container *container, uint64_t interval_usec, uint64_t now_usec);
+
 /* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
 int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err);
 

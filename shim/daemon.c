@@ -286,7 +286,7 @@ static void tune(struct daemon *daemon)
 
 static void report(struct daemon *daemon)
 {
-	node_report(&daemon->node);
+	node_report(&daemon->node, now_usec());
 	write_textfile(daemon);
 }
 

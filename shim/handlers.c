@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroups/quantity.h"
 #include "shim/tune/overhead.h"
+
+/* A pod that runs is seen each [vm] interval. */
+#define FRESH_USEC (10 * USEC_PER_MIN)
 
 _Static_assert(HANDLER_PODS_MAX <= OVERHEAD_PODS_MAX, "all pods that are kept are looked at");
 
@@ -29,8 +33,8 @@ struct handler *handlers_get(struct handlers *handlers, int state_fd, const char
 	int r = handler_read(state_fd, name, &state->handler, err);
 	if (r < 0)
 		*state = (struct handler_state){0};
-	if (r == -ENOENT)
-		err->code = 0;
+	err->code = r == -ENOENT ? 0 : -r;
+	state->is_foreign = err->code != 0 && err->code != EBADMSG;
 	strcpy(state->handler.name, name);
 	handlers->list[handlers->n++] = state;
 	return &state->handler;
@@ -58,6 +62,22 @@ static bool is_same(const struct handler_pod *a, const struct handler_pod *b)
 	       a->used_bytes == b->used_bytes;
 }
 
+/* Makes room for one more, unless all were seen of late. */
+static bool remove_oldest(struct handler *handler, uint64_t now_usec)
+{
+	size_t oldest = 0;
+
+	/* Unsigned: what was seen before the clock was set back is the oldest. */
+	for (size_t i = 1; i < handler->n_pods; i++)
+		if (now_usec - handler->pods[i].seen_usec > now_usec - handler->pods[oldest].seen_usec)
+			oldest = i;
+	if (now_usec - handler->pods[oldest].seen_usec < FRESH_USEC)
+		return false;
+	memmove(&handler->pods[oldest], &handler->pods[oldest + 1],
+		(handler->n_pods - oldest - 1) * sizeof handler->pods[0]);
+	return true;
+}
+
 void handlers_put_pod(struct handlers *handlers, struct handler *handler, const struct handler_pod *pod)
 {
 	size_t i = 0;
@@ -65,8 +85,10 @@ void handlers_put_pod(struct handlers *handlers, struct handler *handler, const 
 	while (i < handler->n_pods && strcmp(handler->pods[i].id, pod->id) != 0)
 		i++;
 	if (i == HANDLER_PODS_MAX) {
+		/* Otherwise pods that run would displace each other at each reading. */
+		if (!remove_oldest(handler, pod->seen_usec))
+			return;
 		i--;
-		memmove(&handler->pods[0], &handler->pods[1], i * sizeof handler->pods[0]);
 	} else if (i == handler->n_pods) {
 		handler->n_pods++;
 	}
@@ -89,7 +111,7 @@ int handlers_write(struct handlers *handlers, int state_fd, uint64_t now_usec, s
 
 	for (size_t i = 0; i < handlers->n; i++) {
 		struct handler_state *state = handlers->list[i];
-		if (!state->dirty)
+		if (!state->dirty || state->is_foreign)
 			continue;
 		state->handler.written_usec = now_usec;
 		int r = handler_write(state_fd, &state->handler, err);

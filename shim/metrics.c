@@ -364,7 +364,7 @@ static const struct metric metrics[] = {
 	GAUGE("tidemark_handler_conmons", "", LEVEL_HANDLER, handler_conmons,
 	      "Monitor processes (conmon) of its containers."),
 	GAUGE("tidemark_handler_conmon_bytes", "bytes", LEVEL_HANDLER, handler_conmon,
-	      "Their own resident memory."),
+	      "Their anonymous memory; the pages of their program, which all share, are not counted."),
 	GAUGE("tidemark_handler_overhead_recommended_bytes", "bytes", LEVEL_HANDLER, handler_recommended,
 	      "What overhead.podFixed of its RuntimeClass should be, by the pods that were measured."),
 };
@@ -475,9 +475,10 @@ static void put_histogram(struct exposition *out, const struct metric *metric, c
 }
 
 /* A pod's sandbox is no container of anybody's: it stands in the sums alone. */
-static bool container_is_shown(const struct container *container)
+static bool container_is_shown(const struct view *view, const struct container *container)
 {
-	return container->state == CONTAINER_RUNNING && !container->is_sandbox;
+	return container->state == CONTAINER_RUNNING && !container->is_sandbox &&
+	       container_is_current(container, view->node->settings.vm.interval_usec, view->source->now_usec);
 }
 
 static bool workload_is_shown(const struct workload *workload, uint64_t now_usec)
@@ -490,7 +491,7 @@ static bool is_shown(const struct view *view, enum level level, size_t index)
 {
 	switch (level) {
 	case LEVEL_CONTAINER:
-		return container_is_shown(view->node->containers[index]);
+		return container_is_shown(view, view->node->containers[index]);
 	case LEVEL_WORKLOAD:
 		return workload_is_shown(view->node->workloads[index], view->source->now_usec);
 	case LEVEL_SANDBOX:
@@ -590,7 +591,7 @@ int metrics_render(const struct metrics_source *source, enum exposition_format f
 		.source = source, .node = source->node, .process = source->process};
 
 	name_events();
-	account_make(source->node, &view.accounts);
+	account_make(source->node, source->now_usec, &view.accounts);
 	view.left[LEVEL_PROCESS] = source->process == NULL;
 	exposition_begin(&out, format);
 	exposition_begin(&view.labels, format);

@@ -559,11 +559,11 @@ void node_tune(struct node *node, uint64_t now_usec)
 	archive_slots(node, now_usec);
 }
 
-void node_report(const struct node *node)
+void node_report(const struct node *node, uint64_t now_usec)
 {
 	struct accounts accounts;
 
-	account_make(node, &accounts);
+	account_make(node, now_usec, &accounts);
 	voice_node(&node->journal, &accounts.total, node->n_workloads);
 	for (size_t i = 0; i < accounts.n; i++)
 		voice_overhead(&node->journal, &accounts.handlers[i]);

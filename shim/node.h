@@ -141,7 +141,7 @@ void node_account(struct node *node, uint64_t now_usec);
 void node_look_at_conmons(struct node *node, uint64_t now_usec);
 
 /* The node's summary: each report.node_interval. */
-void node_report(const struct node *node);
+void node_report(const struct node *node, uint64_t now_usec);
 
 /* So many workloads are kept at most, apart from those with containers. */
 #define NODE_WORKLOADS_MAX 20000

@@ -97,7 +97,9 @@ static struct handler *handler_of(struct node *node, const struct sandbox *sandb
 
 	if (handler && err.code != 0)
 		voice_fault(&node->journal, LOG_WARNING,
-			    "what was measured of virtual machines is begun anew: %s", err.text);
+			    err.code == EBADMSG ? "what was measured of virtual machines is begun anew: %s"
+						: "what is measured of virtual machines is not kept: %s",
+			    err.text);
 	return handler;
 }
 
@@ -304,7 +306,8 @@ static void note_fault(struct node *node, struct sandbox *sandbox)
 		sandbox->failed = 0;
 		return;
 	}
-	if (split->apart_usec > node->settings.vm.interval_usec) {
+	/* Why one did not answer says more than that the others' answers have grown old meanwhile. */
+	if (!sandbox->fault[0] && split->apart_usec > node->settings.vm.interval_usec) {
 		(void)snprintf(fault, sizeof fault, "the guest was asked %s before the host was read",
 			       quantity_format_duration(split->apart_usec, apart));
 		set_fault(sandbox, fault);
@@ -524,7 +527,7 @@ void node_account(struct node *node, uint64_t now_usec)
 	struct accounts accounts;
 	struct error err;
 
-	account_make(node, &accounts);
+	account_make(node, now_usec, &accounts);
 	int r = account_write(node, &accounts, now_usec, &err);
 	if (handlers_write(&node->handlers, node->roots.state_fd, now_usec, &err) < 0)
 		r = -1;

@@ -651,7 +651,7 @@ static void node_summary_adds_up(void **state)
 	run_container(world, "c2");
 	use(world, "c2", 40);
 	pass(world, 1);
-	node_report(&world->node);
+	node_report(&world->node, world->now_usec);
 	assert_says(world, EVENT_NODE, "TIDEMARK_CONTAINERS=2\n");
 	assert_says(world, EVENT_NODE, "TIDEMARK_DECLARED_BYTES=1073741824\n");
 	assert_says(world, EVENT_NODE, "TIDEMARK_WORKING_SET_BYTES=62914560\n");

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -20,6 +21,7 @@
 #include "cgroups/quantity.h"
 #include "oci/json.h"
 #include "shim/account.h"
+#include "shim/metrics.h"
 #include "shim/registry.h"
 #include "tests/fixture.h"
 
@@ -546,7 +548,7 @@ static void samples_from_the_guest_make_a_recommendation(void **state)
 	assert_int_equal(world->n_said[EVENT_RECOMMENDATION], 1);
 
 	struct accounts sums;
-	account_make(&world->node, &sums);
+	account_make(&world->node, world->now_usec, &sums);
 	assert_int_equal(sums.total.containers, 1);
 	assert_int_equal(sums.total.working_set_bytes, 100 * MIB);
 	const struct container *container = registry_find(&world->node, "c1");
@@ -620,7 +622,7 @@ static void end_is_noticed_by_the_guests_word(void **state)
 	node_sample(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	assert_says(world, EVENT_EXIT, "CONTAINER_ID=c1\n");
-	account_make(&world->node, &sums);
+	account_make(&world->node, world->now_usec, &sums);
 	assert_int_equal(sums.total.containers, 1);
 	assert_int_equal(sums.total.working_set_bytes, 50 * MIB);
 	assert_true(the_sandbox(world)->split.is_known);
@@ -735,6 +737,22 @@ static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
 
 /* ---- Faults ---- */
 
+/* In the sums, and as a container's series. */
+static void assert_shows(const struct world *world, size_t containers, uint64_t working_set_bytes)
+{
+	const struct metrics_source source = {.node = &world->node, .now_usec = world->now_usec};
+	struct accounts accounts;
+	char *text;
+	size_t length;
+
+	account_make(&world->node, world->now_usec, &accounts);
+	assert_int_equal(accounts.total.containers, containers);
+	assert_int_equal(accounts.total.working_set_bytes, working_set_bytes);
+	assert_int_equal(metrics_render(&source, EXPOSITION_PROMETHEUS, &text, &length), 0);
+	assert_int_equal(strstr(text, "tidemark_container_memory_working_set_bytes{") != NULL, containers > 0);
+	free(text);
+}
+
 static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **state)
 {
 	struct world *world = *state;
@@ -744,6 +762,7 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	figures(world, "c1 usage=104857600\n");
 	pass(world, 10);
 	const unsigned before = requests(world);
+	assert_shows(world, 1, 100 * MIB);
 
 	figures(world, "fault hang\n");
 	world->now_usec += 10 * USEC_PER_SEC;
@@ -769,6 +788,8 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	assert_string_equal(sandbox->fault, "the guest has not answered within 2s");
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
 	assert_says(world, EVENT_FAULT, "POD_NAME=web-0\n");
+	/* What it had said last is of no moment any more. */
+	assert_shows(world, 0, 0);
 
 	/* The late answer ends it, and is of no use itself. */
 	const uint64_t samples = registry_find(&world->node, "c1")->samples;
@@ -783,6 +804,7 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	assert_true(the_sandbox(world)->split.is_known);
 	assert_string_equal(the_sandbox(world)->fault, "");
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_shows(world, 1, 100 * MIB);
 }
 
 static void shim_that_is_broken_leaves_the_hosts_side(void **state)
@@ -884,6 +906,32 @@ static void answers_that_take_too_long_together_are_not_compared(void **state)
 	assert_false(the_sandbox(world)->split.is_known);
 	assert_int_equal(the_sandbox(world)->split.apart_usec, 11 * USEC_PER_SEC);
 	assert_string_equal(the_sandbox(world)->fault, "the guest was asked 11s before the host was read");
+}
+
+static void guest_that_hangs_at_one_container_is_told_of_as_such(void **state)
+{
+	struct world *world = *state;
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	add_container(world, "c2");
+	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
+	world->now_usec += 10 * USEC_PER_SEC;
+	node_watch_guests(&world->node, world->now_usec);
+	struct pollfd fd = {world->node.guests_fd, POLLIN, 0};
+	while (the_sandbox(world)->asked && strcmp(the_sandbox(world)->asked->id, "c1") == 0) {
+		assert_int_equal(poll(&fd, 1, PATIENCE_MSEC), 1);
+		node_on_guests(&world->node, world->now_usec);
+	}
+	/* That of c2 does not come. */
+	for (int i = 0; i < 60; i++) {
+		world->now_usec += USEC_PER_SEC;
+		node_watch_guests(&world->node, world->now_usec);
+	}
+	assert_int_equal(the_sandbox(world)->asking, SANDBOX_LATE);
+	assert_string_equal(the_sandbox(world)->fault, "the guest has not answered within 2s");
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "TIDEMARK_FAULT=the guest has not answered within 2s\n");
 }
 
 static void slow_guest_is_asked_for_all_its_containers(void **state)
@@ -1104,23 +1152,111 @@ static void handler_file_that_is_broken_is_begun_anew(void **state)
 	assert_int_equal(handler.n_pods, 1);
 }
 
-static void handler_keeps_the_newest_pods(void **state)
+static void handler_file_that_is_not_understood_is_left_as_it_is(void **state)
+{
+	static const char newer[] = "{\"v\":2,\"handler\":\"kata\",\"pods\":{}}";
+	struct world *world = *state;
+	char text[sizeof newer];
+
+	fixture_write(world->fixture.root_fd, "state/handlers/kata.json", newer);
+	add_sandbox(world, 160);
+	pass(world, 1);
+	add_container(world, "c1");
+	figures(world, "c1 usage=104857600\n");
+	pass(world, 20);
+	node_account(&world->node, world->now_usec);
+	assert_int_equal(world->n_said[EVENT_FAULT], 1);
+	assert_says(world, EVENT_FAULT, "MESSAGE=what is measured of virtual machines is not kept: handlers/kata.json is of "
+					"version 2, newer than this program knows\n");
+	/* It is known as long as the daemon runs. */
+	assert_int_equal(world->node.handlers.list[0]->handler.n_pods, 1);
+	restart_node(world);
+	assert_int_equal(file_read_at(world->roots.state_fd, "handlers/kata.json", text, sizeof text, NULL, NULL), 0);
+	assert_string_equal(text, newer);
+}
+
+static void handler_file_that_cannot_be_read_now_is_left_as_it_is(void **state)
+{
+	static struct handlers handlers;
+	const struct world *world = *state;
+	const struct handler kept = {.name = "kata", .declared_bytes = 320 * MIB};
+	const struct handler_pod pod = {.id = "aa", .overhead_bytes = 1};
+	struct handler read;
+	struct rlimit limit;
+	struct error err;
+
+	assert_int_equal(handler_write(world->roots.state_fd, &kept, &err), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	const struct rlimit none = {0, limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	struct handler *handler = handlers_get(&handlers, world->roots.state_fd, "kata", &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_non_null(handler);
+	assert_int_equal(err.code, EMFILE);
+	handlers_put_pod(&handlers, handler, &pod);
+	assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
+	assert_int_equal(handler_read(world->roots.state_fd, "kata", &read, &err), 0);
+	assert_int_equal(read.declared_bytes, 320 * MIB);
+	assert_int_equal(read.n_pods, 0);
+	handlers_free(&handlers);
+}
+
+static void put_pod(struct handlers *handlers, struct handler *handler, int number, uint64_t seen_usec)
+{
+	struct handler_pod pod = {.seen_usec = seen_usec, .overhead_bytes = number};
+
+	snprintf(pod.id, sizeof pod.id, "pod%d", number);
+	handlers_put_pod(handlers, handler, &pod);
+}
+
+static void handler_keeps_the_pods_that_were_seen_last(void **state)
+{
+	static struct handlers handlers;
+	const struct world *world = *state;
+	const uint64_t later_usec = T0 + USEC_PER_HOUR;
+	struct error err;
+
+	struct handler *handler = handlers_get(&handlers, world->roots.state_fd, "kata", &err);
+	for (int i = 0; i < HANDLER_PODS_MAX; i++)
+		put_pod(&handlers, handler, i, T0 + (uint64_t)i);
+	/* The first one still runs. */
+	put_pod(&handlers, handler, 0, later_usec);
+	for (int i = 0; i < 5; i++)
+		put_pod(&handlers, handler, HANDLER_PODS_MAX + i, later_usec);
+	assert_int_equal(handler->n_pods, HANDLER_PODS_MAX);
+	assert_string_equal(handler->pods[0].id, "pod0");
+	assert_null(handlers_find_pod(handler, "pod5"));
+	assert_non_null(handlers_find_pod(handler, "pod6"));
+	assert_string_equal(handler->pods[HANDLER_PODS_MAX - 1].id, "pod132");
+	assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
+
+	/* The clock is set back: all are older than any time that is. */
+	put_pod(&handlers, handler, 200, T0 - USEC_PER_HOUR);
+	assert_non_null(handlers_find_pod(handler, "pod200"));
+	handlers_free(&handlers);
+}
+
+static void more_pods_than_are_kept_do_not_displace_each_other(void **state)
 {
 	static struct handlers handlers;
 	const struct world *world = *state;
 	struct error err;
 
 	struct handler *handler = handlers_get(&handlers, world->roots.state_fd, "kata", &err);
-	for (int i = 0; i < HANDLER_PODS_MAX + 5; i++) {
-		struct handler_pod pod = {.overhead_bytes = i};
-		snprintf(pod.id, sizeof pod.id, "pod%d", i);
-		handlers_put_pod(&handlers, handler, &pod);
+	for (uint64_t round = 0; round < 100; round++) {
+		for (int i = 0; i < HANDLER_PODS_MAX + 5; i++)
+			put_pod(&handlers, handler, i, T0 + round * 10 * USEC_PER_SEC);
+		assert_int_equal(handlers.list[0]->dirty, round == 0);
+		assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
 	}
-	assert_int_equal(handler->n_pods, HANDLER_PODS_MAX);
-	assert_string_equal(handler->pods[0].id, "pod5");
-	assert_null(handlers_find_pod(handler, "pod4"));
-	assert_non_null(handlers_find_pod(handler, "pod132"));
-	assert_int_equal(handlers_write(&handlers, world->roots.state_fd, T0, &err), 0);
+	assert_string_equal(handler->pods[0].id, "pod0");
+	assert_null(handlers_find_pod(handler, "pod128"));
+	/* Some have ended. */
+	for (int i = 1; i < HANDLER_PODS_MAX + 5; i++)
+		put_pod(&handlers, handler, i, T0 + USEC_PER_HOUR);
+	assert_null(handlers_find_pod(handler, "pod0"));
+	assert_non_null(handlers_find_pod(handler, "pod128"));
+	assert_null(handlers_find_pod(handler, "pod129"));
 	handlers_free(&handlers);
 }
 
@@ -1179,7 +1315,7 @@ static void node_event_has_each_part_and_its_share(void **state)
 	charge(world, 400, 20);
 	figures(world, "c1 usage=104857600 inactive_file=31457280\n");
 	pass(world, 10);
-	node_report(&world->node);
+	node_report(&world->node, world->now_usec);
 
 	assert_int_equal(world->n_said[EVENT_NODE], 1);
 	assert_int_equal(world->n_said[EVENT_OVERHEAD], 1);
@@ -1318,11 +1454,11 @@ static void monitors_are_counted_by_handler(void **state)
 		make_process(world, 2000 + i, 3000 + i, "sleep", 1, 0);
 	}
 	node_look_at_conmons(&world->node, world->now_usec);
-	account_make(&world->node, &accounts);
+	account_make(&world->node, world->now_usec, &accounts);
 	assert_int_equal(accounts.n, 1);
 	assert_string_equal(accounts.handlers[0].handler, "crun");
 	assert_int_equal(accounts.handlers[0].conmons, 2);
-	assert_int_equal(accounts.handlers[0].conmon_bytes, 4 * MIB);
+	assert_int_equal(accounts.handlers[0].conmon_bytes, 2 * MIB);
 	assert_int_equal(accounts.handlers[0].pods, 2);
 	assert_int_equal(accounts.total.pods, 2);
 	assert_int_equal(accounts.total.conmons, 2);
@@ -1330,11 +1466,11 @@ static void monitors_are_counted_by_handler(void **state)
 	/* Not again before a node_interval has passed. */
 	make_process(world, 3000, 1, "/usr/bin/conmon|-c|o0", 9, 0);
 	node_look_at_conmons(&world->node, world->now_usec + USEC_PER_MIN);
-	account_make(&world->node, &accounts);
-	assert_int_equal(accounts.total.conmon_bytes, 4 * MIB);
+	account_make(&world->node, world->now_usec, &accounts);
+	assert_int_equal(accounts.total.conmon_bytes, 2 * MIB);
 	node_look_at_conmons(&world->node, world->now_usec + 5 * USEC_PER_MIN);
-	account_make(&world->node, &accounts);
-	assert_int_equal(accounts.total.conmon_bytes, 12 * MIB);
+	account_make(&world->node, world->now_usec, &accounts);
+	assert_int_equal(accounts.total.conmon_bytes, 10 * MIB);
 }
 
 int main(void)
@@ -1365,6 +1501,7 @@ int main(void)
 		SANDBOX_TEST(shim_that_ends_is_asked_again_when_it_is_back),
 		SANDBOX_TEST(pod_whose_shim_cannot_be_asked_has_its_hosts_side),
 		SANDBOX_TEST(answers_that_take_too_long_together_are_not_compared),
+		SANDBOX_TEST(guest_that_hangs_at_one_container_is_told_of_as_such),
 		SANDBOX_TEST(slow_guest_is_asked_for_all_its_containers),
 		SANDBOX_TEST(machine_that_dies_has_no_numbers),
 		SANDBOX_TEST(machine_whose_charge_is_not_told_has_that_of_its_processes),
@@ -1375,7 +1512,10 @@ int main(void)
 		SANDBOX_TEST(handler_file_keeps_what_pods_cost),
 		SANDBOX_TEST(pods_life_outlives_the_daemon),
 		SANDBOX_TEST(handler_file_that_is_broken_is_begun_anew),
-		SANDBOX_TEST(handler_keeps_the_newest_pods),
+		SANDBOX_TEST(handler_file_that_is_not_understood_is_left_as_it_is),
+		SANDBOX_TEST(handler_file_that_cannot_be_read_now_is_left_as_it_is),
+		SANDBOX_TEST(handler_keeps_the_pods_that_were_seen_last),
+		SANDBOX_TEST(more_pods_than_are_kept_do_not_displace_each_other),
 		SANDBOX_TEST(too_small_an_overhead_is_warned_of_at_once_and_once),
 		SANDBOX_TEST(too_large_an_overhead_is_warned_of_after_a_while_and_once),
 		SANDBOX_TEST(pod_that_declares_none_is_told_of),

@@ -32,7 +32,7 @@ struct handler {
 	uint64_t written_usec;
 	uint64_t declared_bytes; /* the overhead that a pod has declared last; 0: none has */
 	size_t n_pods;
-	struct handler_pod pods[HANDLER_PODS_MAX]; /* the oldest first */
+	struct handler_pod pods[HANDLER_PODS_MAX]; /* in the order in which they came */
 };
 
 /* Whether it can be the X of containerd-shim-X-v2, and so a file's name: letters, digits, "-", "_", "+" and "." inside. */
