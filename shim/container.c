@@ -2,17 +2,12 @@
 #include "shim/container.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
-#include "cgroups/file.h"
 #include "cgroups/process.h"
-#include "cgroups/quantity.h"
 
 /* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the
  * same limit, and with memory.oom.group all processes, one by one. */
