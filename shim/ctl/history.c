@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* tidemarkctl history: what happened to a workload, and why. */
+
+#include "shim/ctl/ctl.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "shim/report/plot.h"
+#include "shim/store/history.h"
+
+#define STATE_DIRECTORY "/var/lib/tidemark"
+#define LAST_DEFAULT    40
+
+struct entry {
+	struct history_event event; /* with texts of its own */
+	char *texts;
+};
+
+struct entries {
+	struct entry *entry; /* the newest first */
+	size_t count, size;
+};
+
+struct matches {
+	const char *argument;
+	struct {
+		int64_t id;
+		struct identity identity;
+	} * workload;
+	size_t count;
+};
+
+struct command {
+	const struct ctl *ctl;
+	struct history *history;
+	bool is_json;
+	unsigned last;
+	uint64_t now_usec, since_usec; /* since_usec: 0 for all */
+	const char *plot_path;
+};
+
+static int fault(const char *text)
+{
+	ctl_print_line(stderr, "tidemarkctl history: %s", text);
+	return EXIT_FAILURE;
+}
+
+/* ---- What is there ---- */
+
+static int on_workload(int64_t id, const struct limits *limits, void *data)
+{
+	struct matches *matches = data;
+	const struct identity *identity = &limits->identity;
+	char text[IDENTITY_TEXT_MAX];
+
+	if (strcmp(identity_text(identity, text), matches->argument) != 0 &&
+	    strcmp(identity->owner, matches->argument) != 0 &&
+	    strcmp(identity->container, matches->argument) != 0)
+		return 0;
+	void *grown = reallocarray(matches->workload, matches->count + 1, sizeof *matches->workload);
+	if (!grown)
+		return -ENOMEM;
+	matches->workload = grown;
+	matches->workload[matches->count].id = id;
+	matches->workload[matches->count++].identity = *identity;
+	return 0;
+}
+
+static int on_event(const struct history_event *event, void *data)
+{
+	struct entries *entries = data;
+	const char *id = event->container_id, *why = event->why;
+	size_t id_size = id ? strlen(id) + 1 : 0, why_size = why ? strlen(why) + 1 : 0;
+	size_t reason_size = strlen(event->reason) + 1;
+
+	if (entries->count == entries->size) {
+		size_t size = entries->size > 0 ? 2 * entries->size : 64;
+		struct entry *grown = reallocarray(entries->entry, size, sizeof *grown);
+		if (!grown)
+			return -ENOMEM;
+		entries->entry = grown;
+		entries->size = size;
+	}
+	char *texts = malloc(id_size + why_size + reason_size);
+	if (!texts)
+		return -ENOMEM;
+	struct entry *entry = &entries->entry[entries->count++];
+	*entry = (struct entry){*event, texts};
+	entry->event.reason = memcpy(texts, event->reason, reason_size);
+	if (id)
+		entry->event.container_id = memcpy(texts + reason_size, id, id_size);
+	if (why)
+		entry->event.why = memcpy(texts + reason_size + id_size, why, why_size);
+	return 0;
+}
+
+static void entries_free(struct entries *entries)
+{
+	for (size_t i = 0; i < entries->count; i++)
+		free(entries->entry[i].texts);
+	free(entries->entry);
+}
+#define cleanup_entries __attribute__((cleanup(entries_free)))
+
+static int entries_load(const struct command *command, int64_t id, uint64_t since_usec, unsigned last,
+			struct entries *ret)
+{
+	struct error err;
+
+	int r = history_each_event(command->history, id, since_usec, last, on_event, ret, &err);
+	if (r == -ENOMEM)
+		return fault("not enough memory");
+	return r < 0 ? fault(err.text) : EXIT_SUCCESS;
+}
+
+/* ---- As a table ---- */
+
+static const char *sentence(const struct history_event *event, char *buf, size_t size)
+{
+	char a[QUANTITY_MAX], p95[QUANTITY_MAX], max[QUANTITY_MAX], peak[QUANTITY_MAX];
+	size_t used;
+
+	switch (event->event) {
+	case HISTORY_KILL:
+		used = (size_t)snprintf(buf, size, "peak %s", ctl_amount_or_dash(event->peak_bytes, peak));
+		if (event->oom_floor_bytes > 0)
+			(void)snprintf(buf + used, size - used, "; no limit is to be below %s",
+				       quantity_format_bytes(event->oom_floor_bytes, a));
+		return buf;
+	case HISTORY_EXIT:
+		used = (size_t)snprintf(buf, size, "after %s: peak %s, working set %s at most",
+					quantity_format_duration(event->lasted_usec, a),
+					ctl_amount_or_dash(event->peak_bytes, peak),
+					ctl_amount_or_dash(event->max_bytes, max));
+		if (event->p95_bytes > 0)
+			used += (size_t)snprintf(buf + used, size - used, ", p95 %s",
+						 quantity_format_bytes(event->p95_bytes, p95));
+		if (event->oom_kills > 0)
+			(void)snprintf(buf + used, size - used, ", %" PRIu64 " OOM kill%s", event->oom_kills,
+				       event->oom_kills == 1 ? "" : "s");
+		return buf;
+	case HISTORY_CREATION:
+		return event->why ? event->why : "as before";
+	default:
+		return event->why ? event->why : "";
+	}
+}
+
+static void print_row(const struct history_event *event)
+{
+	time_t seconds = (time_t)(event->at_usec / USEC_PER_SEC);
+	char when[32] = "-", text[256], request[QUANTITY_MAX], limit[QUANTITY_MAX];
+	const char *id = event->container_id ? event->container_id : "-";
+	struct tm local;
+
+	if (localtime_r(&seconds, &local))
+		(void)strftime(when, sizeof when, "%F %T", &local);
+	/* As container managers cut the ids that they draw; one that a person chose stays whole. */
+	ctl_print_line(stdout, "%-19s  %-14s  %-12.*s  %7s  %7s  %-20s  %s", when,
+		       history_kind_names[event->event], strlen(id) == 64 ? 12 : INT_MAX, id,
+		       ctl_amount_or_dash(event->request_bytes, request),
+		       ctl_amount_or_dash(event->limit_bytes, limit), event->reason[0] ? event->reason : "-",
+		       sentence(event, text, sizeof text));
+}
+
+static void print_table(const char *name, const struct entries *entries)
+{
+	ctl_print_line(stdout, "%s", name);
+	if (entries->count == 0) {
+		(void)puts("Nothing is kept of this time.");
+		return;
+	}
+	(void)printf("%-19s  %-14s  %-12s  %7s  %7s  %-20s  %s\n", "TIME", "EVENT", "CONTAINER", "REQUEST",
+		     "LIMIT", "REASON", "FROM");
+	for (size_t i = entries->count; i-- > 0;)
+		print_row(&entries->entry[i].event);
+}
+
+/* ---- For programs ---- */
+
+#define AMOUNT_OF(member)                                       \
+	{                                                       \
+#member, offsetof(struct history_event, member) \
+	}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} amounts[] = {
+	AMOUNT_OF(declared_bytes),    AMOUNT_OF(request_bytes),   AMOUNT_OF(limit_bytes),
+	AMOUNT_OF(recommended_bytes), AMOUNT_OF(oom_floor_bytes), AMOUNT_OF(samples),
+	AMOUNT_OF(avg_bytes),         AMOUNT_OF(p95_bytes),       AMOUNT_OF(max_bytes),
+	AMOUNT_OF(prestart_bytes),    AMOUNT_OF(peak_bytes),      AMOUNT_OF(oom_kills),
+	AMOUNT_OF(lasted_usec),
+};
+
+static void print_json_text(const char *name, const char *text)
+{
+	if (!text || !*text)
+		return;
+	(void)printf(",\"%s\":", name);
+	ctl_print_json_string(text);
+}
+
+static void print_json(const char *name, const struct entries *entries, bool first)
+{
+	(void)fputs(first ? "[{\"workload\":" : ",\n{\"workload\":", stdout);
+	ctl_print_json_string(name);
+	(void)fputs(",\"events\":[", stdout);
+	for (size_t i = entries->count; i-- > 0;) {
+		const struct history_event *event = &entries->entry[i].event;
+		(void)printf("%s\n{\"at_usec\":%" PRIu64 ",\"event\":\"%s\"",
+			     i + 1 < entries->count ? "," : "", event->at_usec,
+			     history_kind_names[event->event]);
+		print_json_text("container", event->container_id);
+		for (size_t k = 0; k < sizeof amounts / sizeof *amounts; k++) {
+			uint64_t amount;
+			memcpy(&amount, (const char *)event + amounts[k].offset, sizeof amount);
+			if (amount == UINT64_MAX)
+				(void)printf(",\"%s\":null", amounts[k].name);
+			else if (amount > 0)
+				(void)printf(",\"%s\":%" PRIu64, amounts[k].name, amount);
+		}
+		print_json_text("reason", event->reason);
+		print_json_text("why", event->why);
+		(void)fputs("}", stdout);
+	}
+	(void)fputs("]}", stdout);
+}
+
+/* ---- As a picture ---- */
+
+enum drawn {
+	DRAWN_MAX,
+	DRAWN_P95,
+	DRAWN_DECLARED,
+	DRAWN_APPLIED,
+	DRAWN_RECOMMENDED,
+	DRAWN_KILLS,
+	DRAWN_COUNT,
+};
+
+static const struct plot_series drawn[DRAWN_COUNT] = {
+	[DRAWN_MAX] = {"working set, maximum", "#c6dbef", PLOT_AREA},
+	[DRAWN_P95] = {"working set, 95th percentile", "#3182bd", PLOT_LINE},
+	[DRAWN_DECLARED] = {"limit declared", "#7f7f7f", PLOT_STEPS},
+	[DRAWN_APPLIED] = {"limit applied", "#2ca02c", PLOT_STEPS},
+	[DRAWN_RECOMMENDED] = {"limit recommended", "#ff7f0e", PLOT_DASHES},
+	[DRAWN_KILLS] = {"OOM kill", "#d62728", PLOT_MARKS},
+};
+
+struct drawing {
+	struct plot_series series[DRAWN_COUNT];
+	uint64_t slot_usec, end_usec; /* end_usec: of the slot before */
+};
+
+static void drawing_free(struct drawing *drawing)
+{
+	for (size_t i = 0; i < DRAWN_COUNT; i++)
+		free(drawing->series[i].points);
+}
+
+/* A slot is as wide as it is long; where none was measured there is a gap. */
+static int draw_slot(int64_t id, const struct slot_bytes *bytes, void *data)
+{
+	struct drawing *drawing = data;
+	struct slot slot;
+
+	(void)id;
+	if (slot_decode(bytes->data, bytes->length, &slot) < 0)
+		return 0;
+	const uint64_t amounts_bytes[] = {slot.max_bytes, slot_quantile(&slot, 0.95)};
+	bool gap = drawing->end_usec > 0 && slot.start_usec > drawing->end_usec + 2 * drawing->slot_usec;
+	int r = 0;
+	for (int i = 0; i < 2 && r == 0; i++) {
+		struct plot_series *series = &drawing->series[i == 0 ? DRAWN_MAX : DRAWN_P95];
+		if (gap)
+			r = plot_add(series, drawing->end_usec, PLOT_GAP);
+		if (r == 0)
+			r = plot_add(series, slot.start_usec, amounts_bytes[i]);
+		if (r == 0)
+			r = plot_add(series, slot.end_usec, amounts_bytes[i]);
+	}
+	drawing->end_usec = slot.end_usec;
+	return r;
+}
+
+/* Only where it changes: thousands of creations may have the same limit. */
+static int draw_step(struct plot_series *series, uint64_t at_usec, uint64_t bytes)
+{
+	if (bytes == 0 || (series->count > 0 && series->points[series->count - 1].bytes == bytes))
+		return 0;
+	return plot_add(series, at_usec, bytes);
+}
+
+static int draw_event(struct drawing *drawing, const struct history_event *event)
+{
+	struct plot_series *series = drawing->series;
+	int r;
+
+	switch (event->event) {
+	case HISTORY_CREATION:
+	case HISTORY_RESIZE:
+		r = draw_step(&series[DRAWN_DECLARED], event->at_usec, event->declared_bytes);
+		return r < 0 ? r : draw_step(&series[DRAWN_APPLIED], event->at_usec, event->limit_bytes);
+	case HISTORY_RECOMMENDATION:
+		return draw_step(&series[DRAWN_RECOMMENDED], event->at_usec, event->limit_bytes);
+	case HISTORY_KILL:
+		return plot_add(&series[DRAWN_KILLS], event->at_usec,
+				event->limit_bytes > 0 ? event->limit_bytes : event->peak_bytes);
+	default:
+		return 0;
+	}
+}
+
+static uint64_t first_usec(const struct drawing *drawing, uint64_t now_usec)
+{
+	uint64_t first = now_usec;
+
+	for (size_t i = 0; i < DRAWN_COUNT; i++)
+		if (drawing->series[i].count > 0 && drawing->series[i].points[0].time_usec < first)
+			first = drawing->series[i].points[0].time_usec;
+	return first;
+}
+
+/* All events are looked at, also for a part of the time: what holds at its beginning was decided before. */
+static int draw(const struct command *command, int64_t id, const char *name)
+{
+	__attribute__((cleanup(drawing_free))) struct drawing drawing = {
+		.slot_usec = command->ctl->settings.sampling.slot_usec,
+	};
+	cleanup_entries struct entries entries = {0};
+	uint64_t skipped = 0;
+	struct error err;
+
+	memcpy(drawing.series, drawn, sizeof drawn);
+	if (entries_load(command, id, 0, UINT_MAX, &entries) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	int r = history_each_slot(command->history, id, command->since_usec, draw_slot, &drawing, &skipped,
+				  &err);
+	if (r < 0 && r != -ENOMEM)
+		return fault(err.text);
+	for (size_t i = entries.count; r == 0 && i-- > 0;)
+		r = draw_event(&drawing, &entries.entry[i].event);
+	if (r < 0)
+		return fault("not enough memory for a picture");
+
+	const struct plot plot = {
+		.path = command->plot_path,
+		.title = name,
+		.is_calendar = true,
+		.from_usec = command->since_usec > 0 ? command->since_usec
+						     : first_usec(&drawing, command->now_usec),
+		.until_usec = command->now_usec,
+		.series = drawing.series,
+		.n_series = DRAWN_COUNT,
+	};
+	if (plot.from_usec >= plot.until_usec)
+		return fault("nothing is kept that could be drawn");
+	return plot_draw(&plot, &err) < 0 ? fault(err.text) : EXIT_SUCCESS;
+}
+
+/* ---- The command ---- */
+
+static int show(const struct command *command, const struct matches *matches)
+{
+	char name[IDENTITY_TEXT_MAX], text[512];
+
+	if (matches->count == 0 || (command->plot_path && matches->count > 1)) {
+		(void)snprintf(text, sizeof text,
+			       matches->count == 0
+				       ? "nothing is kept of a workload %.300s"
+				       : "--plot draws one workload, and more than one is called %.300s",
+			       matches->argument);
+		return fault(text);
+	}
+	for (size_t i = 0; i < matches->count; i++) {
+		cleanup_entries struct entries entries = {0};
+		(void)identity_text(&matches->workload[i].identity, name);
+		if (entries_load(command, matches->workload[i].id, command->since_usec, command->last,
+				 &entries) != EXIT_SUCCESS)
+			return EXIT_FAILURE;
+		if (i > 0 && !command->is_json)
+			(void)puts("");
+		if (command->is_json)
+			print_json(name, &entries, i == 0);
+		else
+			print_table(name, &entries);
+	}
+	if (command->is_json)
+		(void)puts("]");
+	return command->plot_path ? draw(command, matches->workload[0].id, name) : EXIT_SUCCESS;
+}
+
+static int run(struct command *command, const char *argument)
+{
+	struct matches matches = {.argument = argument};
+	char directory[PATH_MAX];
+	uint64_t skipped;
+	struct error err;
+
+	(void)snprintf(directory, sizeof directory, "%s" STATE_DIRECTORY, command->ctl->root);
+	int r = history_open_to_read(directory, &command->history, &err);
+	if (r == -ENOENT)
+		return fault("there is no history yet: tidemarkd, which keeps it, has not run here");
+	if (r == -EACCES)
+		return fault("only root may read " STATE_DIRECTORY);
+	if (r < 0)
+		return fault(err.text);
+	r = history_load(command->history, 0, on_workload, NULL, &matches, &skipped, &err);
+	int status = EXIT_FAILURE;
+	if (r < 0)
+		(void)fault(r == -ENOMEM ? "not enough memory" : err.text);
+	else
+		status = show(command, &matches);
+	free(matches.workload);
+	history_close(command->history);
+	return status;
+}
+
+static void print_help(void)
+{
+	(void)puts("usage: tidemarkctl history [OPTION...] WORKLOAD\n\n"
+		   "Shows what was recommended for a workload, what its containers were given, and what came "
+		   "of it.\n"
+		   "A workload is namespace/owner/container, or its owner or container alone.\n\n"
+		   "  --last N         the last N events (40, or with --since all)\n"
+		   "  --since TIME     those of the last 2h, 7d, …\n"
+		   "  --plot FILE.svg  limits, use and OOM kills over that time (or all), drawn by gnuplot\n"
+		   "  --output FORMAT  table or json\n"
+		   "  --help           this text");
+}
+
+static int take_option(struct command *command, int option)
+{
+	uint64_t number;
+
+	switch (option) {
+	case 'l':
+		if (quantity_parse_uint(optarg, strlen(optarg), &number) < 0 || number == 0 ||
+		    number > INT_MAX)
+			return fault("--last is a number of events");
+		command->last = (unsigned)number;
+		return EXIT_SUCCESS;
+	case 's':
+		if (quantity_parse_duration(optarg, &number) < 0 || number == 0 ||
+		    number >= command->now_usec)
+			return fault("--since is a duration such as 2h or 7d");
+		command->since_usec = command->now_usec - number;
+		return EXIT_SUCCESS;
+	case 'P':
+		command->plot_path = optarg;
+		return EXIT_SUCCESS;
+	case 'o':
+		command->is_json = strcmp(optarg, "json") == 0;
+		if (!command->is_json && strcmp(optarg, "table") != 0)
+			return fault("--output is table or json");
+		return EXIT_SUCCESS;
+	default:
+		return EXIT_FAILURE; /* getopt_long() has said why */
+	}
+}
+
+int ctl_history(struct ctl *ctl, int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{"last", required_argument, NULL, 'l'}, {"since", required_argument, NULL, 's'},
+		{"plot", required_argument, NULL, 'P'}, {"output", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},       {0},
+	};
+	struct command command = {.ctl = ctl, .is_json = ctl->output == OUTPUT_JSON};
+	const char *argument = NULL;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	command.now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+	argc++, argv--; /* from the command's own name on */
+	optind = 1;
+	for (;;) {
+		/* "-/web/web" is a workload outside Kubernetes, and no option. */
+		bool is_word = optind < argc && strncmp(argv[optind], "-/", 2) == 0;
+		int option = is_word ? -1 : getopt_long(argc, argv, "+o:h", options, NULL);
+		if (option == 'h') {
+			print_help();
+			return EXIT_SUCCESS;
+		}
+		if (option != -1) {
+			if (take_option(&command, option) != EXIT_SUCCESS)
+				return EXIT_FAILURE;
+			continue;
+		}
+		if (optind >= argc)
+			break;
+		if (argument)
+			return fault("takes one argument, a workload");
+		argument = argv[optind++];
+	}
+	if (!argument || !*argument)
+		return fault("takes one argument, a workload; `tidemarkctl status` lists them");
+	if (command.last == 0)
+		command.last = command.since_usec > 0 ? INT_MAX : LAST_DEFAULT;
+	return run(&command, argument);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* tidemarkctl recommend: what to write into manifests. */
+
+#include "shim/ctl/ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroups/capacity.h"
+#include "cgroups/cleanup.h"
+#include "shim/report/recommend.h"
+#ifdef TIDEMARK_HAVE_YAML
+#include "shim/report/yaml.h"
+#endif
+
+/* The newest of those that run, or of all. */
+static const struct record *newest_record(const struct survey_workload *workload)
+{
+	const struct survey_container *newest = NULL;
+
+	for (size_t i = 0; i < workload->n_containers; i++)
+		if (workload->containers[i].is_running || !newest || !newest->is_running)
+			newest = &workload->containers[i];
+	return newest ? &newest->record : NULL;
+}
+
+static bool is_wanted(const struct ctl *ctl, const struct survey_workload *workload, const char *argument)
+{
+	if (ctl->namespace && strcmp(workload->identity.namespace, ctl->namespace) != 0)
+		return false;
+	bool matches = !argument || ctl_workload_matches(workload, argument);
+	for (size_t i = 0; i < workload->n_containers && !matches; i++)
+		matches = ctl_container_matches(&workload->containers[i], argument);
+	return matches;
+}
+
+/* 0 where it cannot be read, which is told: requests are then not known. */
+static uint64_t node_capacity(void)
+{
+	struct error err;
+	uint64_t bytes;
+
+	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (capacity_read(proc_fd, &bytes, &err) == 0)
+		return bytes;
+	ctl_print_fault(err.text);
+	return 0;
+}
+
+/* What is wanted of the survey, in the order in which it is written. The caller frees *ret. */
+static int take_advice(const struct ctl *ctl, const char *argument, struct advice **ret, size_t *ret_count)
+{
+	const uint64_t capacity_bytes = node_capacity();
+	struct advice *advice = calloc(ctl->survey.n_workloads + 1, sizeof *advice);
+	size_t count = 0;
+
+	if (!advice)
+		return -ENOMEM;
+	for (size_t i = 0; i < ctl->survey.n_workloads; i++) {
+		const struct survey_workload *workload = &ctl->survey.workloads[i];
+		if (is_wanted(ctl, workload, argument))
+			advice_make(workload->has_limits ? &workload->limits : NULL, newest_record(workload),
+				    &ctl->settings, capacity_bytes, ctl->now_usec, &advice[count++]);
+	}
+	qsort(advice, count, sizeof *advice, advice_compare);
+	*ret = advice;
+	*ret_count = count;
+	return 0;
+}
+
+#define COLUMNS 8
+
+static const char *const table_head[COLUMNS] = {
+	"WORKLOAD", "REQUEST", "RECOMMENDED", "LIMIT", "RECOMMENDED", "P95", "MAX", "WHY",
+};
+
+struct table_line {
+	char cell[COLUMNS][IDENTITY_TEXT_MAX];
+};
+
+static void fill_line(const struct advice *advice, struct table_line *line)
+{
+	const struct request *request = &advice->request;
+	const uint64_t amounts[] = {
+		request->bytes,          advice->new_request_bytes,  advice->limit_bytes,
+		advice->new_limit_bytes, advice->observed.p95_bytes, advice->observed.max_bytes};
+	const bool is_guess = request->bytes > 0 && request->from_bytes < request->to_bytes;
+
+	(void)identity_text(advice->identity, line->cell[0]);
+	(void)ctl_tame(line->cell[0]);
+	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
+		(void)snprintf(line->cell[1 + i], sizeof line->cell[1 + i], "%s%s",
+			       i == 0 && is_guess ? "~" : "",
+			       ctl_amount_or_dash(amounts[i], (char[QUANTITY_MAX]){0}));
+	(void)snprintf(line->cell[COLUMNS - 1], sizeof line->cell[0], "%s",
+		       advice->not_yet[0] ? advice->not_yet : advice->rationale);
+}
+
+static void print_table(const struct advice *advice, size_t count)
+{
+	struct table_line line;
+	const char *cells[COLUMNS];
+	int width[COLUMNS] = {0};
+
+	for (size_t c = 0; c < COLUMNS; c++)
+		cells[c] = line.cell[c];
+	ctl_measure_line(table_head, COLUMNS, width);
+	for (size_t i = 0; i < count; i++) {
+		fill_line(&advice[i], &line);
+		ctl_measure_line(cells, COLUMNS, width);
+	}
+	ctl_print_cells(table_head, COLUMNS, width);
+	for (size_t i = 0; i < count; i++) {
+		fill_line(&advice[i], &line);
+		ctl_print_cells(cells, COLUMNS, width);
+	}
+}
+
+static int print_json(const struct advice *advice, size_t count)
+{
+	struct document document;
+
+	document_json(stdout, &document);
+	(void)recommend_write(&document, advice, count);
+	return document_finish(&document);
+}
+
+#ifdef TIDEMARK_HAVE_YAML
+static void print_remark(const struct advice *advice, const char *text)
+{
+	char name[IDENTITY_TEXT_MAX];
+
+	ctl_print_line(stderr, "tidemarkctl: %s (%s): %s", identity_text(advice->identity, name),
+		       owner_kind_names[advice->identity->kind], text);
+}
+
+static int print_yaml(enum output output, const struct advice *advice, size_t count)
+{
+	struct document *document;
+	size_t n_documents;
+
+	int r = yaml_new(stdout, &document);
+	if (r < 0)
+		return r;
+	if (output == OUTPUT_PATCH)
+		n_documents = recommend_patch(document, advice, count, print_remark);
+	else if (output == OUTPUT_VPA)
+		n_documents = recommend_vpa(document, advice, count, print_remark);
+	else
+		n_documents = recommend_write(document, advice, count);
+	r = document_finish(document);
+	return r == 0 && n_documents == 0 ? -ENODATA : r;
+}
+#else
+static int print_yaml(enum output output, const struct advice *advice, size_t count)
+{
+	(void)output, (void)advice, (void)count;
+	return -ENOTSUP; /* the table of commands has no such format then */
+}
+#endif
+
+static int print_advice(enum output output, const struct advice *advice, size_t count)
+{
+	switch (output) {
+	case OUTPUT_TABLE:
+		print_table(advice, count);
+		return 0;
+	case OUTPUT_JSON:
+		return print_json(advice, count);
+	default:
+		return print_yaml(output, advice, count);
+	}
+}
+
+int ctl_recommend(struct ctl *ctl, int argc, char *argv[])
+{
+	const char *argument = argc > 0 ? argv[0] : NULL;
+	cleanup_free struct advice *advice = NULL;
+	size_t count;
+
+	if (argc > 1 || (argument && !argument[0])) {
+		ctl_print_fault(
+			"recommend takes one argument at most: a container's id, a pod or a workload");
+		return EXIT_FAILURE;
+	}
+	int r = take_advice(ctl, argument, &advice, &count);
+	if (r == 0 && count == 0) {
+		ctl_print_line(stderr, "tidemarkctl: no container, pod or workload%s%.300s is known%s%.300s",
+			       argument ? " " : "", argument ? argument : "",
+			       ctl->namespace ? " in namespace " : "", ctl->namespace ? ctl->namespace : "");
+		return EXIT_FAILURE;
+	}
+	if (r == 0)
+		r = print_advice(ctl->output, advice, count);
+	if (r == -ENODATA)
+		ctl_print_fault("there is nothing to put into such a document");
+	else if (r < 0 && r != -EIO) /* that is told for all commands alike */
+		ctl_print_line(stderr, "tidemarkctl: cannot write the documents: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The monitors that CRI-O and podman start for each container: what they hold is nobody's declared memory. */
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/process.h"
+#include "shim/daemon/node.h"
+
+/* Of those that are due, and of all, so many are looked at in one go: some 20 µs each. */
+#define LOOKS_MAX 64
+#define STEPS_MAX 1024
+
+static int read_status(int dir_fd, struct process_status *ret)
+{
+	char text[PROCESS_STATUS_SIZE];
+
+	int r = file_read_at(dir_fd, "status", text, sizeof text, NULL, NULL);
+	return r < 0 ? r : process_parse_status(text, ret);
+}
+
+/* Called "conmon", and with the container's id. */
+static bool is_conmon(int dir_fd, const char *id)
+{
+	static const char conmon[] = "conmon";
+	char arguments[4096];
+
+	const size_t length = process_arguments_at(dir_fd, arguments, sizeof arguments - 1);
+	arguments[length] = '\0';
+	const char *slash = strrchr(arguments, '/');
+	if (strcmp(slash ? slash + 1 : arguments, conmon) != 0)
+		return false;
+	for (const char *argument = arguments; argument < arguments + length;
+	     argument += strlen(argument) + 1)
+		if (strcmp(argument, id) == 0)
+			return true;
+	return false;
+}
+
+/* The parent of the container's init process; 0: there is none, or it is something else. */
+static uint64_t conmon_bytes(int proc_fd, const struct container *container)
+{
+	struct process_status status;
+
+	cleanup_close int init_fd = process_open(proc_fd, (pid_t)container->pid, NULL);
+	if (init_fd < 0 || read_status(init_fd, &status) < 0)
+		return 0;
+	cleanup_close int parent_fd = process_open(proc_fd, status.parent, NULL);
+	if (parent_fd < 0 || !is_conmon(parent_fd, container->id) || read_status(parent_fd, &status) < 0)
+		return 0;
+	/* The pages of its program and libraries are there once for all of them. */
+	return status.anon_bytes;
+}
+
+void node_look_at_conmons(struct node *node, uint64_t now_usec)
+{
+	size_t looks = 0, steps = node->n_containers < STEPS_MAX ? node->n_containers : STEPS_MAX;
+
+	for (; steps > 0 && looks < LOOKS_MAX; steps--) {
+		if (node->conmon_at >= node->n_containers)
+			node->conmon_at = 0;
+		struct container *container = node->containers[node->conmon_at++];
+		if (container->state != CONTAINER_RUNNING || container->pid == 0 ||
+		    container->pid > INT32_MAX)
+			continue;
+		/* Unsigned: a clock that was set back makes it due. */
+		if (container->conmon_usec > 0 &&
+		    now_usec - container->conmon_usec < node->settings.report.node_interval_usec)
+			continue;
+		container->conmon_usec = now_usec;
+		container->conmon_bytes = conmon_bytes(node->roots.proc_fd, container);
+		looks++;
+	}
+}

@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* tidemarkd: waits for what node.c is to act on. One thread, one event loop. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/oom.h"
+#include "cgroups/quantity.h"
+#include "shim/daemon/metrics.h"
+#include "shim/daemon/node.h"
+#include "shim/report/overhead.h"
+#include "shim/daemon/serve.h"
+#include "shim/daemon/shed.h"
+#include "shim/store/history.h"
+#include "shim/store/presence.h"
+#include "shim/daemon/textfile.h"
+#include "shim/daemon/voice.h"
+
+#define SWEEP_USEC USEC_PER_MIN
+
+/* File descriptors that are not kept for sampling. */
+#define SPARE_FDS 256
+
+enum path {
+	PATH_ETC,
+	PATH_RUN,
+	PATH_RUNTIMES,
+	PATH_STATE,
+	PATH_CGROUP,
+	PATH_PROC,
+	PATH_DEV,
+	PATHS_COUNT,
+};
+
+static const struct {
+	const char *option, *path, *help;
+} paths[PATHS_COUNT] = {
+	[PATH_ETC] = {"etc", "/etc/tidemark", "settings: tidemark.conf and tidemark.conf.d/"},
+	[PATH_RUN] = {"run", "/run/tidemark", "records of the running containers"},
+	[PATH_RUNTIMES] = {"runtimes", "/run", "where runtimes keep what they know of virtual machines"},
+	[PATH_STATE] = {"state", "/var/lib/tidemark", "published limits and the history"},
+	[PATH_CGROUP] = {"cgroup", "/sys/fs/cgroup", "where cgroup v2 is mounted"},
+	[PATH_PROC] = {"proc", "/proc", "where proc is mounted"},
+	[PATH_DEV] = {"dev", "/dev", "where the kernel log, kmsg, is"},
+};
+
+struct daemon {
+	const char *path[PATHS_COUNT];
+	struct node node;
+	struct settings settings;
+	sd_event *event;
+	int run_fd;
+	uint64_t started_usec;
+	size_t told_containers; /* in STATUS= */
+	size_t most_containers; /* since memory was last given back */
+	bool told_textfile;
+};
+
+static uint64_t clock_usec(clockid_t clock)
+{
+	struct timespec now;
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t now_usec(void)
+{
+	return clock_usec(CLOCK_REALTIME);
+}
+
+/* ---- Metrics ---- */
+
+static int render(enum exposition_format format, char **ret_text, size_t *ret_length, void *data)
+{
+	const struct daemon *daemon = data;
+	struct cost process;
+	struct metrics_source source = {&daemon->node, NULL, daemon->started_usec, now_usec()};
+
+	if (cost_read(daemon->node.roots.proc_fd, &process, NULL) == 0)
+		source.process = &process;
+	return metrics_render(&source, format, ret_text, ret_length);
+}
+
+/* As it was written last. */
+static int overhead(char **ret_text, size_t *ret_length, void *data)
+{
+	const struct daemon *daemon = data;
+	return file_load_at(daemon->run_fd, OVERHEAD_FILE, OVERHEAD_SIZE_MAX, ret_text, ret_length, NULL);
+}
+
+static void write_textfile(struct daemon *daemon)
+{
+	const char *path = daemon->node.settings.report.textfile;
+	struct error err;
+
+	if (!*path)
+		return;
+	int r = textfile_write(path, &(struct metrics_source){&daemon->node, NULL, daemon->started_usec, now_usec()},
+			       &err);
+	if (r < 0 && !daemon->told_textfile)
+		voice_fault(&daemon->node.journal, LOG_WARNING, "the metrics are not in their file: %s", err.text);
+	daemon->told_textfile = r < 0;
+}
+
+/* Before any system call is given up: sockets of the internet are among those. Without it, all else goes on. */
+static struct serve *serve(struct daemon *daemon)
+{
+	struct serve *serve = NULL;
+	struct error err;
+
+	if (serve_new(daemon->event, daemon->run_fd, render, overhead, daemon, &serve, &err) < 0 ||
+	    serve_passed(serve, &err) < 0)
+		voice_fault(&daemon->node.journal, LOG_WARNING, "metrics are not served as they should be: %s",
+			    err.text);
+	else if (serve_tcp(serve, daemon->node.settings.report.http, &err) < 0)
+		voice_fault(&daemon->node.journal, LOG_WARNING,
+			    "metrics are not served on loopback: %s (tidemarkd.service has no network; "
+			    "tidemarkd-http.socket listens for it)",
+			    err.text);
+	return serve;
+}
+
+static void serve_cleanup(struct serve **serve)
+{
+	serve_free(*serve);
+}
+
+/* ---- What comes in ---- */
+
+static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)fd, (void)revents;
+	node_on_kernel_log(&daemon->node, now_usec());
+	if (daemon->node.kernel_log_fd < 0)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+static int on_processes(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_processes(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_exits(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_exits(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_guests(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_guests(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_pressures(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_pressures(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_events(&daemon->node, now_usec());
+	return 0;
+}
+
+static int on_records(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	(void)source, (void)fd, (void)revents;
+	node_on_records(&daemon->node, now_usec());
+	return 0;
+}
+
+/* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
+ * before the replacement is created. What can come in floods is read piece by piece and takes turns with the timers,
+ * so that readings go on meanwhile. So do guests, whose shims may send what they like. */
+static const struct {
+	size_t fd_offset;
+	sd_event_io_handler_t handler;
+	int priority;
+} inputs[] = {
+	{offsetof(struct node, processes_fd), on_processes, -40},
+	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
+	{offsetof(struct node, exits_fd), on_exits, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, events_fd), on_events, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, pressures_fd), on_pressures, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct node, guests_fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
+};
+
+static int add_inputs(struct daemon *daemon)
+{
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+		sd_event_source *source;
+		int fd;
+		memcpy(&fd, (const char *)&daemon->node + inputs[i].fd_offset, sizeof fd);
+		if (fd < 0)
+			continue;
+		int r = sd_event_add_io(daemon->event, &source, fd, EPOLLIN, inputs[i].handler, daemon);
+		if (r < 0)
+			return r;
+		(void)sd_event_source_set_priority(source, inputs[i].priority);
+		(void)sd_event_source_set_floating(source, true);
+		(void)sd_event_source_unref(source);
+	}
+	return 0;
+}
+
+/* ---- What is done again and again ---- */
+
+static void tell_containers(struct daemon *daemon, const char *more)
+{
+	daemon->told_containers = daemon->node.n_containers;
+	(void)sd_notifyf(false, "%sSTATUS=Following %zu containers", more, daemon->told_containers);
+}
+
+/* What many small allocations have left behind goes back to the kernel only when that is asked for. */
+static void give_memory_back(struct daemon *daemon)
+{
+	const size_t n = daemon->node.n_containers;
+
+	if (n < daemon->most_containers / 2) {
+		(void)malloc_trim(0);
+		daemon->most_containers = n;
+	} else if (n > daemon->most_containers) {
+		daemon->most_containers = n;
+	}
+}
+
+static void sample(struct daemon *daemon)
+{
+	node_sample(&daemon->node, now_usec());
+	give_memory_back(daemon);
+	if (daemon->node.n_containers != daemon->told_containers)
+		tell_containers(daemon, "");
+}
+
+static void sweep(struct daemon *daemon)
+{
+	node_sweep(&daemon->node, now_usec());
+	if (daemon->node.records_gone) {
+		voice_fault(&daemon->node.journal, LOG_ERR,
+			    "%s/containers was removed, nothing more can be followed",
+			    daemon->path[PATH_RUN]);
+		(void)sd_event_exit(daemon->event, EXIT_FAILURE);
+	}
+}
+
+static void tune(struct daemon *daemon)
+{
+	node_tune(&daemon->node, now_usec());
+}
+
+static void report(struct daemon *daemon)
+{
+	node_report(&daemon->node, now_usec());
+	write_textfile(daemon);
+}
+
+static void watch_guests(struct daemon *daemon)
+{
+	node_watch_guests(&daemon->node, now_usec());
+	node_look_at_conmons(&daemon->node, now_usec());
+}
+
+static void account(struct daemon *daemon)
+{
+	node_account(&daemon->node, now_usec());
+}
+
+static const struct chore {
+	void (*act)(struct daemon *daemon);
+	size_t interval_offset; /* in struct settings; 0: each interval_usec */
+	uint64_t interval_usec;
+} chores[] = {
+	{sample, offsetof(struct settings, sampling.interval_usec), 0},
+	{tune, offsetof(struct settings, tuner_interval_usec), 0},
+	{report, offsetof(struct settings, report.node_interval_usec), 0},
+	{account, offsetof(struct settings, vm.interval_usec), 0},
+	{watch_guests, 0, USEC_PER_SEC},
+	{sweep, 0, SWEEP_USEC},
+};
+
+#define CHORES_COUNT (sizeof chores / sizeof *chores)
+
+struct timer {
+	struct daemon *daemon;
+	const struct chore *chore;
+	sd_event_source *source;
+};
+
+static uint64_t timer_interval(const struct timer *timer)
+{
+	uint64_t interval_usec = timer->chore->interval_usec;
+	if (timer->chore->interval_offset)
+		memcpy(&interval_usec,
+		       (const char *)&timer->daemon->node.settings + timer->chore->interval_offset,
+		       sizeof interval_usec);
+	return interval_usec;
+}
+
+static int on_timer(sd_event_source *source, uint64_t scheduled_usec, void *data)
+{
+	const struct timer *timer = data;
+	const uint64_t begun = clock_usec(CLOCK_MONOTONIC);
+
+	timer->chore->act(timer->daemon);
+	/* What took longer than its interval is not made up for. */
+	uint64_t now = clock_usec(CLOCK_MONOTONIC), next = scheduled_usec + timer_interval(timer);
+	if (timer->chore->act == sample) {
+		histogram_add(&timer->daemon->node.tally.delay, begun - scheduled_usec);
+		histogram_add(&timer->daemon->node.tally.tick, now - begun);
+	}
+	return sd_event_source_set_time(source, next > now ? next : now + timer_interval(timer));
+}
+
+static int add_timers(struct daemon *daemon, struct timer timers[static CHORES_COUNT])
+{
+	for (size_t i = 0; i < CHORES_COUNT; i++) {
+		struct timer *timer = &timers[i];
+		*timer = (struct timer){daemon, &chores[i], NULL};
+		uint64_t interval_usec = timer_interval(timer);
+		int r = sd_event_add_time(daemon->event, &timer->source, CLOCK_MONOTONIC,
+					  clock_usec(CLOCK_MONOTONIC) + interval_usec, interval_usec / 20,
+					  on_timer, timer);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(timer->source, SD_EVENT_ON);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void free_timers(struct timer (*timers)[CHORES_COUNT])
+{
+	for (size_t i = 0; i < CHORES_COUNT; i++)
+		(void)sd_event_source_unref((*timers)[i].source);
+}
+
+/* ---- Signals ---- */
+
+static int load_settings(const struct daemon *daemon, struct settings *ret, struct error *err)
+{
+	cleanup_close int etc_fd = open(daemon->path[PATH_ETC], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return settings_load(etc_fd, ret, err);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct timer *timers = data;
+	struct daemon *daemon = timers[0].daemon;
+	struct settings settings;
+	struct error err;
+	(void)source, (void)info;
+
+	(void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
+	if (load_settings(daemon, &settings, &err) < 0) {
+		voice_fault(&daemon->node.journal, LOG_ERR, "the settings stay as they were: %s", err.text);
+	} else {
+		node_reload(&daemon->node, &settings);
+		for (size_t i = 0; i < CHORES_COUNT; i++)
+			(void)sd_event_source_set_time(timers[i].source, clock_usec(CLOCK_MONOTONIC) +
+										 timer_interval(&timers[i]));
+	}
+	(void)sd_notify(false, "READY=1");
+	return 0;
+}
+
+/* On demand, as it is each report.node_interval. */
+static int on_report(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct timer *timers = data;
+	(void)source, (void)info;
+
+	account(timers[0].daemon);
+	report(timers[0].daemon);
+	return 0;
+}
+
+static int add_signals(struct daemon *daemon, struct timer *timers)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+
+	/* Without a handler, the loop ends. */
+	int r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload, timers);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGUSR1, on_report, timers);
+	return r;
+}
+
+/* ---- Beginning ---- */
+
+/* Returns how many descriptors may be kept for sampling: as many again are for init processes. */
+static size_t raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur > SPARE_FDS ? (size_t)(limit.rlim_cur - SPARE_FDS) / 2 : 0;
+}
+
+static int open_directory(const char *path, int *ret_fd, struct error *err)
+{
+	*ret_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 ? error_errno(err, errno, "cannot open %s", path) : 0;
+}
+
+static struct history *open_history(const char *directory, const struct journal *journal)
+{
+	struct history *history = NULL;
+	struct error err;
+
+	int r = history_open(directory, now_usec(), &history, &err);
+	if (r == HISTORY_SET_ASIDE)
+		voice_fault(journal, LOG_CRIT, "a new history was begun: %s", err.text);
+	else if (r < 0)
+		voice_fault(journal, LOG_CRIT,
+			    "there is no history, measurements will not outlive this process: %s", err.text);
+	return r < 0 ? NULL : history;
+}
+
+static int open_kernel_log(const char *dev, const struct journal *journal)
+{
+	struct error err;
+
+	cleanup_close int dev_fd = open(dev, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = dev_fd < 0 ? error_errno(&err, errno, "cannot open %s", dev) : oom_open(dev_fd, &err);
+	if (fd < 0)
+		voice_fault(journal, LOG_WARNING, "some OOM kills may go unseen: %s", err.text);
+	return fd < 0 ? -1 : fd;
+}
+
+/* NULL: the exact last peak of a container is what can be read of its cgroup in time. */
+static struct exit_peaks *open_exits(const struct settings *settings, const struct journal *journal)
+{
+	struct exit_peaks *exits = NULL;
+	struct error err;
+
+	if (settings->sampling.bpf == BPF_NO)
+		return NULL;
+	if (exit_peaks_open(&exits, &err) < 0) {
+		voice_fault(journal, LOG_NOTICE, "the last peak of some containers will be missed: %s",
+			    err.text);
+		return NULL;
+	}
+	return exits;
+}
+
+/* NULL: each cgroup's files are read. */
+static struct census_taker *open_census(const struct settings *settings, int cgroup_fd, const struct journal *journal)
+{
+	struct census_taker *taker = NULL;
+	struct error err;
+
+	if (settings->sampling.bpf == BPF_NO)
+		return NULL;
+	if (census_taker_open(cgroup_fd, &taker, &err) < 0) {
+		voice_fault(journal, LOG_NOTICE,
+			    "sampling costs more, and file descriptors for each container: %s", err.text);
+		return NULL;
+	}
+	return taker;
+}
+
+static void check_cgroup(int cgroup_fd, const char *path, const struct journal *journal)
+{
+	char text[256];
+
+	if (file_read_at(cgroup_fd, "cgroup.controllers", text, sizeof text, NULL, NULL) < 0 ||
+	    !strstr(text, "memory"))
+		voice_fault(journal, LOG_ERR,
+			    "%s is no cgroup v2 with a memory controller: nothing can be measured", path);
+}
+
+/* Now that all is open. What cannot be given up is no reason not to measure. */
+static void shed(const struct journal *journal)
+{
+	/* pid files in directories that are not root's; CAP_SYSLOG was for opening the kernel log. */
+	static const char *const keep[] = {"cap_dac_read_search", NULL};
+	struct error err;
+
+	if (shed_capabilities(keep, &err) < 0)
+		voice_fault(journal, LOG_NOTICE, "all capabilities are kept: %s", err.text);
+	if (shed_system_calls(&err) < 0)
+		voice_fault(journal, LOG_NOTICE, "no system call is given up: %s", err.text);
+}
+
+static int loop(struct daemon *daemon, struct error *err)
+{
+	__attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
+	__attribute__((cleanup(free_timers))) struct timer timers[CHORES_COUNT] = {0};
+	__attribute__((cleanup(serve_cleanup))) struct serve *server = NULL;
+
+	int r = sd_event_default(&event);
+	daemon->event = event;
+	if (r >= 0)
+		r = add_inputs(daemon);
+	if (r >= 0)
+		r = add_timers(daemon, timers);
+	if (r >= 0)
+		r = add_signals(daemon, timers);
+	if (r < 0)
+		return error_errno(err, -r, "cannot set up the event loop");
+	(void)sd_event_set_watchdog(event, true);
+	server = serve(daemon);
+	shed(&daemon->node.journal);
+	tell_containers(daemon, "READY=1\n");
+	daemon->most_containers = daemon->node.n_containers;
+
+	r = sd_event_loop(event);
+	(void)sd_notify(false, "STOPPING=1");
+	node_flush(&daemon->node, now_usec());
+	return r < 0 ? error_errno(err, -r, "the event loop failed") : r;
+}
+
+static int run(struct daemon *daemon, struct error *err)
+{
+	char containers[PATH_MAX];
+	struct node_roots roots;
+	__attribute__((cleanup(journal_close))) struct journal_socket journal_socket;
+	const struct journal journal = journal_open(&journal_socket, JOURNAL_SOCKET);
+
+	int r = load_settings(daemon, &daemon->settings, err);
+	if (r < 0)
+		return r;
+	if ((size_t)snprintf(containers, sizeof containers, "%s/containers", daemon->path[PATH_RUN]) >=
+	    sizeof containers)
+		return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", daemon->path[PATH_RUN]);
+	cleanup_close int containers_fd = file_open_directory_at(AT_FDCWD, containers, 0700, err);
+	if (containers_fd < 0)
+		return containers_fd;
+	/* Two daemons would publish over one another. */
+	cleanup_close int run_fd = -1;
+	if ((r = open_directory(daemon->path[PATH_RUN], &run_fd, err)) < 0)
+		return r;
+	daemon->run_fd = run_fd;
+	cleanup_close int lock_fd = daemon_lock_take(run_fd, err);
+	if (lock_fd < 0)
+		return lock_fd;
+	cleanup_close int state_fd = file_open_directory_at(AT_FDCWD, daemon->path[PATH_STATE], 0700, err);
+	if (state_fd < 0)
+		return state_fd;
+	cleanup_close int cgroup_fd = -1, proc_fd = -1, runtimes_fd = -1;
+	if ((r = open_directory(daemon->path[PATH_CGROUP], &cgroup_fd, err)) < 0 ||
+	    (r = open_directory(daemon->path[PATH_PROC], &proc_fd, err)) < 0 ||
+	    (r = open_directory(daemon->path[PATH_RUNTIMES], &runtimes_fd, err)) < 0)
+		return r;
+	roots = (struct node_roots){containers_fd, state_fd, cgroup_fd, proc_fd, run_fd, runtimes_fd};
+
+	size_t kept_max = raise_limits();
+	check_cgroup(cgroup_fd, daemon->path[PATH_CGROUP], &journal);
+	cleanup_close int kernel_log_fd = open_kernel_log(daemon->path[PATH_DEV], &journal);
+	struct history *history = open_history(daemon->path[PATH_STATE], &journal);
+	r = node_init(&daemon->node, &roots, &daemon->settings, journal, history, kernel_log_fd, kept_max,
+		      err);
+	/* From here on nothing is missed; what ends before it is in the tables waits. */
+	struct exit_peaks *exits = r == 0 ? open_exits(&daemon->settings, &journal) : NULL;
+	if (exits)
+		r = node_use_exits(&daemon->node, exits, err);
+	struct census_taker *census = r == 0 ? open_census(&daemon->settings, cgroup_fd, &journal) : NULL;
+	if (census)
+		node_use_census(&daemon->node, census);
+	if (r == 0)
+		r = node_load(&daemon->node, now_usec(), err);
+	if (r == 0)
+		r = loop(daemon, err);
+	node_free(&daemon->node);
+	exit_peaks_close(exits);
+	census_taker_close(census);
+	if (history)
+		history_close(history);
+	return r;
+}
+
+static void print_help(void)
+{
+	printf("usage: tidemarkd [OPTION...]\n\n"
+	       "Measures the memory of this node's containers and publishes the limits that fit them.\n\n");
+	for (size_t i = 0; i < PATHS_COUNT; i++)
+		printf("  --%-7s DIR  %s (%s)\n", paths[i].option, paths[i].help, paths[i].path);
+	printf("  --metrics      what /metrics has: name, type, unit, labels and meaning, by tabs\n"
+	       "  --help         this text\n"
+	       "  --version      the version\n\n"
+	       "See tidemarkd(8).\n");
+}
+
+int main(int argc, char *argv[])
+{
+	struct option options[PATHS_COUNT + 4] = {
+		[PATHS_COUNT] = {"help", no_argument, NULL, 'h'},
+		[PATHS_COUNT + 1] = {"version", no_argument, NULL, 'v'},
+		[PATHS_COUNT + 2] = {"metrics", no_argument, NULL, 'm'},
+	};
+	static struct daemon daemon;
+	struct error err;
+
+	for (int i = 0; i < PATHS_COUNT; i++) {
+		options[i] = (struct option){paths[i].option, required_argument, NULL, 256 + i};
+		daemon.path[i] = paths[i].path;
+	}
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (option == 'h') {
+			print_help();
+			return EXIT_SUCCESS;
+		}
+		if (option == 'm') {
+			metrics_print_list(stdout);
+			return EXIT_SUCCESS;
+		}
+		if (option == 'v') {
+			puts("tidemarkd " TIDEMARK_VERSION);
+			return EXIT_SUCCESS;
+		}
+		if (option < 256)
+			return EXIT_FAILURE; /* getopt_long() has said why */
+		daemon.path[option - 256] = optarg;
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "tidemarkd: unexpected argument %s\n", argv[optind]);
+		return EXIT_FAILURE;
+	}
+
+	/* What is large and short-lived, such as a rendered /metrics, goes back to the kernel each time. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	/* What is given back from a heap of small pages the kernel would fill again with huge ones, some seconds later. */
+	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	daemon.started_usec = now_usec();
+	int r = run(&daemon, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "tidemarkd: %s\n", err.text);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

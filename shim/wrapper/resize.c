@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The wrapper's update, an in-place resize: what is asked for is the new declared limit, and the decision is
+ * made again. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/memory.h"
+#include "oci/config.h"
+#include "shim/report/fault.h"
+#include "shim/wrapper/wrapper.h"
+
+/* The largest `update --resources` document that is looked at; larger ones pass through unread. */
+#define RESOURCES_SIZE_MAX (1u << 20)
+
+/* The largest page that Linux uses. */
+#define PAGE_SIZE_MAX 65536
+
+/* Copies the whole of stdin, which can be read but once, into memory that takes its place. */
+static int keep_stdin(struct error *err)
+{
+	char buf[16384];
+	ssize_t n;
+
+	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
+	/* Before anything is taken from stdin: a file that must not grow has to fail now. */
+	if (fd < 0 || ftruncate(fd, RESOURCES_SIZE_MAX) < 0 || ftruncate(fd, 0) < 0)
+		return error_errno(err, errno, "cannot make a file in memory");
+	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "cannot read stdin");
+		for (ssize_t done = 0, m; done < n; done += m) {
+			m = write(fd, buf + done, (size_t)(n - done));
+			if (m < 0)
+				return error_errno(err, errno, "cannot keep what stdin holds");
+		}
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
+		return error_errno(err, errno, "cannot hand on what stdin held");
+	return 0;
+}
+
+/* Makes this text what the runtime reads its resources from, and argv say so. */
+static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t length, struct error *err)
+{
+	const struct command *command = &wrapper->command;
+	char *argument = wrapper->argv[command->resources_index];
+	/* The value ends the argument: "--resources=FILE" or "FILE". */
+	int prefix = (int)(command->resources - argument);
+
+	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot make a file in memory");
+	if (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, errno, "cannot write a file in memory");
+	char *replaced;
+	if (asprintf(&replaced, "%.*s-", prefix, argument) < 0)
+		return error_errno(err, ENOMEM, "cannot change the command line");
+	if (dup2(fd, STDIN_FILENO) < 0) {
+		free(replaced);
+		return error_errno(err, errno, "cannot replace stdin");
+	}
+	wrapper->argv[command->resources_index] = replaced;
+	return 0;
+}
+
+static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t *ret_length,
+			  struct error *err)
+{
+	struct stat st;
+
+	if (strcmp(wrapper->command.resources, "-") != 0)
+		return file_load_link_at(AT_FDCWD, wrapper->command.resources, RESOURCES_SIZE_MAX, ret_text,
+					 ret_length, err);
+	int r = keep_stdin(err);
+	if (r < 0)
+		return r;
+	if (fstat(STDIN_FILENO, &st) < 0 || st.st_size > RESOURCES_SIZE_MAX)
+		return error_set(err, E2BIG, "the resources are larger than %u bytes", RESOURCES_SIZE_MAX);
+	size_t length = (size_t)st.st_size;
+	char *text = malloc(length + 1);
+	if (!text || pread(STDIN_FILENO, text, length, 0) != st.st_size) {
+		free(text);
+		return error_set(err, EIO, "cannot read the resources");
+	}
+	text[length] = '\0';
+	*ret_text = text;
+	*ret_length = length;
+	return 0;
+}
+
+/* What a container that runs has room for now, and may be using the next moment: its memory.max, or what is
+ * charged to it where there is none. A limit below that could make the kernel reclaim, or kill, at once. */
+static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret_bytes,
+		       uint64_t *ret_working_set_bytes, struct error *err)
+{
+	struct memory memory;
+	uint64_t max_bytes;
+
+	int r = memory_read(cgroup_fd, &memory, err);
+	if (r == 0)
+		r = memory_read_max(cgroup_fd, &max_bytes, err);
+	if (r != 0)
+		return r < 0 ? r : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
+	*ret_bytes = max_bytes == MEMORY_UNLIMITED ? memory.current_bytes : max_bytes;
+	*ret_working_set_bytes = memory_working_set(&memory);
+	return 0;
+}
+
+/* Of what we would write, or wrote before, that which is ours to write: what the cgroup has otherwise than we
+ * left it is the pod's own, from its creation, or an administrator's. */
+static int find_ours(int cgroup_fd, const struct protection *before, struct record *record,
+		     struct unified_mark *ret_ours, struct error *err)
+{
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++) {
+		const uint64_t written = before->bytes[key];
+		const uint64_t nothing = key == UNIFIED_HIGH ? MEMORY_UNLIMITED : 0;
+		uint64_t now;
+
+		if (written == 0 && record->protect.bytes[key] == 0)
+			continue;
+		int r = memory_read_bound(cgroup_fd, unified_names[key], &now, err);
+		if (r != 0)
+			return r < 0 ? r
+				     : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
+		/* The kernel keeps whole pages. */
+		if (written > 0 && now <= written && written - now < PAGE_SIZE_MAX) {
+			ret_ours->keys |= UINT64_C(1) << key;
+			ret_ours->bytes[key] = written;
+		} else if (now != nothing) {
+			record->protect.bytes[key] = 0;
+		}
+	}
+	return 0;
+}
+
+/* The limit that a container which runs gets in place of the one that is asked for, and its protection. */
+static int decide_resize(struct wrapper *wrapper, struct record *record, struct unified_mark *ret_ours,
+			 struct error *err)
+{
+	const struct protection before = record->protect;
+	uint64_t in_use_bytes = 0, working_set_bytes = 0;
+	cleanup_close int cgroup_fd = -1;
+
+	const char *namespace = record->identity.namespace;
+	settings_for_namespace(&wrapper->settings, namespace[0] ? namespace : "-");
+	/* What the node has stopped doing since the creation is not done here either. */
+	if (record->mode > wrapper->settings.mode)
+		record->mode = wrapper->settings.mode;
+	if (!(wrapper->settings.annotations & SETTINGS_ALLOW_OVERRIDES))
+		record->override_bytes = record->override_request_bytes = 0;
+	if (record->mode == MODE_ENFORCE || before.request_bytes > 0 || before.bytes[UNIFIED_HIGH] > 0) {
+		if (!record->cgroup[0])
+			return error_set(err, ESRCH, "its cgroup is not known");
+		cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
+		if (cgroup_fd < 0)
+			return cgroup_fd;
+		int r = read_in_use(cgroup_fd, record, &in_use_bytes, &working_set_bytes, err);
+		if (r < 0)
+			return r;
+	}
+	wrapper_decide(wrapper, record, in_use_bytes);
+	/* Nor may memory.high take away what it works with. */
+	if (record->protect.bytes[UNIFIED_HIGH] < working_set_bytes)
+		record->protect.bytes[UNIFIED_HIGH] = 0;
+	return cgroup_fd < 0 ? 0 : find_ours(cgroup_fd, &before, record, ret_ours, err);
+}
+
+/* What protected it before still does. */
+static void fall_back(struct record *record, uint64_t limit_bytes, const struct protection *before,
+		      const struct error *err)
+{
+	wrapper_fall_back(record, limit_bytes, err);
+	record->protect = *before;
+}
+
+static int update(struct wrapper *wrapper, struct record *record, struct error *err)
+{
+	cleanup_free char *text = NULL, *edited = NULL;
+	size_t length, edited_length;
+	struct resources resources;
+	struct unified_mark ours = {0};
+
+	int r = load_resources(wrapper, &text, &length, err);
+	if (r < 0)
+		return r;
+	r = resources_read(text, length, &resources, err);
+	if (r < 0)
+		return r;
+	if (resources.limit.length == 0 && resources.unified_max.length == 0)
+		return 0; /* no memory limit is resized */
+
+	cleanup_close int containers_fd = wrapper_open_containers(wrapper, err);
+	if (containers_fd < 0)
+		return containers_fd;
+	r = record_read(containers_fd, wrapper->command.id, record, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+
+	const struct protection before = record->protect;
+	record->declared_bytes = resources.limit_bytes;
+	record->updated_usec = wrapper_now_usec();
+	record->fault[0] = '\0';
+	r = decide_resize(wrapper, record, &ours, err);
+	if (r == 0)
+		r = wrapper_edit(record, text, length, &resources, &ours, &edited, &edited_length, &ours,
+				 err);
+	if (r < 0)
+		fall_back(record, resources.limit_bytes, &before, err);
+	r = record_write(containers_fd, record, err);
+	if (r < 0 || !edited)
+		return r;
+	r = hand_on_resources(wrapper, edited, edited_length, err);
+	if (r < 0) {
+		fall_back(record, resources.limit_bytes, &before, err);
+		(void)record_write(containers_fd, record, NULL);
+	}
+	return r;
+}
+
+void wrapper_update(struct wrapper *wrapper)
+{
+	struct record record = {.version = RECORD_VERSION};
+	struct error err;
+
+	if (!wrapper->command.resources)
+		return;
+	if (update(wrapper, &record, &err) < 0)
+		fault_log("container %s is resized as asked: %s", wrapper->command.id, err.text);
+	else if (record.fault[0])
+		fault_log("container %s is resized as asked: %s", wrapper->command.id, record.fault);
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* tidemark: stands in for an OCI runtime. It edits the bundle where there is something to edit, leaves a
+ * record, and becomes the real runtime by execve(). Whatever goes wrong on our side, the runtime is run all
+ * the same, as it would have been without us: every function here that fails says so in one log line, and
+ * that is all. */
+
+#include "shim/wrapper/wrapper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cgroups/cgroup.h"
+#include "cgroups/cleanup.h"
+#include "cgroups/file.h"
+#include "cgroups/memory.h"
+#include "cgroups/quantity.h"
+#include "oci/edit.h"
+#include "oci/runtime.h"
+#include "shim/report/fault.h"
+#include "shim/store/limits.h"
+#include "shim/store/presence.h"
+#include "shim/tune/decision.h"
+
+int wrapper_open_below(const struct wrapper *wrapper, const char *path, struct error *err)
+{
+	char buf[PATH_MAX];
+	if ((size_t)snprintf(buf, sizeof buf, "%s%s", wrapper->root, path) >= sizeof buf)
+		return error_set(err, ENAMETOOLONG, "TIDEMARK_ROOT is too long");
+	int fd = open(buf, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_errno(err, errno, "cannot open %s", buf) : fd;
+}
+
+int wrapper_open_containers(const struct wrapper *wrapper, struct error *err)
+{
+	char buf[PATH_MAX];
+	if ((size_t)snprintf(buf, sizeof buf, "%s/run/tidemark/containers", wrapper->root) >= sizeof buf)
+		return error_set(err, ENAMETOOLONG, "TIDEMARK_ROOT is too long");
+	return file_open_directory_at(AT_FDCWD, buf, 0700, err);
+}
+
+int wrapper_open_cgroup(const char *path, struct error *err)
+{
+	cleanup_close int root_fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return error_errno(err, errno, "cannot open /sys/fs/cgroup");
+	return cgroup_open(root_fd, path, err);
+}
+
+uint64_t wrapper_now_usec(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+void wrapper_copy_text(char *to, size_t size, const char *from)
+{
+	(void)snprintf(to, size, "%s", from ? from : "");
+}
+
+/* Whether what was learned may be applied to this container. Not of another image; not where the pod now
+ * declares more than when it was learned, which says that it needs more: it is then given that once, and
+ * measured. And not without a daemon: nobody would learn from a kill, and the next container would get the
+ * same limit again. */
+static bool profile_fits(const struct wrapper *wrapper, const struct record *record,
+			 const struct limits *limits)
+{
+	if (limits->image_ref[0] && record->image_ref[0] && strcmp(limits->image_ref, record->image_ref) != 0)
+		return false;
+	if (record->declared_bytes > limits->declared_bytes)
+		return false;
+	cleanup_close int run_fd = wrapper_open_below(wrapper, "/run/tidemark", NULL);
+	return run_fd >= 0 && daemon_lock_is_held(run_fd);
+}
+
+void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64_t in_use_bytes)
+{
+	struct limits limits = {0};
+	struct error err;
+
+	if (record->identity.owner[0] && !record->is_sandbox) {
+		cleanup_close int state_fd = wrapper_open_below(wrapper, "/var/lib/tidemark", &err);
+		int r = state_fd < 0 ? state_fd : limits_read(state_fd, &record->identity, &limits, &err);
+		if (r < 0 && r != -ENOENT)
+			wrapper_copy_text(record->fault, sizeof record->fault, err.text);
+	}
+
+	wrapper_decide_by(wrapper, record, &limits, in_use_bytes);
+}
+
+void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, const struct limits *limits,
+		       uint64_t in_use_bytes)
+{
+	const bool fits = record->mode != MODE_ENFORCE || limits->enforced_limit_bytes == 0 ||
+			  profile_fits(wrapper, record, limits);
+	const uint64_t *prestart = limits_prestart((struct limits *)limits, wrapper->runtime);
+	struct decision decision;
+
+	const struct decision_input input = {
+		.mode = record->mode,
+		.declared_bytes = record->declared_bytes,
+		.override_bytes = record->override_bytes,
+		.recommended_bytes = limits->recommendation.limit_bytes,
+		.enforced_bytes = fits ? limits->enforced_limit_bytes : 0,
+		.p95_bytes = limits->observed.p95_bytes,
+		.prestart_bytes = prestart ? *prestart : 0,
+		.last_applied_bytes = limits->applied_bytes,
+		.oom_floor_bytes = limits->recommendation.oom_floor_bytes,
+		.in_use_bytes = in_use_bytes,
+	};
+	decision_make(&input, &wrapper->settings.guards, &decision);
+	record_set_decision(record, &input, &decision);
+
+	record->protect = (struct protection){0};
+	/* Nothing that a guest protects is protected from the node. */
+	if (wrapper->shim && wrapper->shim->is_vm)
+		return;
+	if (record->source == SOURCE_OVERRIDE || record->source == SOURCE_ENFORCED)
+		protect_make(&wrapper->settings.enforce, record->limit_bytes,
+			     record->override_request_bytes > 0 ? record->override_request_bytes
+								: fits ? limits->enforced_request_bytes : 0,
+			     &record->protect);
+}
+
+int wrapper_edit(struct record *record, const char *text, size_t length, const struct resources *resources,
+		 const struct unified_mark *unified, char **ret_text, size_t *ret_length,
+		 struct unified_mark *ret_mark, struct error *err)
+{
+	struct edit_wish wish = {.limit_bytes = record->limit_bytes, .mark = *unified};
+	struct edit edit;
+	bool protects = false;
+
+	*ret_text = NULL;
+	if (record->limit_bytes == DECISION_UNLIMITED && resources->limit_bytes != RESOURCES_UNLIMITED)
+		return error_set(err, ENOTSUP, "the limit that was put in before cannot be taken out");
+	memcpy(wish.unified_bytes, record->protect.bytes, sizeof wish.unified_bytes);
+	int r = edit_memory(text, resources, &wish, &edit, err);
+	if (r < 0)
+		return r;
+	if (edit.n_changes > 0)
+		r = edit_apply(text, length, &edit, ret_text, ret_length, err);
+	if (r < 0)
+		return r;
+
+	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++) {
+		const bool is_ours = edit.mark.keys & (UINT64_C(1) << key);
+		const uint64_t bytes = edit.mark.bytes[key];
+		record->protect.bytes[key] = is_ours && bytes != RESOURCES_UNLIMITED ? bytes : 0;
+		protects = protects || record->protect.bytes[key] > 0;
+	}
+	if (!protects)
+		record->protect.request_bytes = 0;
+	*ret_mark = edit.mark;
+	return 0;
+}
+
+void wrapper_fall_back(struct record *record, uint64_t limit_bytes, const struct error *err)
+{
+	const struct decision_input input = {.recommended_bytes = record->recommended_bytes};
+	const struct decision decision = {.limit_bytes = limit_bytes, .source = SOURCE_DECLARED};
+
+	record_set_decision(record, &input, &decision);
+	record->protect = (struct protection){0};
+	wrapper_copy_text(record->fault, sizeof record->fault, err->text);
+}
+
+bool wrapper_is_alive(int containers_fd, const char *id)
+{
+	struct record record;
+	char cgroup[CGROUP_PATH_SIZE];
+
+	if (record_read(containers_fd, id, &record, NULL) < 0 || record.pid == 0)
+		return false;
+	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return cgroup_of_pid(proc_fd, (pid_t)record.pid, cgroup, sizeof cgroup, NULL) == 0 &&
+	       cgroup_path_names(cgroup, id);
+}
+
+/* The init process that the runtime has left for `start`, by the pid file that it was told to write. */
+static int read_pid_file(const char *path, uint64_t *ret_pid, struct error *err)
+{
+	char text[32];
+
+	int r = file_read_at(AT_FDCWD, path, text, sizeof text, NULL, err);
+	if (r < 0)
+		return r;
+	if (quantity_parse_uint(text, strcspn(text, "\n"), ret_pid) < 0 || *ret_pid > INT_MAX)
+		return error_set(err, EBADMSG, "%s holds no process id", path);
+	return 0;
+}
+
+/* Finds the container's cgroup, and what is charged to it before the user's program runs. */
+static int measure_prestart(struct record *record, struct error *err)
+{
+	struct memory memory;
+
+	int r = read_pid_file(record->pid_file, &record->pid, err);
+	if (r < 0)
+		return r;
+	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = cgroup_of_pid(proc_fd, (pid_t)record->pid, record->cgroup, sizeof record->cgroup, err);
+	if (r < 0)
+		return r;
+	if (!cgroup_path_names(record->cgroup, record->id)) {
+		r = error_set(err, ESRCH,
+			      "process %d of %.80s is in the cgroup %.80s, which is not the container's",
+			      (int)record->pid, record->pid_file, record->cgroup);
+		record->cgroup[0] = '\0';
+		return r;
+	}
+	cleanup_close int cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	/* It may be gone before anyone else can ask. */
+	record->cgroup_id = cgroup_id(cgroup_fd);
+	r = memory_read(cgroup_fd, &memory, err);
+	if (r != 0)
+		return r < 0 ? r : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
+	record->prestart.current_bytes = memory.current_bytes;
+	record->prestart.peak_bytes = memory.peak_bytes;
+	record->prestart.anon_bytes = memory.anon_bytes;
+	record->prestart.file_bytes = memory.file_bytes;
+	record->prestart.kernel_bytes = memory.kernel_bytes;
+	return 0;
+}
+
+void wrapper_start(struct wrapper *wrapper)
+{
+	struct record record;
+	struct error err;
+
+	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
+	int r = containers_fd < 0 ? containers_fd
+				  : record_read(containers_fd, wrapper->command.id, &record, &err);
+	if (r == -ENOENT)
+		return; /* created without us, or with the mode off */
+	if (r == 0) {
+		record.started_usec = wrapper_now_usec();
+		r = record.pid_file[0] ? measure_prestart(&record, &err) : 0;
+		int written = record_write(containers_fd, &record, r < 0 ? NULL : &err);
+		r = r < 0 ? r : written;
+	}
+	if (r < 0)
+		fault_log("container %s: its pre-start footprint is not recorded: %s", wrapper->command.id,
+			  err.text);
+}
+
+void wrapper_delete(struct wrapper *wrapper)
+{
+	const char *id = wrapper->command.id;
+	struct error err;
+
+	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
+	if (containers_fd < 0 || (!wrapper->command.force && wrapper_is_alive(containers_fd, id)))
+		return;
+	if (record_remove(containers_fd, id, &err) < 0 && err.code != ENOENT)
+		fault_log("container %s: %s", id, err.text);
+}
+
+/* Ids are one containerd namespace's own, so another container's record may bear the same: the bundle tells. Removed by
+ * containerd in the end, while CRI-O never asks: then the daemon does it. */
+void wrapper_shim_delete(struct wrapper *wrapper)
+{
+	const char *id = wrapper->command.id, *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
+	struct record record;
+	struct error err;
+
+	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
+	if (containers_fd < 0 || record_read(containers_fd, id, &record, NULL) < 0 || !record.is_shim)
+		return;
+	cleanup_free char *absolute = realpath(path, NULL);
+	if (strcmp(absolute ? absolute : path, record.bundle) == 0 && record_remove(containers_fd, id, &err) < 0 &&
+	    err.code != ENOENT)
+		fault_log("container %s: %s", id, err.text);
+}
+
+static void (*const handlers[])(struct wrapper *wrapper) = {
+	[VERB_OTHER] = NULL,
+	[VERB_CREATE] = wrapper_create,
+	[VERB_RUN] = wrapper_create,
+	[VERB_RESTORE] = wrapper_create,
+	[VERB_START] = wrapper_start,
+	[VERB_UPDATE] = wrapper_update,
+	[VERB_DELETE] = wrapper_delete,
+	[VERB_SHIM_START] = wrapper_create,
+	[VERB_SHIM_DELETE] = wrapper_shim_delete,
+};
+
+static const char *runtime_path_setting(const struct settings *settings, const char *runtime)
+{
+	if (strcmp(runtime, "crun") == 0)
+		return settings->runtime.crun;
+	if (strcmp(runtime, "runc") == 0)
+		return settings->runtime.runc;
+	return "";
+}
+
+/* A standard file that is closed stays so for the runtime, but no file of ours may take its place before. */
+static void occupy_closed_standard_files(void)
+{
+	int fd;
+
+	while ((fd = open("/", O_PATH | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+		continue;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* With settings that cannot be read, nothing is enforced; but which runtime is run must not hang on that. */
+static void load_settings(struct wrapper *wrapper, bool is_logged)
+{
+	struct error err;
+
+	cleanup_close int etc_fd = wrapper_open_below(wrapper, "/etc/tidemark", &err);
+	int r = etc_fd < 0 && etc_fd != -ENOENT ? etc_fd : settings_load(etc_fd, &wrapper->settings, &err);
+	if (r == 0)
+		return;
+	settings_salvage(etc_fd, &wrapper->settings);
+	if (is_logged)
+		fault_log("container %s gets what it declares: %s", wrapper->command.id, err.text);
+}
+
+/* The program that we are to become; shim is what our name says of it, or NULL. */
+static int find_program(const struct wrapper *wrapper, const char *shim, char path[static PATH_MAX], struct error *err)
+{
+	if (!shim)
+		return runtime_find(wrapper->runtime, runtime_path_setting(&wrapper->settings, wrapper->runtime), path,
+				    PATH_MAX, err);
+	if (!wrapper->runtime[0])
+		return error_set(err, EINVAL, "containerd-shim-tidemark-%.40s names no runtime: it wants to be called "
+				 "containerd-shim-tidemark-<X>-v2, for containerd-shim-<X>-v2", shim);
+	return shim_find(shim, wrapper->shim, wrapper->settings.runtime.shims, getenv("PATH"), path, PATH_MAX, err);
+}
+
+int main(int argc, char *argv[])
+{
+	char path[PATH_MAX], shim_name[sizeof(((struct record *)NULL)->runtime)];
+	struct error err;
+	const char *root = getenv("TIDEMARK_ROOT");
+	const char *shim = shim_from_program(argc > 0 ? argv[0] : "");
+	struct wrapper wrapper = {.argv = argv, .root = root ? root : ""};
+
+	if (shim) {
+		shim_name_of(shim, shim_name, sizeof shim_name);
+		wrapper.runtime = shim_name;
+		wrapper.shim = shim_kind_of(shim_name);
+		if (shim_name[0])
+			wrapper.command = shim_command_parse(argc, argv);
+	} else {
+		wrapper.runtime = runtime_from_program(argc > 0 ? argv[0] : "");
+		wrapper.command = command_parse(argc, argv);
+	}
+	void (*handler)(struct wrapper *) = handlers[wrapper.command.verb];
+
+	occupy_closed_standard_files();
+	load_settings(&wrapper, handler == wrapper_create || handler == wrapper_update);
+	if (!wrapper.runtime)
+		wrapper.runtime = wrapper.settings.runtime.name;
+	if (handler) {
+		/* A file that must not grow is a fault like others, and no reason to be killed. */
+		void (*on_too_large)(int) = signal(SIGXFSZ, SIG_IGN);
+		handler(&wrapper);
+		(void)signal(SIGXFSZ, on_too_large);
+	}
+
+	if (find_program(&wrapper, shim, path, &err) == 0) {
+		argv[0] = path;
+		(void)execv(path, argv);
+		/* podman takes "No such file" for one in the container. */
+		if (errno == ENOENT)
+			error_set(&err, ENOENT, "the runtime %s is missing", path);
+		else
+			error_errno(&err, errno, "cannot run %s", path);
+	}
+	fault_log("%s", err.text);
+	(void)fprintf(stderr, "tidemark: %s\n", err.text);
+	return 127;
+}
