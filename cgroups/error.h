@@ -12,9 +12,7 @@ struct error {
 /* Fills *err (which may be NULL) and returns -code, so that a failing path is one line:
  *     return error_set(err, ENOENT, "cannot open %s", name);
  * The text of errno is not added: use error_errno() for that. */
-int error_set(struct error *err, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same with ": <strerror(code)>" at the end. */
-int error_errno(struct error *err, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int error_errno(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

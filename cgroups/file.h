@@ -12,8 +12,7 @@
 /* Reads the whole file into buf and ends it with NUL. For kernel files, whose size is not known.
  * Returns 0 with *ret_length (may be NULL) set, -E2BIG if the file does not fit in size - 1 bytes,
  * or -errno. */
-int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *ret_length,
-		 struct error *err);
+int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *ret_length, struct error *err);
 
 /* The same for a regular file of at most max bytes, into memory that the caller frees. A file that is
  * not regular is -EINVAL. The text is followed by a NUL that *ret_length does not count. */

@@ -26,7 +26,7 @@ struct memory {
 
 	/* Of memory.stat; shmem is part of file, though it can't be dropped. */
 	uint64_t anon_bytes, file_bytes, shmem_bytes, inactive_file_bytes;
-	uint64_t kernel_bytes; /* "kernel" (since 5.18), before that the sum of its parts */
+	uint64_t kernel_bytes;     /* "kernel" (since 5.18), before that the sum of its parts */
 	uint64_t pagetables_bytes; /* of it, with those that KVM keeps for guests ("sec_pagetables") */
 };
 

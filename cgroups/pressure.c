@@ -20,7 +20,8 @@ static int average_parse(const char *text, size_t length, uint32_t *ret)
 	const char *point = memchr(text, '.', length);
 	uint64_t whole, hundredths;
 
-	if (!point || point + 3 != text + length || quantity_parse_uint(text, (size_t)(point - text), &whole) < 0 ||
+	if (!point || point + 3 != text + length ||
+	    quantity_parse_uint(text, (size_t)(point - text), &whole) < 0 ||
 	    quantity_parse_uint(point + 1, 2, &hundredths) < 0 || whole > 100)
 		return -EBADMSG;
 	*ret = (uint32_t)(whole * 100 + hundredths);
@@ -100,6 +101,7 @@ int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, int *r
 
 const char *pressure_text(uint32_t hundredths, char buf[static PRESSURE_TEXT_MAX])
 {
-	(void)snprintf(buf, PRESSURE_TEXT_MAX, "%u.%02u %%", (unsigned)(hundredths / 100), (unsigned)(hundredths % 100));
+	(void)snprintf(buf, PRESSURE_TEXT_MAX, "%u.%02u %%", (unsigned)(hundredths / 100),
+		       (unsigned)(hundredths % 100));
 	return buf;
 }

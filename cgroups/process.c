@@ -71,7 +71,8 @@ int process_open(int proc_fd, pid_t pid, struct error *err)
 	(void)snprintf(name, sizeof name, "%ld", (long)pid);
 	int fd = openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return error_errno(err, errno == ENOENT ? ESRCH : errno, "cannot look at process %ld", (long)pid);
+		return error_errno(err, errno == ENOENT ? ESRCH : errno, "cannot look at process %ld",
+				   (long)pid);
 	return fd;
 }
 

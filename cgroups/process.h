@@ -36,9 +36,10 @@ int process_children(int dir_fd, pid_t pids[], size_t max, struct error *err);
 
 /* Of /proc/PID/status (proc_pid_status(5)). */
 struct process_status {
-	pid_t parent;        /* 0: none, or outside of this PID namespace */
-	uid_t uid;           /* the real one */
-	unsigned namespaces; /* PID namespaces from that of /proc down to the process's own, which is 1 then */
+	pid_t parent; /* 0: none, or outside of this PID namespace */
+	uid_t uid;    /* the real one */
+	unsigned
+		namespaces; /* PID namespaces from that of /proc down to the process's own, which is 1 then */
 
 	/* A zombie and a kernel thread have no memory. */
 	bool has_memory;

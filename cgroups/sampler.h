@@ -44,15 +44,16 @@ struct sampler {
 		int fd;
 	} directories[2];
 	unsigned oldest;
-	unsigned opened; /* spreads the reads of memory.stat that are due by their age alone over the readings */
+	unsigned
+		opened; /* spreads the reads of memory.stat that are due by their age alone over the readings */
 	char text[MEMORY_TEXT_SIZE];
 };
 
 /* One cgroup that is read. Its directory is not kept open: a cgroup of the same path is another one if its id is. */
 struct sampled {
-	const char *path; /* borrowed, as for cgroup_open(); NULL: not open */
-	uint64_t id;      /* cgroup_id() */
-	uint32_t hint;    /* of census_find() */
+	const char *path;        /* borrowed, as for cgroup_open(); NULL: not open */
+	uint64_t id;             /* cgroup_id() */
+	uint32_t hint;           /* of census_find() */
 	int current_fd, stat_fd; /* owned; -1: not kept */
 
 	/* The last reading of memory.stat, with the memory.current of then, and how many readings are since. */

@@ -139,7 +139,8 @@ static void look_at_cgroups(struct vmm *vmm, int cgroup_fd)
 		/* That of a process that is about to end cannot be read: it stays where it was. */
 		if (file_read_at(process->dir_fd, "cgroup", text, sizeof text, NULL, NULL) == 0 &&
 		    cgroup_parse(text, path, sizeof path) == 0)
-			process->outside = !cgroup_add(vmm, cgroup_fd, path, vmm_own_cgroup(path, vmm->sandbox_id));
+			process->outside =
+				!cgroup_add(vmm, cgroup_fd, path, vmm_own_cgroup(path, vmm->sandbox_id));
 	}
 }
 
@@ -283,7 +284,8 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 			cgroup_remove(vmm, i);
 			vmm->readings = 0; /* its processes are elsewhere: the next reading looks where */
 		} else if (r < 0) {
-			return error_errno(err, -r, "cannot read the memory of the cgroup %s", vmm->cgroups[i].path);
+			return error_errno(err, -r, "cannot read the memory of the cgroup %s",
+					   vmm->cgroups[i].path);
 		}
 	}
 	for (size_t i = vmm->n_processes; i-- > 0;) {
@@ -292,7 +294,8 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 		if (r == -ESRCH)
 			process_remove(vmm, i);
 		else if (r < 0)
-			return error_errno(err, -r, "cannot read the memory of process %ld", (long)process->pid);
+			return error_errno(err, -r, "cannot read the memory of process %ld",
+					   (long)process->pid);
 	}
 	if (vmm->n_processes == 0 || (vmm->had_vmm && !vmm_has(vmm, VMM_VMM)))
 		return error_set(err, ESRCH, "the machine of the sandbox %s is gone", vmm->sandbox_id);

@@ -60,9 +60,9 @@ struct vmm {
 	size_t n_processes;
 	struct vmm_cgroup cgroups[VMM_CGROUPS_MAX]; /* none lies below another */
 	size_t n_cgroups;
-	bool had_vmm;            /* a VMM was found */
-	bool in_shim;            /* the VMM is part of the shim's process (dragonball), which counts as VMM_VMM */
-	bool ram_is_shared;      /* its arguments say so */
+	bool had_vmm;       /* a VMM was found */
+	bool in_shim;       /* the VMM is part of the shim's process (dragonball), which counts as VMM_VMM */
+	bool ram_is_shared; /* its arguments say so */
 	uint64_t ram_size_bytes; /* the RAM that the machine is started with, by its arguments; 0: not told */
 	unsigned readings;
 };

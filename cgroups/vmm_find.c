@@ -28,14 +28,9 @@ static const struct {
 	const char *prefix;
 	enum vmm_part part;
 } programs[] = {
-	{"qemu-", VMM_VMM},
-	{"cloud-hypervisor", VMM_VMM},
-	{"firecracker", VMM_VMM},
-	{"stratovirt", VMM_VMM},
-	{"openvmm", VMM_VMM},
-	{"virtiofsd", VMM_VIRTIOFSD},
-	{"nydusd", VMM_VIRTIOFSD},
-	{"containerd-shim-", VMM_SHIM},
+	{"qemu-", VMM_VMM},        {"cloud-hypervisor", VMM_VMM},  {"firecracker", VMM_VMM},
+	{"stratovirt", VMM_VMM},   {"openvmm", VMM_VMM},           {"virtiofsd", VMM_VIRTIOFSD},
+	{"nydusd", VMM_VIRTIOFSD}, {"containerd-shim-", VMM_SHIM},
 };
 
 struct search {
@@ -69,8 +64,8 @@ static bool candidate_open(const struct search *search, pid_t pid, struct candid
 	candidate->dir_fd = process_open(search->proc_fd, pid, NULL);
 	if (candidate->dir_fd < 0)
 		return false;
-	candidate->length =
-		process_arguments_at(candidate->dir_fd, candidate->arguments, sizeof candidate->arguments - 1);
+	candidate->length = process_arguments_at(candidate->dir_fd, candidate->arguments,
+						 sizeof candidate->arguments - 1);
 	candidate->arguments[candidate->length] = '\0';
 	return candidate->length > 0;
 }
@@ -79,7 +74,8 @@ static bool candidate_load(struct candidate *candidate)
 {
 	char text[PROCESS_STATUS_SIZE];
 
-	candidate->status_fd = openat(candidate->dir_fd, "status", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	candidate->status_fd =
+		openat(candidate->dir_fd, "status", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (candidate->status_fd < 0)
 		return false;
 	ssize_t n = pread(candidate->status_fd, text, sizeof text - 1, 0);
@@ -125,7 +121,8 @@ static bool names_sandbox(const struct candidate *candidate, const char *id)
 static bool is_shim_of(const struct candidate *candidate, const char *id)
 {
 	for (const char *argument = NULL; (argument = argument_next(candidate, argument));) {
-		const char *name = argument + (argument[0] == '-') + (argument[0] == '-' && argument[1] == '-');
+		const char *name =
+			argument + (argument[0] == '-') + (argument[0] == '-' && argument[1] == '-');
 		if (name == argument || strncmp(name, "id", 2) != 0)
 			continue;
 		if (name[2] == '=' && strcmp(name + 3, id) == 0)

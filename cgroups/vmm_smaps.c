@@ -54,17 +54,18 @@ static bool mapping_begin(const char *line, struct mapping *ret)
 	char permissions[5];
 	int name = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %*s %" SCNu64 " %n", &start, &end, permissions, &inode,
-		   &name) != 4 ||
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %*s %" SCNu64 " %n", &start, &end, permissions,
+		   &inode, &name) != 4 ||
 	    end < start || strlen(permissions) != 4)
 		return false;
 	line += name;
 	const bool is_data = permissions[1] == 'w' && permissions[2] != 'x';
 	*ret = (struct mapping){
 		.size_bytes = end - start,
-		.is_shared = is_data && permissions[3] == 's' &&
-			     (begins(line, "/dev/shm/") || begins(line, "/memfd:") || begins(line, "/dev/zero") ||
-			      begins(line, "/dev/hugepages") || begins(line, "/anon_hugepage")),
+		.is_shared =
+			is_data && permissions[3] == 's' &&
+			(begins(line, "/dev/shm/") || begins(line, "/memfd:") || begins(line, "/dev/zero") ||
+			 begins(line, "/dev/hugepages") || begins(line, "/anon_hugepage")),
 		.is_anonymous = is_data && permissions[3] == 'p' && inode == 0 && line[0] != '[',
 	};
 	return true;
@@ -87,7 +88,8 @@ static bool size_of(const char *line, const char *key, uint64_t *bytes)
 
 static void mapping_line(const char *line, struct mapping *mapping)
 {
-	(void)(size_of(line, "Rss:", &mapping->resident_bytes) || size_of(line, "Anonymous:", &mapping->anon_bytes) ||
+	(void)(size_of(line, "Rss:", &mapping->resident_bytes) ||
+	       size_of(line, "Anonymous:", &mapping->anon_bytes) ||
 	       size_of(line, "Shared_Hugetlb:", &mapping->hugetlb_bytes) ||
 	       size_of(line, "Private_Hugetlb:", &mapping->private_hugetlb_bytes));
 	/* Two letters each: proc_pid_smaps(5). */

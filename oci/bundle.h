@@ -17,8 +17,8 @@ int bundle_load_config(int bundle_fd, char **ret_text, size_t *ret_length, struc
 
 /* The config.json of the sandbox that a container of CRI-O's belongs to, as seen from the container's
  * bundle: ../../<sandbox id>/userdata/config.json. It is there even when no infra container runs. */
-int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret_text,
-			       size_t *ret_length, struct error *err);
+int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret_text, size_t *ret_length,
+			       struct error *err);
 
 /* A bundle may be created from twice. So that a limit that we wrote is not taken for one that was declared,
  * nor what we put into unified for the pod's own, the file that we write is marked with both, in an extended

@@ -172,7 +172,11 @@ static const struct {
 	const char *key; /* with its quotes */
 	size_t offset, size;
 } label_rows[] = {
-#define LABEL(key, member) {"\"" key "\"", offsetof(struct pod_labels, member), sizeof(((struct pod_labels *)NULL)->member)}
+#define LABEL(key, member)                                          \
+	{                                                           \
+		"\"" key "\"", offsetof(struct pod_labels, member), \
+			sizeof(((struct pod_labels *)NULL)->member) \
+	}
 	LABEL("pod-template-hash", pod_template_hash),
 	LABEL("controller-revision-hash", controller_revision_hash),
 	LABEL("statefulset.kubernetes.io/pod-name", statefulset_pod_name),

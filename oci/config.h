@@ -62,7 +62,7 @@ struct config {
 	/* Annotations that CRI-O writes after the pod's own ones, so that a pod's author cannot forge them. */
 	char pod_namespace[CONFIG_NAME_SIZE], pod_name[CONFIG_NAME_SIZE], pod_uid[64];
 	char container_name[CONFIG_NAME_SIZE];
-	char container_type[16]; /* "container" or "sandbox" */
+	char container_type[16];    /* "container" or "sandbox" */
 	struct json_span kube_name; /* a pod's name, which CRI-O gives to sandboxes only */
 	char sandbox_id[80];
 	char image_name[512], image_ref[512];

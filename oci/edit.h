@@ -55,5 +55,5 @@ int edit_annotation(const char *text, const struct config *config, const char *k
 		    const char *value, struct edit *ret, struct error *err);
 
 /* The changed text, which the caller frees. Returns 0 or -ENOMEM. */
-int edit_apply(const char *text, size_t length, const struct edit *edit, char **ret_text,
-	       size_t *ret_length, struct error *err);
+int edit_apply(const char *text, size_t length, const struct edit *edit, char **ret_text, size_t *ret_length,
+	       struct error *err);

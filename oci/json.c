@@ -87,8 +87,8 @@ static int json_wrong_type(struct json_reader *reader, size_t field)
 {
 	static const char *const expected[] = {
 		[JSON_STRING] = "a string",    [JSON_UINT] = "a whole number", [JSON_INT] = "a whole number",
-		[JSON_BOOL] = "true or false", [JSON_ENUM] = "a known name",
-		[JSON_VALUE] = "a value",      [JSON_BRACES] = "an object",
+		[JSON_BOOL] = "true or false", [JSON_ENUM] = "a known name",   [JSON_VALUE] = "a value",
+		[JSON_BRACES] = "an object",
 	};
 	return error_set(reader->err, EBADMSG, "%s is not %s", reader->fields[field].path,
 			 expected[reader->fields[field].kind]);
@@ -342,7 +342,8 @@ struct json_memory {
 
 static bool memory_holds(const struct json_memory *memory, const void *piece)
 {
-	return (const char *)piece >= memory->block && (const char *)piece < memory->block + sizeof memory->block;
+	return (const char *)piece >= memory->block &&
+	       (const char *)piece < memory->block + sizeof memory->block;
 }
 
 static void *memory_alloc(void *context, size_t size)
@@ -445,8 +446,8 @@ static const char *json_skip(const char *text)
 		}
 }
 
-int json_each(const char *text, struct json_span span, int (*visit)(const char *element, size_t length, void *data),
-	      void *data, struct error *err)
+int json_each(const char *text, struct json_span span,
+	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err)
 {
 	const char *at = text + span.at, *const last = at + span.length - 1; /* the array's brackets */
 

@@ -48,25 +48,31 @@ struct json_field {
 	uint64_t skip_value;
 };
 
-#define JSON_FIELD(path, kind, type, member) \
-	{path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), NULL, false, 0}
-#define JSON_FIELD_UNLESS(path, kind, type, member, value) \
-	{path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), NULL, true, value}
-#define JSON_FIELD_ENUM(path, type, member, names) \
-	{path, JSON_ENUM, offsetof(type, member), sizeof(((type *)NULL)->member), names, false, 0}
+#define JSON_FIELD(path, kind, type, member)                                                       \
+	{                                                                                          \
+		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), NULL, false, 0 \
+	}
+#define JSON_FIELD_UNLESS(path, kind, type, member, value)                                            \
+	{                                                                                             \
+		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), NULL, true, value \
+	}
+#define JSON_FIELD_ENUM(path, type, member, names)                                                       \
+	{                                                                                                \
+		path, JSON_ENUM, offsetof(type, member), sizeof(((type *)NULL)->member), names, false, 0 \
+	}
 
 /* Sets the members that the text has; the others keep what they hold. null counts as absent.
  * Errors (negative errno): -EBADMSG not JSON, not UTF-8, deeper than JSON_DEPTH_MAX, a field of the wrong
  * type, or one of the objects around it, a string too long for its member, a number out of range, a
  * field's key (or one of the objects around it) given twice, or a top level that is no object. *object may then
  * be half filled. */
-int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
-	      void *object, struct error *err);
+int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
+	      struct error *err);
 
 /* Calls visit with each element of an array, until it returns non-zero, which is passed on. span is a JSON_VALUE's
  * that json_read() has found in this text; one that is absent or null has no elements. -EBADMSG: it is no array. */
-int json_each(const char *text, struct json_span span, int (*visit)(const char *element, size_t length, void *data),
-	      void *data, struct error *err);
+int json_each(const char *text, struct json_span span,
+	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err);
 
 /* The length of the UTF-8 sequence that text begins with, or 0 if it is none (RFC 3629). */
 size_t json_utf8_length(const char *text);
@@ -87,5 +93,5 @@ void json_out_uint(struct json_out *out, uint64_t value);
 
 /* Writes the struct as one object, a line, with a newline at its end. A string that is not UTF-8 is
  * written with U+FFFD for what is not. Returns 0 with *ret_length set, or -ENOBUFS. */
-int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf,
-	       size_t size, size_t *ret_length, struct error *err);
+int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf, size_t size,
+	       size_t *ret_length, struct error *err);

@@ -49,7 +49,8 @@ static bool state_read(int run_fd, const char *directory, const char *sandbox_id
 	int r = file_load_at(run_fd, path, STATE_SIZE_MAX, &text, &length, NULL);
 	if (r < 0)
 		return r != -ENOENT && r != -ENOTDIR;
-	if (json_read(text, length, fields, n_fields, &state, NULL) == 0 && strcmp(state.sandbox_id, sandbox_id) == 0)
+	if (json_read(text, length, fields, n_fields, &state, NULL) == 0 &&
+	    strcmp(state.sandbox_id, sandbox_id) == 0)
 		*ret = state;
 	return true;
 }
@@ -87,7 +88,8 @@ static bool read_address(int bundle_fd, char ret[static SANDBOX_ADDRESS_SIZE])
 		name += sizeof scheme - 1;
 	size_t n = strcspn(name, "\n");
 	/* Nothing but one line of printable characters. */
-	bool is_sane = n > 0 && n < SANDBOX_ADDRESS_SIZE - 1 && (size_t)(name - text) + n + (name[n] == '\n') == length;
+	bool is_sane = n > 0 && n < SANDBOX_ADDRESS_SIZE - 1 &&
+		       (size_t)(name - text) + n + (name[n] == '\n') == length;
 	for (size_t i = 0; i < n; i++)
 		is_sane = is_sane && name[i] > ' ' && name[i] < 0x7f;
 	if (is_sane && is_path && (name[0] == '/' || (name[0] == '@' && n > 1)))
@@ -105,7 +107,8 @@ int sandbox_files_read(int run_fd, const char *bundle, const char *sandbox_id, s
 	bool found = false;
 
 	/* It becomes a part of paths. */
-	if (sandbox_id[0] == '\0' || sandbox_id[0] == '.' || strchr(sandbox_id, '/') || strlen(sandbox_id) > NAME_MAX)
+	if (sandbox_id[0] == '\0' || sandbox_id[0] == '.' || strchr(sandbox_id, '/') ||
+	    strlen(sandbox_id) > NAME_MAX)
 		return error_set(err, EINVAL, "no id of a sandbox: %.80s", sandbox_id);
 
 	cleanup_close int bundle_fd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -23,8 +23,8 @@ static const struct shim_kind kinds[] = {
 
 /* Beside $PATH: the last two are kata-deploy's, for the runtime in Go and the one in Rust. */
 static const char *const directories[] = {
-	"/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/usr/libexec", "/usr/libexec/crio",
-	"/opt/kata/bin",  "/opt/kata/runtime-rs/bin",
+	"/usr/local/bin", "/usr/bin",          "/usr/local/sbin", "/usr/sbin",
+	"/usr/libexec",   "/usr/libexec/crio", "/opt/kata/bin",   "/opt/kata/runtime-rs/bin",
 };
 
 const struct shim_kind *shim_kind_of(const char *name)
@@ -99,8 +99,8 @@ static bool search_all(struct search *search, const char *directory, const char 
 	return false;
 }
 
-int shim_find(const char *program, const struct shim_kind *kind, const char *directory, const char *path, char *ret_path,
-	      size_t size, struct error *err)
+int shim_find(const char *program, const struct shim_kind *kind, const char *directory, const char *path,
+	      char *ret_path, size_t size, struct error *err)
 {
 	char name[256], stand_in[64];
 	struct search search = {.name = name, .path = ret_path, .size = size};
@@ -117,5 +117,6 @@ int shim_find(const char *program, const struct shim_kind *kind, const char *dir
 	}
 	if (search.seen_ourselves)
 		return error_set(err, ELOOP, "the only %s to be found is tidemark itself", name);
-	return error_set(err, ENOENT, "%s is not installed; [runtime] shims = <directory> tells where it is", name);
+	return error_set(err, ENOENT, "%s is not installed; [runtime] shims = <directory> tells where it is",
+			 name);
 }

@@ -11,9 +11,9 @@
 
 /* What there is to know of a runtime, by its X. */
 struct shim_kind {
-	const char *pattern;  /* of X, as fnmatch(3) has it */
-	bool is_vm;           /* its containers are in a guest, and so is the cgroup that their limit is set in */
-	bool takes_size;      /* it sizes that by kata's annotations on the sandbox */
+	const char *pattern; /* of X, as fnmatch(3) has it */
+	bool is_vm;      /* its containers are in a guest, and so is the cgroup that their limit is set in */
+	bool takes_size; /* it sizes that by kata's annotations on the sandbox */
 	const char *stand_in; /* the X of the program that is run where X has none of its own, or NULL */
 	const char *pid_file; /* in the bundle: of the container's first process on the node, or NULL */
 };
@@ -29,5 +29,5 @@ void shim_name_of(const char *program, char *ret_name, size_t size);
 /* Finds the program "containerd-shim-<program>", else that of the kind's stand-in, in directory if that is not empty, in
  * the absolute ones of path ($PATH, may be NULL), where containerd looks for it, and in those where distributions and
  * kata-deploy put it. Our own file is never taken for it. Errors as of runtime_find(). */
-int shim_find(const char *program, const struct shim_kind *kind, const char *directory, const char *path, char *ret_path,
-	      size_t size, struct error *err);
+int shim_find(const char *program, const struct shim_kind *kind, const char *directory, const char *path,
+	      char *ret_path, size_t size, struct error *err);

@@ -18,8 +18,10 @@ static const struct {
 	const char *name;
 	enum action action;
 } flags[] = {
-	{"namespace", TAKES_VALUE}, {"address", TAKES_VALUE}, {"publish-binary", TAKES_VALUE}, {"id", SET_ID},
-	{"bundle", SET_BUNDLE},     {"socket", TAKES_VALUE},  {"debug-socket", TAKES_VALUE},   {"debug", IS_SWITCH},
+	{"namespace", TAKES_VALUE},      {"address", TAKES_VALUE},
+	{"publish-binary", TAKES_VALUE}, {"id", SET_ID},
+	{"bundle", SET_BUNDLE},          {"socket", TAKES_VALUE},
+	{"debug-socket", TAKES_VALUE},   {"debug", IS_SWITCH},
 };
 
 /* Takes in the flag at argv[*i] and moves *i over its value. Returns false where we do not follow. */

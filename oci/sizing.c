@@ -5,7 +5,11 @@
 #include <string.h>
 
 const char *const sizing_names[] = {
-	[SIZING_UNKNOWN] = "unknown", [SIZING_FIXED] = "fixed", [SIZING_JVM] = "jvm", [SIZING_GO] = "go", NULL,
+	[SIZING_UNKNOWN] = "unknown",
+	[SIZING_FIXED] = "fixed",
+	[SIZING_JVM] = "jvm",
+	[SIZING_GO] = "go",
+	NULL,
 };
 
 #define LOOKED_AT_MAX (64u << 10)
@@ -30,7 +34,10 @@ static const struct variable {
 	enum sizing sizing;
 	bool holds_options;
 } variables[] = {
-#define VARIABLE(name, sizing, holds_options) {name "=", sizeof(name), sizing, holds_options}
+#define VARIABLE(name, sizing, holds_options)                 \
+	{                                                     \
+		name "=", sizeof(name), sizing, holds_options \
+	}
 	/* The first three are read by the JVM itself, the others by the scripts that start it. */
 	VARIABLE("JAVA_TOOL_OPTIONS", SIZING_UNKNOWN, true),
 	VARIABLE("JDK_JAVA_OPTIONS", SIZING_UNKNOWN, true),

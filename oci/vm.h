@@ -9,7 +9,8 @@
 #include "oci/edit.h"
 
 /* Bytes; 0: not told, or not understood. */
-uint64_t vm_declared_of(const char *text, const struct config *config); /* the limit of the pod's containers together */
+uint64_t vm_declared_of(const char *text,
+			const struct config *config); /* the limit of the pod's containers together */
 uint64_t vm_overhead_of(const char *text, const struct config *config); /* the RuntimeClass's overhead */
 
 /* kata's annotations. The first is what the containers get beside the default_memory of kata's own settings, where
@@ -20,8 +21,9 @@ enum vm_size {
 };
 
 /* Returns 0 with what the annotation says in *ret_bytes, 0 if it is not there; -EBADMSG. */
-int vm_size_of(const char *text, const struct config *config, enum vm_size size, uint64_t *ret_bytes, struct error *err);
+int vm_size_of(const char *text, const struct config *config, enum vm_size size, uint64_t *ret_bytes,
+	       struct error *err);
 
 /* What gives the annotation this value, rounded up to its unit. Errors as of edit_annotation(). */
-int vm_edit_size(const char *text, const struct config *config, enum vm_size size, uint64_t bytes, struct edit *ret,
-		 struct error *err);
+int vm_edit_size(const char *text, const struct config *config, enum vm_size size, uint64_t bytes,
+		 struct edit *ret, struct error *err);

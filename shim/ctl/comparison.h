@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/report/overhead.h"
 #include "shim/ctl/survey.h"
+#include "shim/report/overhead.h"
 
 /* Runtimes beyond these are left out. */
 #define COMPARISON_SIDES_MAX 8

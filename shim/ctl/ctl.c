@@ -19,11 +19,11 @@
 #include "cgroups/quantity.h"
 #include "oci/json.h"
 #include "shim/ctl/replay.h"
+#include "shim/ctl/survey.h"
 #include "shim/report/explain.h"
 #include "shim/report/fault.h"
 #include "shim/store/presence.h"
 #include "shim/store/settings.h"
-#include "shim/ctl/survey.h"
 
 int ctl_open_path(const struct ctl *ctl, const char *path, int flags)
 {
@@ -157,11 +157,13 @@ static const struct verb {
 	 ctl_explain, .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON)},
 	{"recommend", "[CONTAINER|POD|WORKLOAD]", "what to write into manifests, and why", ctl_recommend,
 	 .formats = FORMATS_RECOMMEND, .by_namespace = true},
-	{"history", "[OPTION...] WORKLOAD", "what happened to a workload, and why; `tidemarkctl history --help`",
-	 ctl_history, .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
+	{"history", "[OPTION...] WORKLOAD",
+	 "what happened to a workload, and why; `tidemarkctl history --help`", ctl_history,
+	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
 	{"top", "[OPTION...]", "containers as they move; `tidemarkctl top --help`", ctl_top, .apart = true},
-	{"overhead", "[OPTION...] [POD]", "what VMs cost beyond their containers; `tidemarkctl overhead --help`",
-	 ctl_overhead, .formats = FORMATS_OVERHEAD, .apart = true, .by_namespace = true},
+	{"overhead", "[OPTION...] [POD]",
+	 "what VMs cost beyond their containers; `tidemarkctl overhead --help`", ctl_overhead,
+	 .formats = FORMATS_OVERHEAD, .apart = true, .by_namespace = true},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
 	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay,
 	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
@@ -260,7 +262,8 @@ static int run(struct ctl *ctl, const char *output, int argc, char *argv[])
 	}
 	const struct verb *verb = find_verb(argv[0]);
 	if (!verb) {
-		ctl_print_line(stderr, "tidemarkctl: no command %.300s; `tidemarkctl --help` lists them", argv[0]);
+		ctl_print_line(stderr, "tidemarkctl: no command %.300s; `tidemarkctl --help` lists them",
+			       argv[0]);
 		return EXIT_FAILURE;
 	}
 	if (take_options(ctl, verb, output) < 0)

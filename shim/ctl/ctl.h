@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "cgroups/quantity.h"
-#include "shim/store/settings.h"
 #include "shim/ctl/survey.h"
+#include "shim/store/settings.h"
 
 #define AMOUNT(bytes) quantity_format_bytes(bytes, (char[QUANTITY_MAX]){0})
 

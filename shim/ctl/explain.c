@@ -39,7 +39,8 @@ static void print_lines(const struct ctl *ctl, const struct line *lines, size_t 
 	if (ctl->output == OUTPUT_TABLE) {
 		for (const struct line *line = lines; line < lines + count; line++)
 			ctl_print_line(stdout, "  %-14s %9s  %s", line->name,
-				   ctl_amount_or_dash(line->bytes, (char[QUANTITY_MAX]){0}), line->sentence);
+				       ctl_amount_or_dash(line->bytes, (char[QUANTITY_MAX]){0}),
+				       line->sentence);
 		return;
 	}
 	for (const struct line *line = lines; line < lines + count; line++) {
@@ -78,8 +79,9 @@ static void explain_container(const struct ctl *ctl, const struct survey_contain
 	if (container->is_running && record->is_vm) {
 		lines[count++] = (struct line){"now", memory_working_set(&container->memory),
 					       "working set in its VM, as the guest told it last"};
-		lines[count++] = (struct line){"memory.max", container->effective_bytes,
-					       "of its cgroup in the guest; what the VM takes: `tidemarkctl overhead`"};
+		lines[count++] = (struct line){
+			"memory.max", container->effective_bytes,
+			"of its cgroup in the guest; what the VM takes: `tidemarkctl overhead`"};
 	} else if (container->is_running) {
 		(void)snprintf(now, sizeof now, "working set now; %s anonymous, %s file, %s kernel",
 			       AMOUNT(container->memory.anon_bytes), AMOUNT(container->memory.file_bytes),
@@ -95,9 +97,9 @@ static void explain_container(const struct ctl *ctl, const struct survey_contain
 		(void)puts("");
 		/* As container managers cut the ids that they draw; one that a person chose stays whole. */
 		ctl_print_line(stdout, "  container %.*s%s%s, %s%s",
-			   strlen(record->id) == 64 ? 12 : RECORD_ID_SIZE, record->id,
-			   record->pod_name[0] ? " of pod " : "", record->pod_name, record->runtime,
-			   container->is_running ? "" : ", not running");
+			       strlen(record->id) == 64 ? 12 : RECORD_ID_SIZE, record->id,
+			       record->pod_name[0] ? " of pod " : "", record->pod_name, record->runtime,
+			       container->is_running ? "" : ", not running");
 		print_lines(ctl, lines, count);
 		return;
 	}
@@ -184,10 +186,11 @@ int ctl_explain(struct ctl *ctl, int argc, char *argv[])
 		found = true;
 	}
 	if (!found) {
-		ctl_print_line(stderr,
-			   "tidemarkctl: no container, pod or workload %.300s is known; `tidemarkctl status` "
-			   "lists them",
-			   argv[0]);
+		ctl_print_line(
+			stderr,
+			"tidemarkctl: no container, pod or workload %.300s is known; `tidemarkctl status` "
+			"lists them",
+			argv[0]);
 		return EXIT_FAILURE;
 	}
 	if (ctl->output == OUTPUT_JSON)

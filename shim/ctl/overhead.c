@@ -315,14 +315,10 @@ static int take_option(struct command *command, int option)
 static int take_options(struct command *command, int argc, char *argv[])
 {
 	static const struct option options[] = {
-		{"smaps", no_argument, NULL, 'S'},
-		{"compare", required_argument, NULL, 'C'},
-		{"pods", required_argument, NULL, 'p'},
-		{"namespace", required_argument, NULL, 'n'},
-		{"output", required_argument, NULL, 'o'},
-		{"name", required_argument, NULL, 'N'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"smaps", no_argument, NULL, 'S'},        {"compare", required_argument, NULL, 'C'},
+		{"pods", required_argument, NULL, 'p'},   {"namespace", required_argument, NULL, 'n'},
+		{"output", required_argument, NULL, 'o'}, {"name", required_argument, NULL, 'N'},
+		{"help", no_argument, NULL, 'h'},         {0},
 	};
 
 	optind = 0;

@@ -30,7 +30,7 @@ extern char **environ;
 
 struct command {
 	const char *trace, *limits_path, *plot_path, *plot_series;
-	unsigned policies; /* a bit each */
+	unsigned policies;          /* a bit each */
 	enum replay_policy written; /* whose limits go into limits_path */
 	FILE *limits;
 	struct plot_series use, limit[REPLAY_HINDSIGHT];
@@ -147,7 +147,8 @@ static int text_open(const char *path, struct text *ret, struct error *err)
 
 /* ---- What is taken down on the way ---- */
 
-static void points_add(struct command *command, struct plot_series *series, uint64_t time_usec, uint64_t bytes)
+static void points_add(struct command *command, struct plot_series *series, uint64_t time_usec,
+		       uint64_t bytes)
 {
 	command->failed = plot_add(series, time_usec, bytes) < 0 || command->failed;
 }
@@ -193,7 +194,8 @@ static int feed(struct command *command, const struct text *text, struct replay 
 		}
 		r = replay_add(replay, &sample);
 		if (r == -EINVAL)
-			return error_set(err, EINVAL, "%.160s:%" PRIu64 ": the time lies before that of the line above it",
+			return error_set(err, EINVAL,
+					 "%.160s:%" PRIu64 ": the time lies before that of the line above it",
 					 command->trace, trace.line);
 		if (r < 0)
 			return error_errno(err, -r, "cannot replay %s", command->trace);
@@ -220,11 +222,12 @@ static void print_table(const struct command *command, const struct replay_setti
 {
 	char every[QUANTITY_MAX], cold[QUANTITY_MAX];
 
-	(void)printf("%s: %" PRIu64 " samples of %zu series in %.2f s; creations every %s\n\n", command->trace,
-		     replay_samples(replay), replay_series(replay), seconds,
+	(void)printf("%s: %" PRIu64 " samples of %zu series in %.2f s; creations every %s\n\n",
+		     command->trace, replay_samples(replay), replay_series(replay), seconds,
 		     quantity_format_duration(settings->every_usec, every));
 	(void)printf("%51s%s\n", "", "  FIRST CREATION AFTER: OVER %, LIMIT/USE");
-	(void)printf("%-10s %8s %5s %6s %6s %5s %7s", "POLICY", "PERIODS", "OVER", "OVER %", "L/USE", "L/MAX", "CHG/DAY");
+	(void)printf("%-10s %8s %5s %6s %6s %5s %7s", "POLICY", "PERIODS", "OVER", "OVER %", "L/USE", "L/MAX",
+		     "CHG/DAY");
 	for (size_t i = 0; i < REPLAY_COLD_STARTS; i++)
 		(void)printf(" %12s", quantity_format_duration(replay_cold_usec[i], cold));
 	(void)puts("");
@@ -232,9 +235,11 @@ static void print_table(const struct command *command, const struct replay_setti
 		const struct replay_score *score = &results[i].standing;
 		if (!(command->policies & 1u << i))
 			continue;
-		(void)printf("%-10s %8" PRIu64 " %5" PRIu64 " %6.2f %6.3f %5.2f %7.2f", replay_policy_names[i],
-			     score->periods, score->over, over_pct(score), ratio(score->limit_bytes, score->mean_bytes),
-			     ratio(score->limit_bytes, score->max_bytes), ratio((double)score->changes, score->days));
+		(void)printf("%-10s %8" PRIu64 " %5" PRIu64 " %6.2f %6.3f %5.2f %7.2f",
+			     replay_policy_names[i], score->periods, score->over, over_pct(score),
+			     ratio(score->limit_bytes, score->mean_bytes),
+			     ratio(score->limit_bytes, score->max_bytes),
+			     ratio((double)score->changes, score->days));
 		for (size_t c = 0; c < REPLAY_COLD_STARTS; c++) {
 			score = &results[i].cold[c];
 			if (score->periods > 0)
@@ -251,7 +256,8 @@ static void print_score_json(const struct replay_score *score)
 {
 	(void)printf("\"periods\":%" PRIu64 ",\"over\":%" PRIu64 ",\"over_pct\":%.4f,\"limit_over_use\":%.4f,"
 		     "\"limit_over_max\":%.4f,\"changes_per_day\":%.4f",
-		     score->periods, score->over, over_pct(score), ratio(score->limit_bytes, score->mean_bytes),
+		     score->periods, score->over, over_pct(score),
+		     ratio(score->limit_bytes, score->mean_bytes),
 		     ratio(score->limit_bytes, score->max_bytes), ratio((double)score->changes, score->days));
 }
 
@@ -259,10 +265,11 @@ static void print_score_json(const struct replay_score *score)
 static void print_json(const struct command *command, const struct replay_settings *settings,
 		       const struct replay *replay, const struct replay_result results[], double seconds)
 {
-	(void)printf("{\"v\":1,\"samples\":%" PRIu64 ",\"series\":%zu,\"seconds\":%.4f,\"samples_per_s\":%.0f,"
-		     "\"window_bytes\":%zu,\"every_usec\":%" PRIu64 ",\"policies\":[",
-		     replay_samples(replay), replay_series(replay), seconds,
-		     ratio((double)replay_samples(replay), seconds), replay_memory(replay), settings->every_usec);
+	(void)printf(
+		"{\"v\":1,\"samples\":%" PRIu64 ",\"series\":%zu,\"seconds\":%.4f,\"samples_per_s\":%.0f,"
+		"\"window_bytes\":%zu,\"every_usec\":%" PRIu64 ",\"policies\":[",
+		replay_samples(replay), replay_series(replay), seconds,
+		ratio((double)replay_samples(replay), seconds), replay_memory(replay), settings->every_usec);
 	for (int i = 0, n = 0; i < REPLAY_POLICIES; i++) {
 		if (!(command->policies & 1u << i))
 			continue;
@@ -270,7 +277,8 @@ static void print_json(const struct command *command, const struct replay_settin
 		print_score_json(&results[i].standing);
 		(void)printf(",\"cold\":[");
 		for (size_t c = 0; c < REPLAY_COLD_STARTS; c++) {
-			(void)printf("%s{\"history_usec\":%" PRIu64 ",", c > 0 ? "," : "", replay_cold_usec[c]);
+			(void)printf("%s{\"history_usec\":%" PRIu64 ",", c > 0 ? "," : "",
+				     replay_cold_usec[c]);
 			print_score_json(&results[i].cold[c]);
 			(void)printf("}");
 		}
@@ -355,7 +363,8 @@ static int run(struct command *command, const struct replay_settings *settings, 
 	if (command->limits && (ferror(command->limits) | fclose(command->limits)) != 0 && r == 0)
 		status = fault("cannot write %s", command->limits_path);
 	if (r == 0)
-		(json ? print_json : print_table)(command, settings, replay, results, clock_seconds() - before);
+		(json ? print_json : print_table)(command, settings, replay, results,
+						  clock_seconds() - before);
 	if (r == 0 && command->plot_path && plot(command) != EXIT_SUCCESS)
 		status = EXIT_FAILURE;
 	replay_free(replay);
@@ -392,16 +401,18 @@ static enum replay_policy policy_written(unsigned policies, const struct tuner_s
 
 static void print_help(void)
 {
-	(void)puts("usage: tidemarkctl replay [OPTION...] TRACE.csv[.gz]\n\n"
-		   "Judges policies on a trace, lines of series,time_s,bytes, with the code of the daemon.\n\n"
-		   "  --policy NAME    percentile, adaptive, tight, krr, vpa, hindsight or all (the default);\n"
-		   "                   may be given again\n"
-		   "  --every TIME     a container is created so often (24h)\n"
-		   "  --limits FILE    each limit of one policy, as series,creation_s,limit_bytes: the one that is\n"
-		   "                   given, or of several the one that the settings have\n"
-		   "  --plot FILE.svg  limit against use, drawn by gnuplot\n"
-		   "  --series NAME    what is drawn (the trace's first)\n"
-		   "  --help           this text");
+	(void)puts(
+		"usage: tidemarkctl replay [OPTION...] TRACE.csv[.gz]\n\n"
+		"Judges policies on a trace, lines of series,time_s,bytes, with the code of the daemon.\n\n"
+		"  --policy NAME    percentile, adaptive, tight, krr, vpa, hindsight or all (the default);\n"
+		"                   may be given again\n"
+		"  --every TIME     a container is created so often (24h)\n"
+		"  --limits FILE    each limit of one policy, as series,creation_s,limit_bytes: the one that "
+		"is\n"
+		"                   given, or of several the one that the settings have\n"
+		"  --plot FILE.svg  limit against use, drawn by gnuplot\n"
+		"  --series NAME    what is drawn (the trace's first)\n"
+		"  --help           this text");
 }
 
 int replay_command(const struct settings *settings, bool json, int argc, char *argv[])
@@ -430,7 +441,9 @@ int replay_command(const struct settings *settings, bool json, int argc, char *a
 		case 'e':
 			if (quantity_parse_duration(optarg, &replay.every_usec) < 0 ||
 			    replay.every_usec < USEC_PER_SEC || replay.every_usec > 365 * USEC_PER_DAY)
-				return fault("--every is a duration such as 24h, of a second to a year, not %s", optarg);
+				return fault(
+					"--every is a duration such as 24h, of a second to a year, not %s",
+					optarg);
 			break;
 		case 'l':
 			command.limits_path = optarg;

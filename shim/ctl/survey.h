@@ -19,9 +19,9 @@ struct survey_container {
 	 * last: of the memory what is charged and inactive_file, and its limit. */
 	bool is_running;
 	struct memory memory;
-	uint64_t max_bytes;            /* its own memory.max; MEMORY_UNLIMITED */
-	uint64_t effective_bytes;      /* the smallest of it and its ancestors' */
-	struct pressure pressure;      /* all 0 where the kernel measures none */
+	uint64_t max_bytes;       /* its own memory.max; MEMORY_UNLIMITED */
+	uint64_t effective_bytes; /* the smallest of it and its ancestors' */
+	struct pressure pressure; /* all 0 where the kernel measures none */
 };
 
 struct survey_workload {

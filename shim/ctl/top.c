@@ -26,12 +26,12 @@ struct top_row {
 	int level;    /* 0, 1, 2 */
 	uint64_t key; /* a hash of what it is */
 	char name[CONFIG_NAME_SIZE];
-	uint64_t used, limit;    /* DECISION_UNLIMITED: one of them has none */
-	uint64_t headroom;       /* the least of a container's */
-	uint32_t pressure;       /* the highest */
-	uint64_t trend[TREND];   /* the newest last; 0: not read yet */
-	size_t parent;           /* its index; its own at level 0 */
-	bool alive;              /* seen in this turn */
+	uint64_t used, limit;  /* DECISION_UNLIMITED: one of them has none */
+	uint64_t headroom;     /* the least of a container's */
+	uint32_t pressure;     /* the highest */
+	uint64_t trend[TREND]; /* the newest last; 0: not read yet */
+	size_t parent;         /* its index; its own at level 0 */
+	bool alive;            /* seen in this turn */
 };
 
 enum order {
@@ -55,7 +55,8 @@ struct top {
 	struct top_row *rows;
 	size_t n_rows, size;
 	size_t *order_of; /* indices of rows, as they are shown */
-	size_t found[3];  /* of each level, the row that was found last: the next one is mostly it, or the one behind */
+	size_t found
+		[3]; /* of each level, the row that was found last: the next one is mostly it, or the one behind */
 	enum order order;
 	bool is_live; /* on a terminal */
 };
@@ -99,7 +100,9 @@ static size_t row_find(struct top *top, int level, uint64_t key)
 
 static void row_add(struct top_row *row, uint64_t used, uint64_t limit, uint32_t pressure)
 {
-	const uint64_t headroom = limit == DECISION_UNLIMITED ? DECISION_UNLIMITED : limit > used ? limit - used : 0;
+	const uint64_t headroom = limit == DECISION_UNLIMITED ? DECISION_UNLIMITED
+				  : limit > used              ? limit - used
+							      : 0;
 
 	if (!row->alive) {
 		row->alive = true;
@@ -167,7 +170,8 @@ static int take_survey(struct top *top, const struct survey *survey)
 	for (size_t i = 0; i < survey->n_workloads; i++)
 		for (size_t c = 0; c < survey->workloads[i].n_containers; c++)
 			if (survey->workloads[i].containers[c].is_running &&
-			    take_container(top, &survey->workloads[i], &survey->workloads[i].containers[c]) < 0)
+			    take_container(top, &survey->workloads[i], &survey->workloads[i].containers[c]) <
+				    0)
 				return -ENOMEM;
 	drop_dead(top);
 	return 0;
@@ -277,14 +281,15 @@ static void print_rows(const struct top *top, size_t lines, int columns)
 	}
 	if (room < 20)
 		room = 20;
-	(void)printf("%-*s%10s%10s%10s%7s%10s%s\n", room, "NAME", "NOW", "LIMIT", "HEADROOM", "USE", "PRESSURE",
-		     top->is_live ? "  TREND" : "");
+	(void)printf("%-*s%10s%10s%10s%7s%10s%s\n", room, "NAME", "NOW", "LIMIT", "HEADROOM", "USE",
+		     "PRESSURE", top->is_live ? "  TREND" : "");
 	for (size_t i = 0; i < top->n_rows && i < lines; i++) {
 		const struct top_row *row = &top->rows[top->order_of[i]];
 		char use[16] = "-";
 
 		if (row->limit != DECISION_UNLIMITED && row->limit > 0)
-			(void)snprintf(use, sizeof use, "%.0f %%", (double)row->used * 100 / (double)row->limit);
+			(void)snprintf(use, sizeof use, "%.0f %%",
+				       (double)row->used * 100 / (double)row->limit);
 		print_name(row, room);
 		(void)printf("%10s%10s%10s%7s%10s", AMOUNT(row->used),
 			     ctl_amount_or_dash(row->limit, (char[QUANTITY_MAX]){0}),
@@ -388,13 +393,16 @@ static int parse_order(const char *text, enum order *ret)
 static void print_top_help(void)
 {
 	(void)fputs("usage: tidemarkctl top [OPTION...]\n\n"
-		    "The memory of this node's containers as it moves. Where the output is no terminal it is printed once.\n\n"
+		    "The memory of this node's containers as it moves. Where the output is no terminal it is "
+		    "printed once.\n\n"
 		    "  -d, --delay TIME   between two readings (1s)\n"
 		    "  -n, --count N      so many readings, then end\n"
 		    "  -s, --sort BY      used (the default), limit, headroom, pressure or name\n"
 		    "  -h, --help         this text\n\n"
-		    "NOW is the working set, LIMIT the least memory.max of the container's cgroup and those above it, HEADROOM\n"
-		    "what lies between; PRESSURE the share of the last 10 s in which a process waited for memory.\n",
+		    "NOW is the working set, LIMIT the least memory.max of the container's cgroup and those "
+		    "above it, HEADROOM\n"
+		    "what lies between; PRESSURE the share of the last 10 s in which a process waited for "
+		    "memory.\n",
 		    stdout);
 }
 
@@ -407,8 +415,10 @@ struct top_options {
 static int parse_options(int argc, char *argv[], struct top_options *ret)
 {
 	static const struct option options[] = {
-		{"delay", required_argument, NULL, 'd'}, {"count", required_argument, NULL, 'n'},
-		{"sort", required_argument, NULL, 's'},  {"help", no_argument, NULL, 'h'},
+		{"delay", required_argument, NULL, 'd'},
+		{"count", required_argument, NULL, 'n'},
+		{"sort", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 

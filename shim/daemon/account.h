@@ -31,7 +31,7 @@ uint64_t account_vm_part(const struct sandbox *sandbox, enum vm_part part);
 
 struct account {
 	const char *handler; /* borrowed from a container or a sandbox; NULL: all of them */
-	bool is_vm; /* of any of its pods */
+	bool is_vm;          /* of any of its pods */
 	uint64_t pods, containers;
 	/* Of running containers, as far as they are measured; slack: declared and not used, of those that declare a limit. */
 	uint64_t declared_bytes, working_set_bytes, slack_bytes;

@@ -154,7 +154,8 @@ static void put_guest(struct json_out *out, const struct sandbox *sandbox)
 		put_int(out, "unused", split->unused_bytes);
 }
 
-static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uint64_t interval_usec, uint64_t now_usec)
+static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uint64_t interval_usec,
+			uint64_t now_usec)
 {
 	begin(out, NULL, "{");
 	put_text(out, "id", sandbox->id);

@@ -10,8 +10,8 @@
 #include "cgroups/quantity.h"
 #include "shim/daemon/node.h"
 #include "shim/daemon/registry.h"
-#include "shim/report/explain.h"
 #include "shim/daemon/voice.h"
+#include "shim/report/explain.h"
 
 /* What cannot be kept is said once. That something worked is no proof that it can be again, since on a full
  * disk one write may still fit and the next does not: archive_slots() tells. */

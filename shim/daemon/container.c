@@ -155,10 +155,12 @@ static bool container_scope(const struct container *container, char scope[static
 	return name && cgroup_path_names(name, container->id);
 }
 
-int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err)
+int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd,
+			struct error *err)
 {
 	const struct sampled *sampled = &container->sampled;
-	return sampled->path ? sampler_directory(sampler, sampled->path, sampled->id, ret_fd, err) : MEMORY_GONE;
+	return sampled->path ? sampler_directory(sampler, sampled->path, sampled->id, ret_fd, err)
+			     : MEMORY_GONE;
 }
 
 int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd)
@@ -324,7 +326,8 @@ bool container_sight(const struct container *container, const struct tuner_setti
 	window_observe(&container->window, 0, UINT64_MAX, &seen);
 	if (!ended && seen.until_usec - seen.since_usec < settings->warmup_usec)
 		return false;
-	*ret = (struct ratchet_sight){container->max_bytes, seen.p95_bytes, seen.samples, container->created_usec};
+	*ret = (struct ratchet_sight){container->max_bytes, seen.p95_bytes, seen.samples,
+				      container->created_usec};
 	return true;
 }
 

@@ -12,9 +12,9 @@
 #include "cgroups/pressure.h"
 #include "cgroups/sampler.h"
 #include "oci/sizing.h"
+#include "shim/daemon/workload.h"
 #include "shim/store/record.h"
 #include "shim/tune/window.h"
-#include "shim/daemon/workload.h"
 
 enum container_state {
 	CONTAINER_CREATED, /* it has a record; its cgroup is not known yet */
@@ -77,19 +77,20 @@ struct container {
 	bool unsettled, removed;          /* on that list; its record is gone */
 	bool known;                       /* it was followed, and logged, before the daemon was started */
 	bool told_broken;
-	uint64_t cgroup_id;  /* see cgroup_id(); 0: not known */
-	int pressure_fd;     /* owned: pressure_watch(), while it is close to its limit; or -1 */
+	uint64_t cgroup_id;       /* see cgroup_id(); 0: not known */
+	int pressure_fd;          /* owned: pressure_watch(), while it is close to its limit; or -1 */
 	struct pressure pressure; /* as read last */
-	uint32_t pressure_stamp; /* pressure_usec of the census that it was read after */
-	int process_fd;      /* owned: a pidfd of its init process, or -1 */
-	uint64_t noted_usec; /* when its end was first noticed; 0: it was not */
-	uint64_t generation; /* of the scan that saw the record last */
-	uint64_t found_tick; /* when the record was first seen */
+	uint32_t pressure_stamp;  /* pressure_usec of the census that it was read after */
+	int process_fd;           /* owned: a pidfd of its init process, or -1 */
+	uint64_t noted_usec;      /* when its end was first noticed; 0: it was not */
+	uint64_t generation;      /* of the scan that saw the record last */
+	uint64_t found_tick;      /* when the record was first seen */
 
 	struct sampled sampled;
-	uint64_t scope_id; /* cgroup_id() of the one above, where it is the container's own, as crun's scope is; or 0 */
+	uint64_t
+		scope_id; /* cgroup_id() of the one above, where it is the container's own, as crun's scope is; or 0 */
 	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
-	bool watched; /* all that there are to be stand */
+	bool watched;               /* all that there are to be stand */
 
 	/* Of its own life alone, the last 24 h or what the long window is of it: for what is said at its end. */
 	struct window window;
@@ -99,8 +100,9 @@ struct container {
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
 	unsigned calm; /* how often container_read_bounds() found the same again, up to CONTAINER_CALM_MOST */
 	uint64_t ancestors_max_bytes; /* the smallest memory.max above those, when it was opened */
-	uint64_t start_max_bytes; /* max_bytes when it was first read: what a program sizes itself by as it starts */
-	unsigned looks; /* container_look() was called so often */
+	uint64_t
+		start_max_bytes; /* max_bytes when it was first read: what a program sizes itself by as it starts */
+	unsigned looks;          /* container_look() was called so often */
 	uint64_t samples, working_set_max_bytes;
 	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less
 	 * that is the best there is to say about the working set at the peak. */
@@ -140,7 +142,8 @@ int container_sample(struct container *container, struct sampler *sampler, bool 
 
 /* The directory of the container's cgroup, or of the scope around it: as sampler_directory() has it, and with its returns;
  * MEMORY_GONE also where there is no scope, or the container is not open. */
-int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd, struct error *err);
+int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd,
+			struct error *err);
 int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd);
 /* The same from the guest that it runs in; max_bytes: its limit there. */
 void container_take_guest_sample(struct container *container, const struct memory *memory, uint64_t max_bytes,

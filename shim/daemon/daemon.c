@@ -27,13 +27,13 @@
 #include "cgroups/quantity.h"
 #include "shim/daemon/metrics.h"
 #include "shim/daemon/node.h"
-#include "shim/report/overhead.h"
 #include "shim/daemon/serve.h"
 #include "shim/daemon/shed.h"
-#include "shim/store/history.h"
-#include "shim/store/presence.h"
 #include "shim/daemon/textfile.h"
 #include "shim/daemon/voice.h"
+#include "shim/report/overhead.h"
+#include "shim/store/history.h"
+#include "shim/store/presence.h"
 
 #define SWEEP_USEC USEC_PER_MIN
 
@@ -114,10 +114,11 @@ static void write_textfile(struct daemon *daemon)
 
 	if (!*path)
 		return;
-	int r = textfile_write(path, &(struct metrics_source){&daemon->node, NULL, daemon->started_usec, now_usec()},
-			       &err);
+	int r = textfile_write(
+		path, &(struct metrics_source){&daemon->node, NULL, daemon->started_usec, now_usec()}, &err);
 	if (r < 0 && !daemon->told_textfile)
-		voice_fault(&daemon->node.journal, LOG_WARNING, "the metrics are not in their file: %s", err.text);
+		voice_fault(&daemon->node.journal, LOG_WARNING, "the metrics are not in their file: %s",
+			    err.text);
 	daemon->told_textfile = r < 0;
 }
 
@@ -129,8 +130,8 @@ static struct serve *serve(struct daemon *daemon)
 
 	if (serve_new(daemon->event, daemon->run_fd, render, overhead, daemon, &serve, &err) < 0 ||
 	    serve_passed(serve, &err) < 0)
-		voice_fault(&daemon->node.journal, LOG_WARNING, "metrics are not served as they should be: %s",
-			    err.text);
+		voice_fault(&daemon->node.journal, LOG_WARNING,
+			    "metrics are not served as they should be: %s", err.text);
 	else if (serve_tcp(serve, daemon->node.settings.report.http, &err) < 0)
 		voice_fault(&daemon->node.journal, LOG_WARNING,
 			    "metrics are not served on loopback: %s (tidemarkd.service has no network; "
@@ -496,7 +497,8 @@ static struct exit_peaks *open_exits(const struct settings *settings, const stru
 }
 
 /* NULL: each cgroup's files are read. */
-static struct census_taker *open_census(const struct settings *settings, int cgroup_fd, const struct journal *journal)
+static struct census_taker *open_census(const struct settings *settings, int cgroup_fd,
+					const struct journal *journal)
 {
 	struct census_taker *taker = NULL;
 	struct error err;

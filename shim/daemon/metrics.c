@@ -184,13 +184,13 @@ static bool workload_window(const struct view *view, size_t i, uint64_t *ret)
 	}
 
 /* Of the last split, where the guest has answered. */
-#define GETTER_SPLIT(name, value, is_there)                                \
-	static bool name(const struct view *view, size_t i, uint64_t *ret) \
-	{                                                                  \
+#define GETTER_SPLIT(name, value, is_there)                                 \
+	static bool name(const struct view *view, size_t i, uint64_t *ret)  \
+	{                                                                   \
 		const struct overhead_split *split = &view->sandbox->split; \
-		(void)i;                                                   \
-		*ret = (uint64_t)(value);                                  \
-		return split->is_known && (is_there);                      \
+		(void)i;                                                    \
+		*ret = (uint64_t)(value);                                   \
+		return split->is_known && (is_there);                       \
 	}
 
 GETTER_TOLD(vm_charge, view->sandbox->memory.charge_bytes)
@@ -308,8 +308,8 @@ static const struct metric metrics[] = {
 	      "The most that it was ever charged with, page cache included, as read last."),
 	GAUGE("tidemark_container_memory_prestart_bytes", "bytes", LEVEL_CONTAINER, container_prestart,
 	      "Pre-start footprint: charged to it before its own program ran."),
-	{"tidemark_container_memory_pressure_seconds_total", EXPOSITION_COUNTER, "seconds", LEVEL_CONTAINER, "kind",
-	 pressure_kinds, container_pressure, 0,
+	{"tidemark_container_memory_pressure_seconds_total", EXPOSITION_COUNTER, "seconds", LEVEL_CONTAINER,
+	 "kind", pressure_kinds, container_pressure, 0,
 	 "For how long some process, or all, of the container waited for memory: memory.pressure."},
 	GAUGES("tidemark_container_memory_limit_bytes", "bytes", LEVEL_CONTAINER, "kind", limit_kinds,
 	       container_limit,
@@ -339,8 +339,9 @@ static const struct metric metrics[] = {
 	      "Used by its containers, as the guest says."),
 	GAUGE_SIGNED("tidemark_vm_guest_unused_bytes", "bytes", LEVEL_SANDBOX, vm_unused,
 		     "Resident RAM of the guest less what its containers use."),
-	GAUGE_SIGNED("tidemark_vm_overhead_bytes", "bytes", LEVEL_SANDBOX, vm_overhead,
-		     "What is charged on the host less what its containers use; below 0 where they use more."),
+	GAUGE_SIGNED(
+		"tidemark_vm_overhead_bytes", "bytes", LEVEL_SANDBOX, vm_overhead,
+		"What is charged on the host less what its containers use; below 0 where they use more."),
 	GAUGE("tidemark_vm_apart_seconds", "seconds", LEVEL_SANDBOX, vm_apart,
 	      "The most that can lie between the reading on the host and the guest's own."),
 	GAUGE_SIGNED("tidemark_vm_overhead_fixed_bytes", "bytes", LEVEL_SANDBOX, vm_fixed,

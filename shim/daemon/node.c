@@ -17,9 +17,9 @@
 #include "shim/daemon/account.h"
 #include "shim/daemon/archive.h"
 #include "shim/daemon/registry.h"
-#include "shim/report/explain.h"
 #include "shim/daemon/sandboxes.h"
 #include "shim/daemon/voice.h"
+#include "shim/report/explain.h"
 
 /* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
 #define LOOK_TICKS       5
@@ -324,7 +324,8 @@ static void node_look_at(struct node *node, struct container *container)
 	if (workload && workload->ratchet.program == SIZING_UNKNOWN &&
 	    container->looks < sizeof look_samples / sizeof *look_samples &&
 	    container->samples >= look_samples[container->looks])
-		workload_take_sizing(workload, container_look(container, &node->sampler, node->roots.proc_fd));
+		workload_take_sizing(workload,
+				     container_look(container, &node->sampler, node->roots.proc_fd));
 }
 
 static int take_reading(struct workload *workload, const struct container *container, bool in_turn,
@@ -399,7 +400,8 @@ static void node_tell_kill(struct node *node, const struct container *container,
 
 	archive_kill(node, container, cause, learned_bytes, now_usec);
 	voice_oom(&node->journal, container, cause, kill,
-		  learned_bytes > 0 ? node_stuck(node, container->workload, container->max_bytes, why) : NULL);
+		  learned_bytes > 0 ? node_stuck(node, container->workload, container->max_bytes, why)
+				    : NULL);
 }
 
 void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
@@ -434,7 +436,8 @@ void node_take_kill(struct node *node, struct container *container, enum oom_cau
 		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
 	node_took(node, workload,
 		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec));
-	node_tell_kill(node, container, cause, kill, workload->limits.recommendation.oom_floor_bytes, now_usec);
+	node_tell_kill(node, container, cause, kill, workload->limits.recommendation.oom_floor_bytes,
+		       now_usec);
 	if (workload->limits.recommendation.revision != revision)
 		node_take_recommendation(node, workload, now_usec);
 }
@@ -467,7 +470,8 @@ void node_mark(struct node *node, struct container *container, bool removed)
 	node->unsettled = container;
 }
 
-static void node_take_sight(const struct node *node, const struct container *container, bool ended, uint64_t now_usec)
+static void node_take_sight(const struct node *node, const struct container *container, bool ended,
+			    uint64_t now_usec)
 {
 	const struct tuner_settings *settings = &node->settings.tuner;
 	struct ratchet_sight sight;
@@ -590,8 +594,8 @@ int node_init(struct node *node, const struct node_roots *roots, const struct se
 	};
 	node->journal.tally = &node->tally;
 	sampler_init(&node->sampler, roots->cgroup_fd, kept_max);
-	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 ||
-	    node->pressures_fd < 0 || node->guests_fd < 0)
+	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 || node->pressures_fd < 0 ||
+	    node->guests_fd < 0)
 		return error_errno(err, errno, "cannot use inotify and epoll");
 	return watch_records(node, err);
 }

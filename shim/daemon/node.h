@@ -20,12 +20,12 @@
 #include "cgroups/sampler.h"
 #include "shim/daemon/container.h"
 #include "shim/daemon/handlers.h"
+#include "shim/daemon/voice.h"
+#include "shim/daemon/workload.h"
 #include "shim/report/journal.h"
 #include "shim/report/tally.h"
 #include "shim/store/history.h"
 #include "shim/store/settings.h"
-#include "shim/daemon/voice.h"
-#include "shim/daemon/workload.h"
 
 /* Where everything lies, as directories held open. Borrowed. */
 struct node_roots {
@@ -54,7 +54,7 @@ struct node {
 	int pressures_fd;  /* epoll: node_on_pressures(); containers that are close to their limit */
 	int exits_fd;      /* node_on_exits(); -1: the kernel tells of no exits, and no end waits for that */
 
-	int guests_fd;       /* epoll: node_on_guests(); shims that were asked what containers use in their guests */
+	int guests_fd; /* epoll: node_on_guests(); shims that were asked what containers use in their guests */
 
 	struct exit_peaks *exits;    /* borrowed: node_use_exits() */
 	struct recent_exits *recent; /* owned: exits of cgroups that are not, or not yet, a container's */
@@ -78,7 +78,7 @@ struct node {
 	size_t conmon_at;               /* in containers: whose monitor is looked at next */
 
 	uint64_t pressured_usec; /* when those were last read for it */
-	size_t n_pressures; /* containers that pressures_fd is told of */
+	size_t n_pressures;      /* containers that pressures_fd is told of */
 	size_t n_processes; /* those that processes_fd is told of: as many as may be kept for sampling at most */
 
 	uint64_t tick;               /* counts node_sample() */
@@ -97,7 +97,8 @@ struct node {
 	bool kills_untold; /* some that were not by the container's own limit */
 	bool records_gone; /* the directory of records was removed: nothing more can be followed */
 	bool told_account;
-	bool told_degraded, told_census, told_missed, told_watches, told_follow, told_history, told_workloads, told_pressure;
+	bool told_degraded, told_census, told_missed, told_watches, told_follow, told_history, told_workloads,
+		told_pressure;
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */

@@ -92,7 +92,8 @@ void registry_remove(struct node *node, struct container *container)
 	last->index = container->index;
 	tdelete(container, &node->containers_by_id, container_compare);
 	/* The list may be long when many go at once. */
-	for (struct container **at = &node->unsettled; container->unsettled && *at; at = &(*at)->next_unsettled)
+	for (struct container **at = &node->unsettled; container->unsettled && *at;
+	     at = &(*at)->next_unsettled)
 		if (*at == container) {
 			*at = container->next_unsettled;
 			break;

@@ -41,8 +41,8 @@ struct sandbox {
 	/* The host's side. */
 	struct vmm vmm;
 	bool is_found;
-	uint64_t found_usec; /* when it was first found whole; 0: not yet */
-	bool looked_again;   /* for what was not there by then */
+	uint64_t found_usec;    /* when it was first found whole; 0: not yet */
+	bool looked_again;      /* for what was not there by then */
 	uint64_t searched_usec; /* when all of /proc was last searched; 0: never */
 	uint64_t search_usec;   /* and for how long it is not searched again */
 	struct vmm_memory memory;

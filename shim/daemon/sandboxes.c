@@ -213,7 +213,8 @@ static void look_for_kill(struct node *node, struct container *container, uint64
 		return;
 	container->own_kills.by_events = 1;
 	/* What it was learned from is published at once. */
-	const uint64_t killed_usec = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
+	const uint64_t killed_usec =
+		(uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
 	if (container->known && container->workload && killed_usec <= container->workload->loaded_usec)
 		container->own_kills.told = 1;
 	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
@@ -221,7 +222,8 @@ static void look_for_kill(struct node *node, struct container *container, uint64
 
 static void look_for_kills(struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
 {
-	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox)
+	for (struct container *container = sandbox->containers; container;
+	     container = container->next_in_sandbox)
 		look_for_kill(node, container, now_usec);
 }
 
@@ -348,7 +350,8 @@ static void begin_pass(struct node *node, struct sandbox *sandbox, uint64_t now_
 	sandbox->pass_usec = now_usec;
 	sandbox->pass++;
 	sandbox->in_pass = true;
-	for (struct container *container = sandbox->containers; container; container = container->next_in_sandbox) {
+	for (struct container *container = sandbox->containers; container;
+	     container = container->next_in_sandbox) {
 		const bool has_ended = container->state == CONTAINER_ENDED;
 		container->guest_answer = has_ended ? GUEST_ABSENT : GUEST_UNANSWERED;
 		if (has_ended)

@@ -30,8 +30,8 @@ int serve_tcp(struct serve *serve, const char *address, struct error *err);
 
 void serve_free(struct serve *serve);
 #else
-static inline int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead, void *data,
-			    struct serve **ret, struct error *err)
+static inline int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead,
+			    void *data, struct serve **ret, struct error *err)
 {
 	(void)event, (void)run_fd, (void)render, (void)overhead, (void)data;
 	*ret = NULL;

@@ -44,9 +44,10 @@ static void node_forget(struct node *node, uint64_t older_than_usec)
 		registry_remove_last_workload(node);
 	}
 	if (too_many && !node->told_workloads)
-		voice_fault(&node->journal, LOG_WARNING,
-			    "more than %d workloads are known: those not seen for the longest time are forgotten",
-			    NODE_WORKLOADS_MAX);
+		voice_fault(
+			&node->journal, LOG_WARNING,
+			"more than %d workloads are known: those not seen for the longest time are forgotten",
+			NODE_WORKLOADS_MAX);
 	node->told_workloads = node->told_workloads || too_many;
 }
 
@@ -120,8 +121,8 @@ static bool node_sweep_shim(const struct node *node, const struct container *con
 	if (container->started_usec > 0 || container->state == CONTAINER_BROKEN ||
 	    record_read(node->roots.containers_fd, container->id, &record, NULL) < 0 || !record.is_shim)
 		return false;
-	if ((record.is_vm || container->state != CONTAINER_RUNNING) && record.created_usec == container->created_usec &&
-	    bundle_is_gone(record.bundle))
+	if ((record.is_vm || container->state != CONTAINER_RUNNING) &&
+	    record.created_usec == container->created_usec && bundle_is_gone(record.bundle))
 		(void)record_remove(node->roots.containers_fd, container->id, NULL);
 	return true;
 }

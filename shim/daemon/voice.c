@@ -9,8 +9,8 @@
 
 #include "cgroups/quantity.h"
 #include "shim/daemon/account.h"
-#include "shim/report/tally.h"
 #include "shim/daemon/sandbox.h"
+#include "shim/report/tally.h"
 
 /* "256Mi", or "no limit". */
 static const char *amount(uint64_t bytes, char buf[static QUANTITY_MAX])
@@ -180,9 +180,9 @@ void voice_oom(const struct journal *journal, const struct container *container,
 	struct journal_entry entry;
 
 	journal_begin(&entry, EVENT_OOM);
-	journal_message(&entry, "%s: %s was OOM-killed %s%s%s%s%s%s%s", name_of(identity, container->id, name),
-			kill ? kill->task : "a process", sentences[cause],
-			cause == OOM_CAUSE_OWN ? " of " : "",
+	journal_message(&entry, "%s: %s was OOM-killed %s%s%s%s%s%s%s",
+			name_of(identity, container->id, name), kill ? kill->task : "a process",
+			sentences[cause], cause == OOM_CAUSE_OWN ? " of " : "",
 			cause == OOM_CAUSE_OWN ? amount(container->max_bytes, limit) : "",
 			learned ? ", the limit recommended is now " : "",
 			learned ? quantity_format_bytes(recommendation->limit_bytes, raised) : "",
@@ -298,9 +298,11 @@ static void add_machines(struct journal_entry *entry, const struct account *acco
 	journal_bytes(entry, "TIDEMARK_USED_BYTES", account->used_bytes);
 	journal_uint(entry, "TIDEMARK_USED_PERCENT", percent((double)account->used_bytes, answered_bytes));
 	journal_int(entry, "TIDEMARK_UNUSED_BYTES", account->unused_bytes);
-	journal_uint(entry, "TIDEMARK_UNUSED_PERCENT", percent((double)account->unused_bytes, answered_bytes));
+	journal_uint(entry, "TIDEMARK_UNUSED_PERCENT",
+		     percent((double)account->unused_bytes, answered_bytes));
 	journal_int(entry, "TIDEMARK_OVERHEAD_BYTES", account->overhead_bytes);
-	journal_uint(entry, "TIDEMARK_OVERHEAD_PERCENT", percent((double)account->overhead_bytes, answered_bytes));
+	journal_uint(entry, "TIDEMARK_OVERHEAD_PERCENT",
+		     percent((double)account->overhead_bytes, answered_bytes));
 }
 
 static void add_account(struct journal_entry *entry, const struct account *account)
@@ -327,12 +329,14 @@ static const char *machines_text(const struct account *account, char *buf, size_
 	if (account->machines == 0)
 		return buf;
 	used = (size_t)snprintf(buf, size, "; %" PRIu64 " virtual machine%s charged %s", account->machines,
-				account->machines == 1 ? " is" : "s are", quantity_format_bytes(account->charge_bytes, bytes));
+				account->machines == 1 ? " is" : "s are",
+				quantity_format_bytes(account->charge_bytes, bytes));
 	const char *before = ": ";
 	for (enum vm_part part = 0; part < VM_PARTS_COUNT && used < size; part++) {
 		if (!vm_fields[part].words || account->parts_bytes[part] == 0)
 			continue;
-		used += (size_t)snprintf(buf + used, size - used, "%s%s %s (%" PRIu64 " %%)", before, vm_fields[part].words,
+		used += (size_t)snprintf(buf + used, size - used, "%s%s %s (%" PRIu64 " %%)", before,
+					 vm_fields[part].words,
 					 quantity_format_bytes(account->parts_bytes[part], bytes),
 					 percent((double)account->parts_bytes[part], account->charge_bytes));
 		before = ", ";
@@ -349,8 +353,9 @@ static void add_sums(struct journal_entry *entry, const struct account *account)
 	char declared[QUANTITY_MAX], working_set[QUANTITY_MAX], slack[QUANTITY_MAX], machines[512];
 
 	journal_message(entry, "%s%s%" PRIu64 " container%s: declared %s, working set %s, slack %s%s",
-			account->handler ? account->handler : "", account->handler ? ": " : "", account->containers,
-			account->containers == 1 ? "" : "s", quantity_format_bytes(account->declared_bytes, declared),
+			account->handler ? account->handler : "", account->handler ? ": " : "",
+			account->containers, account->containers == 1 ? "" : "s",
+			quantity_format_bytes(account->declared_bytes, declared),
 			quantity_format_bytes(account->working_set_bytes, working_set),
 			quantity_format_bytes(account->slack_bytes, slack),
 			machines_text(account, machines, sizeof machines));
@@ -425,7 +430,8 @@ void voice_misdeclared(const struct journal *journal, const struct sandbox *sand
 	journal_begin(&entry, EVENT_MISDECLARED);
 	journal_message(&entry, "the virtual machine of pod %s costs %s, its RuntimeClass declares %s: %s",
 			name_of_pod(sandbox, name), signed_amount(sandbox->most_fixed_bytes, measured),
-			sandbox->declared_bytes ? quantity_format_bytes(sandbox->declared_bytes, declared) : "nothing",
+			sandbox->declared_bytes ? quantity_format_bytes(sandbox->declared_bytes, declared)
+						: "nothing",
 			consequences[fit]);
 	add_sandbox(&entry, sandbox);
 	journal_int(&entry, "TIDEMARK_OVERHEAD_BYTES", sandbox->most_fixed_bytes);

@@ -5,8 +5,8 @@
 
 #include "cgroups/error.h"
 #include "shim/daemon/container.h"
-#include "shim/tune/overhead.h"
 #include "shim/report/journal.h"
+#include "shim/tune/overhead.h"
 
 void voice_decision(const struct journal *journal, const struct record *record);
 void voice_prestart(const struct journal *journal, const struct record *record);

@@ -169,7 +169,8 @@ static void pressure_begin(struct node *node, struct container *container)
 	if (r < 0) {
 		if (!node->told_pressure)
 			voice_fault(&node->journal, LOG_NOTICE,
-				    "a rise of a container that is close to its limit is seen at its next reading only: %s",
+				    "a rise of a container that is close to its limit is seen at its next "
+				    "reading only: %s",
 				    err.text);
 		node->told_pressure = true;
 		return;
@@ -307,7 +308,8 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 	}
 	if (r < 0) {
 		/* It would be readable for ever, and we would do nothing but fail to read it. */
-		voice_fault(&node->journal, LOG_ERR, "some OOM kills may go unseen from now on: %s", err.text);
+		voice_fault(&node->journal, LOG_ERR, "some OOM kills may go unseen from now on: %s",
+			    err.text);
 		node->kernel_log_fd = -1;
 	}
 }
@@ -432,7 +434,8 @@ static void tell_degraded(struct node *node)
 	if (node->told_degraded || !node->sampler.degraded)
 		return;
 	voice_fault(&node->journal, LOG_WARNING,
-		    "there are too few file descriptors to keep some for every container: reading them costs more, "
+		    "there are too few file descriptors to keep some for every container: reading them costs "
+		    "more, "
 		    "and some last peaks may be missed (see LimitNOFILE=)");
 	node->told_degraded = true;
 }
@@ -456,7 +459,8 @@ static void begin_census(struct node *node)
 	node->sampler.census = &node->census;
 	if (node->census.missed > 0 && !node->told_missed) {
 		voice_fault(&node->journal, LOG_NOTICE,
-			    "there are more than %d containers: those beyond are read one by one, which costs more",
+			    "there are more than %d containers: those beyond are read one by one, which "
+			    "costs more",
 			    CENSUS_CGROUPS_MAX);
 		node->told_missed = true;
 	}

@@ -15,23 +15,23 @@
 #include "shim/tune/window.h"
 
 struct workload {
-	struct limits limits; /* as published, or as it will be: see dirty */
-	struct window window; /* the long one */
-	struct window recent; /* the short one */
-	struct tide tide;     /* stands in limits, as text, since the tuner looked last */
-	struct ratchet ratchet; /* so does this, since it changed last */
-	int64_t history_id;   /* 0: not kept yet */
-	uint64_t loaded_usec; /* when what the daemon found at its start was published; 0: nothing was */
-	uint32_t unsaved;     /* so many of the slots closed last are not in the history yet */
-	uint64_t fresh;       /* samples and peaks since the tuner looked last */
-	uint64_t seen_usec;   /* the last creation or sample */
-	size_t n_containers;  /* that point here */
+	struct limits limits;     /* as published, or as it will be: see dirty */
+	struct window window;     /* the long one */
+	struct window recent;     /* the short one */
+	struct tide tide;         /* stands in limits, as text, since the tuner looked last */
+	struct ratchet ratchet;   /* so does this, since it changed last */
+	int64_t history_id;       /* 0: not kept yet */
+	uint64_t loaded_usec;     /* when what the daemon found at its start was published; 0: nothing was */
+	uint32_t unsaved;         /* so many of the slots closed last are not in the history yet */
+	uint64_t fresh;           /* samples and peaks since the tuner looked last */
+	uint64_t seen_usec;       /* the last creation or sample */
+	size_t n_containers;      /* that point here */
 	uint64_t exit_peak_bytes; /* memory.peak of the container that ended last; 0: not known */
-	bool published;       /* there is a file of it */
-	bool decided;         /* a creation or a resize since it was published: node_publish_decided() */
-	bool dirty;           /* what is published is not what stands in limits */
-	bool measured;        /* nor are its measurements, which may wait a minute */
-	bool unpublished;     /* the last attempt to publish failed, which was said */
+	bool published;           /* there is a file of it */
+	bool decided;             /* a creation or a resize since it was published: node_publish_decided() */
+	bool dirty;               /* what is published is not what stands in limits */
+	bool measured;            /* nor are its measurements, which may wait a minute */
+	bool unpublished;         /* the last attempt to publish failed, which was said */
 };
 
 /* The workload as it was published last, or a new one. */

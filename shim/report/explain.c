@@ -123,7 +123,8 @@ static void say_product(struct sentence *out, const struct operand *operand, uin
 		    AMOUNT(tuner_round_bytes(tuner)));
 }
 
-static void say_margin(struct sentence *out, const struct recommendation *rec, const struct tuner_settings *tuner)
+static void say_margin(struct sentence *out, const struct recommendation *rec,
+		       const struct tuner_settings *tuner)
 {
 	double days = (double)rec->seen_history_usec / (double)USEC_PER_DAY;
 	uint64_t base_bytes =
@@ -142,8 +143,9 @@ static void say_margin(struct sentence *out, const struct recommendation *rec, c
 	    "%.1f days, of which %" PRIu64 " brought a new peak, and with a mean of %s",
 	    base_bytes == rec->seen_max_bytes ? "the highest working set" : "the 95th percentile",
 	    AMOUNT(base_bytes), AMOUNT(rec->seen_margin_bytes),
-	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes), rec->seen_records,
-	    days, adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), life,
+	    AMOUNT(adaptive_scale_bytes(tuner->adaptive_margin)), AMOUNT(rec->seen_max_bytes),
+	    rec->seen_records, days,
+	    adaptive_restlessness(tuner->adaptive_margin, rec->seen_avg_bytes, rec->seen_max_bytes), life,
 	    days, rec->seen_records, AMOUNT(rec->seen_avg_bytes));
 	if (*life)
 		say(out, ", its containers living for %s at most", TIME(rec->seen_life_usec));
@@ -177,7 +179,8 @@ static void say_ratchet(struct sentence *out, const struct limits *limits, const
 	if (floor_bytes == 0 || round_up(floor_bytes, tuner) != limits->recommendation.limit_bytes) {
 		say_kept(out);
 	} else if (ratchet.since_usec > 0) {
-		say(out, "its use follows its limit%s%s%s: at %s it used %.0f %% less than at %s, so it keeps %s",
+		say(out,
+		    "its use follows its limit%s%s%s: at %s it used %.0f %% less than at %s, so it keeps %s",
 		    program ? " (" : "", program ? program : "", program ? ")" : "",
 		    AMOUNT(ratchet.to.limit_bytes), ratchet_drop(&ratchet) * 100,
 		    AMOUNT(ratchet.from.limit_bytes), AMOUNT(ratchet.top_bytes));
@@ -186,7 +189,8 @@ static void say_ratchet(struct sentence *out, const struct limits *limits, const
 			    TIME(tuner->ratchet_hold_usec));
 	} else {
 		say(out,
-		    "%s sizes itself by its limit: at most %.0f %% below %s until it was seen what it makes of "
+		    "%s sizes itself by its limit: at most %.0f %% below %s until it was seen what it makes "
+		    "of "
 		    "less, up to the next %s",
 		    program, (1 - RATCHET_STEP) * 100, AMOUNT(ratchet_lowest(&ratchet)),
 		    AMOUNT(tuner_round_bytes(tuner)));
@@ -324,9 +328,11 @@ const char *explain_stuck(const struct limits *limits, const struct settings *se
 		say(&out, "it declares %s, and is never given more ([guards] allow_raise)",
 		    AMOUNT(limits->declared_bytes));
 	else if (limit_bytes >= guards->max_bytes)
-		say(&out, "no container of this node is given more than %s ([guards] max)", AMOUNT(guards->max_bytes));
+		say(&out, "no container of this node is given more than %s ([guards] max)",
+		    AMOUNT(guards->max_bytes));
 	else if (limit_bytes > settings->tuner.limit_max_bytes)
-		say(&out, "no more than %s is recommended ([tuner] limit_max)", AMOUNT(settings->tuner.limit_max_bytes));
+		say(&out, "no more than %s is recommended ([tuner] limit_max)",
+		    AMOUNT(settings->tuner.limit_max_bytes));
 	else
 		return NULL;
 	return buf;
@@ -342,12 +348,15 @@ const char *explain_oom(const struct limits *limits, const struct settings *sett
 	say(&out, "OOM kills so far: %" PRIu64, rec->oom_kills);
 	if (rec->oom_limit_bytes == 0)
 		return buf;
-	say(&out, "; the last at this limit, %s ago", TIME(now_usec > rec->oom_usec ? now_usec - rec->oom_usec : 0));
+	say(&out, "; the last at this limit, %s ago",
+	    TIME(now_usec > rec->oom_usec ? now_usec - rec->oom_usec : 0));
 	if (rec->oom_peak_bytes > 0)
 		say(&out, ", with a peak of %s", AMOUNT(rec->oom_peak_bytes));
 	if (rec->oom_row > 1)
 		say(&out, ", the %" PRIu64 "%s in a row", rec->oom_row,
-		    rec->oom_row == 2 ? "nd" : rec->oom_row == 3 ? "rd" : "th");
+		    rec->oom_row == 2   ? "nd"
+		    : rec->oom_row == 3 ? "rd"
+					: "th");
 	if (explain_stuck(limits, settings, rec->oom_limit_bytes, why))
 		say(&out, "; it needs more and cannot be given it: %s", why);
 	else

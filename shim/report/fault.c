@@ -32,7 +32,8 @@ void fault_log(const char *format, ...)
 	va_list args;
 
 	/* RFC 3164 as journald and syslogd read it on their own socket: no time, no host. */
-	int used = snprintf(line, sizeof line, "<%d>tidemark[%ld]: ", LOG_DAEMON | LOG_WARNING, (long)getpid());
+	int used =
+		snprintf(line, sizeof line, "<%d>tidemark[%ld]: ", LOG_DAEMON | LOG_WARNING, (long)getpid());
 	va_start(args, format);
 	(void)vsnprintf(line + used, sizeof line - (size_t)used, format, args);
 	va_end(args);

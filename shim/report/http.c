@@ -47,7 +47,8 @@ static const struct {
 	unsigned status;
 	const char *text;
 } refusals[REFUSALS_COUNT] = {
-	[REFUSAL_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "There are /metrics and /v1/overhead here, and nothing else.\n"},
+	[REFUSAL_NOT_FOUND] = {MHD_HTTP_NOT_FOUND,
+			       "There are /metrics and /v1/overhead here, and nothing else.\n"},
 	[REFUSAL_METHOD] = {MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD.\n"},
 	[REFUSAL_FAILED] = {MHD_HTTP_SERVICE_UNAVAILABLE, "Not now.\n"},
 };
@@ -148,8 +149,8 @@ static int page_render(struct http *http, size_t index, struct page *ret)
 		return -ENOMEM;
 	cleanup_free char *rendered = NULL;
 	int r = index == PAGE_OVERHEAD ? http->source.overhead(&rendered, &length, http->source.data)
-				       : http->source.render((enum exposition_format)index, &rendered, &length,
-							     http->source.data);
+				       : http->source.render((enum exposition_format)index, &rendered,
+							     &length, http->source.data);
 	if (r < 0)
 		return r;
 	*text = (struct text){http, rendered};
@@ -203,7 +204,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	if (!is_overhead && strcmp(url, "/metrics") != 0)
 		return refuse(http, connection, REFUSAL_NOT_FOUND);
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-	struct MHD_Response *response = page_get(http, is_overhead ? PAGE_OVERHEAD : exposition_negotiate(accept));
+	struct MHD_Response *response =
+		page_get(http, is_overhead ? PAGE_OVERHEAD : exposition_negotiate(accept));
 	if (!response)
 		return refuse(http, connection, REFUSAL_FAILED);
 	return MHD_queue_response(connection, MHD_HTTP_OK, response);

@@ -87,7 +87,10 @@ static void send_to_socket(const struct iovec *fields, size_t n_fields, void *da
 
 	datagram_add_field(&datagram, &(struct iovec){(char *)IDENTIFIER, sizeof IDENTIFIER - 1});
 	if (journal->dropped > 0) {
-		int n = snprintf(dropped, sizeof dropped, "TIDEMARK_DROPPED" "=%" PRIu64, journal->dropped);
+		int n = snprintf(dropped, sizeof dropped,
+				 "TIDEMARK_DROPPED"
+				 "=%" PRIu64,
+				 journal->dropped);
 		datagram_add_field(&datagram, &(struct iovec){dropped, (size_t)n});
 	}
 	for (size_t i = 0; i < n_fields; i++)

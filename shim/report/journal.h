@@ -16,9 +16,9 @@ enum event {
 	EVENT_EXIT,           /* a container has ended */
 	EVENT_REFUSED,        /* a container had to be started as declared, or its record is of no use */
 	EVENT_NODE,           /* the node's sums */
-	EVENT_OVERHEAD,       /* the same for the pods of one runtime handler, and what its virtual machines cost */
-	EVENT_MISDECLARED,    /* a pod's virtual machine costs more than its RuntimeClass declares, or far less */
-	EVENT_FAULT,          /* the daemon itself could not do something */
+	EVENT_OVERHEAD, /* the same for the pods of one runtime handler, and what its virtual machines cost */
+	EVENT_MISDECLARED, /* a pod's virtual machine costs more than its RuntimeClass declares, or far less */
+	EVENT_FAULT,       /* the daemon itself could not do something */
 	EVENTS_COUNT,
 };
 

@@ -292,8 +292,8 @@ const struct overhead_sandbox *overhead_find(const struct overhead *overhead, co
 	return NULL;
 }
 
-const struct overhead_container *overhead_find_container(const struct overhead *overhead, const char *sandbox_id,
-							 const char *id)
+const struct overhead_container *overhead_find_container(const struct overhead *overhead,
+							 const char *sandbox_id, const char *id)
 {
 	const struct overhead_sandbox *sandbox = overhead_find(overhead, sandbox_id);
 

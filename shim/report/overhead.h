@@ -89,8 +89,8 @@ void overhead_free(struct overhead *overhead);
 
 /* NULL: there is none such. */
 const struct overhead_sandbox *overhead_find(const struct overhead *overhead, const char *sandbox_id);
-const struct overhead_container *overhead_find_container(const struct overhead *overhead, const char *sandbox_id,
-							 const char *id);
+const struct overhead_container *overhead_find_container(const struct overhead *overhead,
+							 const char *sandbox_id, const char *id);
 
 /* One element as an object of JSON, without its containers, a line. Returns 0 with *ret_length set, or
  * -ENOBUFS. */

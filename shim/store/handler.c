@@ -22,9 +22,9 @@ struct document {
 	struct json_span pods;
 };
 
-#define ROW(path, kind, member) JSON_FIELD(path, kind, struct document, member)
+#define ROW(path, kind, member)               JSON_FIELD(path, kind, struct document, member)
 #define ROW_UNLESS(path, kind, member, value) JSON_FIELD_UNLESS(path, kind, struct document, member, value)
-#define POD(path, kind, member) JSON_FIELD(path, kind, struct handler_pod, member)
+#define POD(path, kind, member)               JSON_FIELD(path, kind, struct handler_pod, member)
 #define POD_UNLESS(path, kind, member, value) JSON_FIELD_UNLESS(path, kind, struct handler_pod, member, value)
 
 static const struct json_field fields[] = {
@@ -117,7 +117,8 @@ int handler_read(int state_fd, const char *name, struct handler *ret, struct err
 }
 
 /* The document without its pods ends in a bracket and a newline, which give way to them. */
-static int handler_format(const struct handler *handler, char *buf, size_t size, size_t *ret_length, struct error *err)
+static int handler_format(const struct handler *handler, char *buf, size_t size, size_t *ret_length,
+			  struct error *err)
 {
 	struct document document = {.handler = *handler};
 	size_t used, length;
@@ -131,8 +132,8 @@ static int handler_format(const struct handler *handler, char *buf, size_t size,
 	json_out_raw(&out, PODS);
 	for (size_t i = 0; i < handler->n_pods; i++) {
 		json_out_raw(&out, i > 0 ? "," : "");
-		r = json_write(pod_fields, COUNT(pod_fields), &handler->pods[i], buf + out.length, size - out.length,
-			       &length, err);
+		r = json_write(pod_fields, COUNT(pod_fields), &handler->pods[i], buf + out.length,
+			       size - out.length, &length, err);
 		if (r < 0)
 			return r;
 		out.length += length - 1; /* without the newline */

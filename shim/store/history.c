@@ -201,8 +201,8 @@ int history_open_to_read(const char *directory, struct history **ret, struct err
 	if (r < 0)
 		return r;
 	if (version != HISTORY_VERSION)
-		return error_set(err, ENOTSUP, "%s has version %ld, and what is read here is %d%s", path, version,
-				 HISTORY_VERSION,
+		return error_set(err, ENOTSUP, "%s has version %ld, and what is read here is %d%s", path,
+				 version, HISTORY_VERSION,
 				 version < HISTORY_VERSION ? ": tidemarkd brings it up to date" : "");
 	r = history_prepare(history, err);
 	if (r == 0)

@@ -149,7 +149,7 @@ int history_each_event(struct history *history, int64_t workload_id, uint64_t si
 /* What the history is held within. */
 struct history_bounds {
 	uint64_t older_than_usec; /* what ended before it goes */
-	uint64_t size_max_bytes;  /* of the file, less what is free in it: above it the oldest goes, too … */
+	uint64_t size_max_bytes; /* of the file, less what is free in it: above it the oldest goes, too … */
 	uint64_t slots_from_usec; /* … but no slot that ended at or after this */
 };
 

@@ -29,22 +29,14 @@ struct column {
 #define N(array) (sizeof(array) / sizeof *(array))
 
 static const struct column run_columns[] = {
-	COLUMN(COLUMN_TEXT, history_run, container_id),
-	COLUMN(COLUMN_UINT, history_run, created_usec),
-	COLUMN(COLUMN_TEXT, history_run, runtime),
-	COLUMN(COLUMN_INT, history_run, workload_id),
-	COLUMN(COLUMN_UINT, history_run, started_usec),
-	COLUMN(COLUMN_UINT, history_run, ended_usec),
-	COLUMN(COLUMN_UINT, history_run, declared_bytes),
-	COLUMN(COLUMN_UINT, history_run, limit_bytes),
-	COLUMN(COLUMN_TEXT, history_run, reason),
-	COLUMN(COLUMN_UINT, history_run, prestart_bytes),
-	COLUMN(COLUMN_UINT, history_run, samples),
-	COLUMN(COLUMN_UINT, history_run, avg_bytes),
-	COLUMN(COLUMN_UINT, history_run, p95_bytes),
-	COLUMN(COLUMN_UINT, history_run, max_bytes),
-	COLUMN(COLUMN_UINT, history_run, peak_bytes),
-	COLUMN(COLUMN_UINT, history_run, oom_kills),
+	COLUMN(COLUMN_TEXT, history_run, container_id),   COLUMN(COLUMN_UINT, history_run, created_usec),
+	COLUMN(COLUMN_TEXT, history_run, runtime),        COLUMN(COLUMN_INT, history_run, workload_id),
+	COLUMN(COLUMN_UINT, history_run, started_usec),   COLUMN(COLUMN_UINT, history_run, ended_usec),
+	COLUMN(COLUMN_UINT, history_run, declared_bytes), COLUMN(COLUMN_UINT, history_run, limit_bytes),
+	COLUMN(COLUMN_TEXT, history_run, reason),         COLUMN(COLUMN_UINT, history_run, prestart_bytes),
+	COLUMN(COLUMN_UINT, history_run, samples),        COLUMN(COLUMN_UINT, history_run, avg_bytes),
+	COLUMN(COLUMN_UINT, history_run, p95_bytes),      COLUMN(COLUMN_UINT, history_run, max_bytes),
+	COLUMN(COLUMN_UINT, history_run, peak_bytes),     COLUMN(COLUMN_UINT, history_run, oom_kills),
 };
 static const struct column decision_columns[] = {
 	COLUMN(COLUMN_UINT, history_decision, at_usec),
@@ -64,12 +56,9 @@ static const struct column decision_columns[] = {
 	COLUMN(COLUMN_TEXT, history_decision, why),
 };
 static const struct column kill_columns[] = {
-	COLUMN(COLUMN_UINT, history_kill, at_usec),
-	COLUMN(COLUMN_INT, history_kill, workload_id),
-	COLUMN(COLUMN_TEXT, history_kill, container_id),
-	COLUMN(COLUMN_TEXT, history_kill, cause),
-	COLUMN(COLUMN_UINT, history_kill, limit_bytes),
-	COLUMN(COLUMN_UINT, history_kill, peak_bytes),
+	COLUMN(COLUMN_UINT, history_kill, at_usec),       COLUMN(COLUMN_INT, history_kill, workload_id),
+	COLUMN(COLUMN_TEXT, history_kill, container_id),  COLUMN(COLUMN_TEXT, history_kill, cause),
+	COLUMN(COLUMN_UINT, history_kill, limit_bytes),   COLUMN(COLUMN_UINT, history_kill, peak_bytes),
 	COLUMN(COLUMN_UINT, history_kill, learned_bytes),
 };
 static const struct column event_columns[] = {

@@ -263,7 +263,8 @@ int limits_each(int state_fd, int (*visit)(const struct limits *limits, void *da
 	return limits_walk(&walk, LIMITS_DIRECTORY, 2);
 }
 
-int limits_each_of(int state_fd, const struct identity *owner, int (*visit)(const struct limits *limits, void *data),
+int limits_each_of(int state_fd, const struct identity *owner,
+		   int (*visit)(const struct limits *limits, void *data),
 		   void (*fault)(const char *path, const struct error *err, void *data), void *data)
 {
 	const struct walk walk = {state_fd, visit, fault, data};

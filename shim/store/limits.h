@@ -34,7 +34,7 @@ struct limits {
 	struct observed observed;
 	/* Over the short one, at most a minute before written_usec: samples, until_usec, avg, p95, max. */
 	struct observed recent;
-	char tide[TIDE_TEXT_MAX]; /* tide_format(): for the daemon to go on from */
+	char tide[TIDE_TEXT_MAX];       /* tide_format(): for the daemon to go on from */
 	char ratchet[RATCHET_TEXT_MAX]; /* ratchet_format(): the same, and for explanations */
 
 	/* Seen between create and start, by runtime: the highest charge of the last containers. */
@@ -69,7 +69,8 @@ int limits_remove(int state_fd, const struct identity *identity, struct error *e
 uint64_t *limits_prestart(struct limits *limits, const char *runtime);
 
 /* The same as below for the containers of one owner; the identity's own container does not matter. */
-int limits_each_of(int state_fd, const struct identity *owner, int (*visit)(const struct limits *limits, void *data),
+int limits_each_of(int state_fd, const struct identity *owner,
+		   int (*visit)(const struct limits *limits, void *data),
 		   void (*fault)(const char *path, const struct error *err, void *data), void *data);
 
 /* Calls visit for every file that can be read, in no order, until it returns non-zero, which is passed on. A

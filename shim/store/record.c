@@ -17,7 +17,8 @@
 
 #define ROW(path, kind, member)               JSON_FIELD(path, kind, struct record, member)
 #define ROW_UNLESS(path, kind, member, value) JSON_FIELD_UNLESS(path, kind, struct record, member, value)
-#define ROW_STEP(guard, range, name, sentence) ROW_UNLESS("decision>steps>" name, JSON_UINT, step_bytes[guard], 0),
+#define ROW_STEP(guard, range, name, sentence) \
+	ROW_UNLESS("decision>steps>" name, JSON_UINT, step_bytes[guard], 0),
 
 static const struct json_field fields[] = {
 	ROW("v", JSON_UINT, version),
@@ -53,8 +54,7 @@ static const struct json_field fields[] = {
 	ROW("decision>reason", JSON_STRING, reason),
 	ROW_UNLESS("decision>fault", JSON_STRING, fault, 0),
 	ROW_UNLESS("decision>before", JSON_UINT, before_bytes, 0),
-	DECISION_GUARDS(ROW_STEP)
-	ROW_UNLESS("protect>request", JSON_UINT, protect.request_bytes, 0),
+	DECISION_GUARDS(ROW_STEP) ROW_UNLESS("protect>request", JSON_UINT, protect.request_bytes, 0),
 	ROW_UNLESS("protect>low", JSON_UINT, protect.bytes[UNIFIED_LOW], 0),
 	ROW_UNLESS("protect>min", JSON_UINT, protect.bytes[UNIFIED_MIN], 0),
 	ROW_UNLESS("protect>high", JSON_UINT, protect.bytes[UNIFIED_HIGH], 0),
@@ -74,7 +74,8 @@ static const struct json_field fields[] = {
 #define FIELDS_COUNT (sizeof fields / sizeof *fields)
 _Static_assert(FIELDS_COUNT <= JSON_FIELDS_MAX, "json_read() would refuse every one");
 
-void record_set_decision(struct record *record, const struct decision_input *input, const struct decision *decision)
+void record_set_decision(struct record *record, const struct decision_input *input,
+			 const struct decision *decision)
 {
 	const uint64_t before_bytes = input->last_applied_bytes;
 
@@ -162,8 +163,7 @@ int record_remove(int containers_fd, const char *id, struct error *err)
 	return 0;
 }
 
-int record_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size,
-		       struct error *err)
+int record_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err)
 {
 	char pid_file[PATH_MAX], text[32];
 	uint64_t pid = record->pid;

@@ -76,15 +76,18 @@ static const struct row rows[] = {
 	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
 		   "How far back a recommendation looks, up to 14d."),
 	ROW("sampling", "bpf", KIND_BPF, sampling.bpf,
-	    "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all readings at "
+	    "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all "
+	    "readings at "
 	    "once: auto, where it takes them, or no. Holds from the daemon's start."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
 	ROW("tuner", "policy", KIND_POLICY, tuner.policy,
-	    "What recommendations go by: percentile (factors over the window's mean, 95th percentile and maximum) or "
+	    "What recommendations go by: percentile (factors over the window's mean, 95th percentile and "
+	    "maximum) or "
 	    "adaptive (a margin over the peaks that fits size and history)."),
 	ROW("tuner", "adaptive_margin", KIND_MARGIN, tuner.adaptive_margin,
-	    "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory and has more "
+	    "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory and "
+	    "has more "
 	    "containers outgrow their limits."),
 	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor,
 		   "The request is at least the working set's 95th percentile times this."),
@@ -113,12 +116,14 @@ static const struct row rows[] = {
 		   "After an OOM kill the limit is at least the one that the container died at times this …"),
 	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "… and at least this much above it."),
 	ROW("tuner", "oom_loop", KIND_DURATION, tuner.oom_loop_usec,
-	    "After a kill at the limit that was raised after another one no longer ago than this, the step is doubled, "
+	    "After a kill at the limit that was raised after another one no longer ago than this, the step "
+	    "is doubled, "
 	    "and after the next one doubled again."),
 	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec,
 	    "How long an OOM kill keeps the limit from falling back."),
 	ROW("tuner", "ratchet_hold", KIND_DURATION, tuner.ratchet_hold_usec,
-	    "How long the limit of a workload is kept whose use seemed to follow it, before a lower one is tried again."),
+	    "How long the limit of a workload is kept whose use seemed to follow it, before a lower one is "
+	    "tried again."),
 	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples,
 	    "Nothing is enforced for a workload, or for a new image of it, before so many readings …"),
 	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "… and before so much time."),
@@ -144,21 +149,25 @@ static const struct row rows[] = {
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
 	ROW("report", "http", KIND_LOOPBACK, report.http,
-	    "Where metrics are served by HTTP besides the unix socket: 127.0.0.1 or [::1], with a port. Empty: "
+	    "Where metrics are served by HTTP besides the unix socket: 127.0.0.1 or [::1], with a port. "
+	    "Empty: "
 	    "nowhere."),
 	ROW("report", "textfile", KIND_PATH, report.textfile,
 	    "A file that the metrics are written to each node_interval. Empty: none."),
 	ROW_WITHIN(0, 1e5, "report", "metrics_containers_max", KIND_COUNT, report.metrics_containers_max,
 		   "Above so many containers none of them has metrics of its own; the same with workloads."),
-	ROW_WITHIN(864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
-		   "How long the history goes back, and a workload without containers is known, 1d to 3652d."),
+	ROW_WITHIN(
+		864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
+		"How long the history goes back, and a workload without containers is known, 1d to 3652d."),
 	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
 		 "The size of the history above which the oldest of it goes, too."),
 	ROW("vm", "sizing", KIND_SIZING, vm.sizing,
-	    "What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its containers' "
+	    "What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its "
+	    "containers' "
 	    "limits), static or default-memory (an annotation is written)."),
 	ROW_SIZE("vm", "memory_min", KIND_BYTES, vm.memory_min_bytes,
-		 "What a guest is taken to need beside its containers at least, whatever those of its handler were "
+		 "What a guest is taken to need beside its containers at least, whatever those of its "
+		 "handler were "
 		 "seen to need to boot."),
 	ROW_WITHIN(1e6, 36e8, "vm", "interval", KIND_DURATION, vm.interval_usec,
 		   "The time between two readings of a virtual machine, 1s to 1h."),
@@ -219,7 +228,10 @@ static const struct settings defaults = {
 
 static const char *const bpf_words[] = {[BPF_AUTO] = "auto", [BPF_NO] = "no", NULL};
 static const char *const sizing_words[] = {
-	[VM_SIZING_DYNAMIC] = "dynamic", [VM_SIZING_STATIC] = "static", [VM_SIZING_DEFAULT_MEMORY] = "default-memory", NULL,
+	[VM_SIZING_DYNAMIC] = "dynamic",
+	[VM_SIZING_STATIC] = "static",
+	[VM_SIZING_DEFAULT_MEMORY] = "default-memory",
+	NULL,
 };
 static const char *const bool_words[][2] = {{"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
 
@@ -411,8 +423,7 @@ static int set_row(const struct row *row, const char *value, struct settings *se
 static bool is_per_namespace(const struct row *row)
 {
 	return row->offset == offsetof(struct settings, mode) || strcmp(row->public.section, "guards") == 0 ||
-	       strcmp(row->public.section, "enforce") == 0 ||
-	       strcmp(row->public.section, "annotations") == 0;
+	       strcmp(row->public.section, "enforce") == 0 || strcmp(row->public.section, "annotations") == 0;
 }
 
 /* The pattern of a section "namespace "PATTERN"", or NULL. */

@@ -52,11 +52,11 @@ struct settings {
 	} runtime;
 
 	struct sampling_settings {
-		uint64_t interval_usec;      /* between two samples of a container */
-		uint64_t slot_usec;          /* a slot of the window */
-		uint64_t short_window_usec;  /* what is shown as recent */
-		uint64_t long_window_usec;   /* what recommendations look back on */
-		int bpf;                     /* enum bpf_use */
+		uint64_t interval_usec;     /* between two samples of a container */
+		uint64_t slot_usec;         /* a slot of the window */
+		uint64_t short_window_usec; /* what is shown as recent */
+		uint64_t long_window_usec;  /* what recommendations look back on */
+		int bpf;                    /* enum bpf_use */
 	} sampling;
 
 	uint64_t tuner_interval_usec; /* between two looks at a workload's recommendation */
@@ -67,7 +67,7 @@ struct settings {
 
 	struct {
 		uint64_t node_interval_usec; /* between two node summaries */
-		char http[32];               /* "127.0.0.1:9000" or "[::1]:9000"; empty: on the unix socket alone */
+		char http[32]; /* "127.0.0.1:9000" or "[::1]:9000"; empty: on the unix socket alone */
 		char textfile[SETTINGS_PATH_SIZE]; /* empty: none */
 		uint64_t metrics_containers_max;   /* with series of their own */
 	} report;
@@ -82,7 +82,7 @@ struct settings {
 		uint64_t memory_min_bytes; /* that a guest needs beside its containers, at least */
 		uint64_t interval_usec;    /* between two readings of one, host and guest */
 		uint64_t deadline_usec;    /* of a guest's answer */
-		double waste_ratio;        /* of the declared overhead, that may be unused without a warning */
+		double waste_ratio; /* of the declared overhead, that may be unused without a warning */
 	} vm;
 
 	/* For settings_for_namespace(). */
@@ -93,7 +93,7 @@ struct settings {
 /* One row a key: its own documentation and check. */
 struct setting {
 	const char *section, *key;
-	const char *description;  /* a sentence, for tidemark.conf(5) */
+	const char *description; /* a sentence, for tidemark.conf(5) */
 };
 
 /* The known settings, for `tidemarkctl settings` and the tests that hold the manual against it. */

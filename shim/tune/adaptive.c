@@ -11,9 +11,9 @@
 static const struct weight {
 	/* The margin of an ordinary container of this size, on its first day, is its size. */
 	uint64_t scale_bytes;
-	bool over_max;         /* the margin is over max, else over p95 */
-	double flat;           /* how far the margin of a flat one is trusted to shrink: see adaptive_restlessness() */
-	bool life;             /* whether a short life makes it smaller */
+	bool over_max; /* the margin is over max, else over p95 */
+	double flat; /* how far the margin of a flat one is trusted to shrink: see adaptive_restlessness() */
+	bool life;   /* whether a short life makes it smaller */
 	double highest_factor; /* the limit is at least the highest peak times this */
 	bool cold;             /* whether the first COLD_USEC are left to percentile */
 } weights[] = {
@@ -88,7 +88,8 @@ static uint64_t margin(int setting, const struct observed *observed)
 {
 	double days = (double)observed->history_usec / (double)USEC_PER_DAY;
 	double chance = ((double)observed->records + 1) / (days + 1);
-	double square = (double)(weights[setting].scale_bytes / KIB) * ((double)observed->max_bytes / (double)KIB);
+	double square =
+		(double)(weights[setting].scale_bytes / KIB) * ((double)observed->max_bytes / (double)KIB);
 
 	if (chance > 1)
 		chance = 1;
@@ -141,7 +142,8 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 	/* Where the peaks stand far above p95, a little over them can be more than a lot over p95. */
 	uint64_t base_bytes =
 		adaptive_base_bytes(settings->adaptive_margin, observed->p95_bytes, observed->max_bytes);
-	uint64_t reach_bytes = reach(settings->adaptive_margin, observed), most_bytes = reach(MARGIN_NORMAL, observed);
+	uint64_t reach_bytes = reach(settings->adaptive_margin, observed),
+		 most_bytes = reach(MARGIN_NORMAL, observed);
 	if (reach_bytes > most_bytes)
 		reach_bytes = most_bytes;
 	seen->seen_margin_bytes = reach_bytes > base_bytes ? reach_bytes - base_bytes : 0;

@@ -24,7 +24,7 @@ struct guard_settings {
 };
 
 struct decision_input {
-	int mode; /* enum mode */
+	int mode;                /* enum mode */
 	uint64_t declared_bytes; /* DECISION_UNLIMITED: none declared */
 	uint64_t override_bytes; /* 0: none */
 
@@ -51,17 +51,17 @@ extern const char *const decision_source_names[];
 /* The guards, a row each, in the order in which they act: the word for records and logs, and the sentence for people, in
  * which {change}, {before}, {min} and {max} stand for what tidemarkctl explain knows of them. Each is a range that the
  * limit is brought into: range_… in decision.c. A floor ahead of max-change is one that max-change must not undercut. */
-#define DECISION_GUARDS(ROW)                                                                            \
-	ROW(GUARD_P95, range_p95, "p95", "never below the observed 95th percentile")                    \
-	ROW(GUARD_PRESTART, range_prestart, "prestart",                                                 \
-	    "never less than {min} above what the runtime needs before the program starts")             \
-	ROW(GUARD_OOM, range_oom, "oom", "never back to a limit that a container was OOM-killed at")    \
-	ROW(GUARD_MAX_CHANGE, range_max_change, "max-change",                                           \
-	    "at most {change} away from {before}, unless a floor asks for more")                        \
-	ROW(GUARD_NODE_RANGE, range_node, "node-range",                                                 \
-	    "between {min} and {max} on this node, or as declared if a floor is above that")            \
-	ROW(GUARD_IN_USE, range_in_use, "in-use", "never below what the running container was using")   \
-	ROW(GUARD_DECLARED, range_declared, "declared", "never above what the pod declares")            \
+#define DECISION_GUARDS(ROW)                                                                          \
+	ROW(GUARD_P95, range_p95, "p95", "never below the observed 95th percentile")                  \
+	ROW(GUARD_PRESTART, range_prestart, "prestart",                                               \
+	    "never less than {min} above what the runtime needs before the program starts")           \
+	ROW(GUARD_OOM, range_oom, "oom", "never back to a limit that a container was OOM-killed at")  \
+	ROW(GUARD_MAX_CHANGE, range_max_change, "max-change",                                         \
+	    "at most {change} away from {before}, unless a floor asks for more")                      \
+	ROW(GUARD_NODE_RANGE, range_node, "node-range",                                               \
+	    "between {min} and {max} on this node, or as declared if a floor is above that")          \
+	ROW(GUARD_IN_USE, range_in_use, "in-use", "never below what the running container was using") \
+	ROW(GUARD_DECLARED, range_declared, "declared", "never above what the pod declares")          \
 	ROW(GUARD_UNLIMITED, range_unlimited, "unlimited", "a container that declares no limit is given none")
 
 #define DECISION_GUARD_VALUE(guard, range, name, sentence) guard,

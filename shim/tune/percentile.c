@@ -4,7 +4,8 @@
 
 #include "shim/tune/policy.h"
 
-static struct amount percentile_request(const struct tuner_settings *settings, const struct observed *observed)
+static struct amount percentile_request(const struct tuner_settings *settings,
+					const struct observed *observed)
 {
 	struct amount request = {bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
 	return amount_or(request, bytes_scale(observed->avg_bytes, settings->request_avg_factor), TERM_AVG);

@@ -42,4 +42,5 @@ uint64_t bytes_scale(uint64_t bytes, double factor);
 uint64_t bytes_add(uint64_t a, uint64_t b);
 
 /* Up to the next multiple of the setting round, then within what a request may be. */
-struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy, struct amount request);
+struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy,
+			  struct amount request);

@@ -59,7 +59,8 @@ static double following(const struct ratchet *ratchet)
 {
 	if (ratchet->from.use_bytes == 0 || ratchet->to.use_bytes == 0)
 		return 0;
-	return ratchet_drop(ratchet) / (1 - (double)ratchet->to.limit_bytes / (double)ratchet->from.limit_bytes);
+	return ratchet_drop(ratchet) /
+	       (1 - (double)ratchet->to.limit_bytes / (double)ratchet->from.limit_bytes);
 }
 
 static void begin_at(struct ratchet *ratchet, const struct ratchet_level *level)
@@ -156,7 +157,8 @@ bool ratchet_observe(struct ratchet *ratchet, const struct tuner_settings *setti
 {
 	const uint64_t floor_bytes = ratchet_floor(ratchet), since_usec = ratchet->since_usec;
 	const struct ratchet_level level = {sight->limit_bytes, sight->use_bytes, now_usec};
-	uint64_t samples = sight->samples < settings->warmup_samples ? sight->samples : settings->warmup_samples;
+	uint64_t samples =
+		sight->samples < settings->warmup_samples ? sight->samples : settings->warmup_samples;
 	bool other = false;
 
 	if (ratchet->newest_usec > now_usec)
@@ -188,10 +190,10 @@ uint64_t ratchet_floor(const struct ratchet *ratchet)
 }
 
 static const size_t numbers[] = {
-	offsetof(struct ratchet, top_bytes),        offsetof(struct ratchet, since_usec),
-	offsetof(struct ratchet, steps),            offsetof(struct ratchet, samples),
-	offsetof(struct ratchet, newest_usec),      offsetof(struct ratchet, from.limit_bytes),
-	offsetof(struct ratchet, from.use_bytes),   offsetof(struct ratchet, to.limit_bytes),
+	offsetof(struct ratchet, top_bytes),      offsetof(struct ratchet, since_usec),
+	offsetof(struct ratchet, steps),          offsetof(struct ratchet, samples),
+	offsetof(struct ratchet, newest_usec),    offsetof(struct ratchet, from.limit_bytes),
+	offsetof(struct ratchet, from.use_bytes), offsetof(struct ratchet, to.limit_bytes),
 	offsetof(struct ratchet, to.use_bytes),
 };
 #define NUMBERS_COUNT (sizeof numbers / sizeof *numbers)

@@ -37,11 +37,11 @@ struct ratchet_level {
 struct ratchet {
 	int program; /* enum sizing */
 	struct ratchet_level from, to;
-	uint64_t samples;    /* that `from` comes from, counted up to the warm-up's */
-	uint64_t steps;      /* in a row that the use followed, from top_bytes down to `to` */
-	uint64_t top_bytes;  /* where those steps began; without any, the limit of `from` */
+	uint64_t samples;     /* that `from` comes from, counted up to the warm-up's */
+	uint64_t steps;       /* in a row that the use followed, from top_bytes down to `to` */
+	uint64_t top_bytes;   /* where those steps began; without any, the limit of `from` */
 	uint64_t newest_usec; /* when the container was created that made the newest level */
-	uint64_t since_usec; /* since when top_bytes is kept; 0: it is not */
+	uint64_t since_usec;  /* since when top_bytes is kept; 0: it is not */
 };
 
 /* What one container used at one limit. */

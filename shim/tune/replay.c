@@ -13,8 +13,12 @@
 #include "shim/tune/window.h"
 
 const char *const replay_policy_names[] = {
-	[REPLAY_PERCENTILE] = "percentile", [REPLAY_ADAPTIVE] = "adaptive",   [REPLAY_TIGHT] = "tight",
-	[REPLAY_KRR] = "krr",               [REPLAY_VPA] = "vpa",             [REPLAY_HINDSIGHT] = "hindsight",
+	[REPLAY_PERCENTILE] = "percentile",
+	[REPLAY_ADAPTIVE] = "adaptive",
+	[REPLAY_TIGHT] = "tight",
+	[REPLAY_KRR] = "krr",
+	[REPLAY_VPA] = "vpa",
+	[REPLAY_HINDSIGHT] = "hindsight",
 	NULL,
 };
 
@@ -131,7 +135,8 @@ static struct series *series_add(struct replay *replay, const struct name *name,
 	series->turn_usec = UINT64_MAX;
 	for (size_t i = 0; i < TRACKS; i++) {
 		struct track *track = &series->track[i];
-		track->turn_usec = now_usec + (i == 0 ? replay->settings.every_usec : replay_cold_usec[i - 1]);
+		track->turn_usec =
+			now_usec + (i == 0 ? replay->settings.every_usec : replay_cold_usec[i - 1]);
 		if (track->turn_usec < series->turn_usec)
 			series->turn_usec = track->turn_usec;
 	}
@@ -206,8 +211,8 @@ static void track_exceed(const struct replay *replay, struct track *track, uint6
 			continue;
 		track->over[i] = true;
 		if (i < TUNED)
-			tuner_learn_oom(&replay->tuner[i], &track->standing[i], track->limit_bytes[i], 0, now_usec,
-					&track->standing[i]);
+			tuner_learn_oom(&replay->tuner[i], &track->standing[i], track->limit_bytes[i], 0,
+					now_usec, &track->standing[i]);
 	}
 	track_lower(track);
 }

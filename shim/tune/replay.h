@@ -46,8 +46,8 @@ struct replay_settings {
 /* Sums over periods. */
 struct replay_score {
 	uint64_t periods, over;
-	uint64_t changes;            /* limits more than 1 MiB away from the one before */
-	double limit_bytes;          /* at the creation */
+	uint64_t changes;             /* limits more than 1 MiB away from the one before */
+	double limit_bytes;           /* at the creation */
 	double mean_bytes, max_bytes; /* used in the period */
 	double days;
 };

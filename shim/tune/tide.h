@@ -23,10 +23,10 @@
 #define TIDE_LIVES 3
 
 struct tide {
-	uint64_t since_usec; /* of the first sample; 0: there is none */
-	uint64_t day;        /* the newest, counted from since_usec */
+	uint64_t since_usec;            /* of the first sample; 0: there is none */
+	uint64_t day;                   /* the newest, counted from since_usec */
 	uint64_t peak_bytes[TIDE_DAYS]; /* of each day, at day % TIDE_DAYS; 0: nothing was measured */
-	uint64_t lives;           /* that ended, since there was last none for two days */
+	uint64_t lives;                 /* that ended, since there was last none for two days */
 	uint64_t longest_usec[2]; /* life, so far or ended, of this day and the one before, at day % 2 */
 };
 

@@ -58,7 +58,8 @@ int trace_next(struct trace *trace, struct trace_sample *ret, struct error *err)
 		if (end > line && end[-1] == '\r')
 			end--;
 		size_t length = (size_t)(end - line);
-		if (length == 0 || (trace->line == 1 && length == strlen(HEAD) && memcmp(line, HEAD, length) == 0))
+		if (length == 0 ||
+		    (trace->line == 1 && length == strlen(HEAD) && memcmp(line, HEAD, length) == 0))
 			continue;
 
 		struct trace_sample sample = {.series = line};

@@ -6,19 +6,31 @@
 #include "shim/tune/policy.h"
 
 const char *const tuner_term_names[] = {
-	[TERM_NONE] = "none", [TERM_P95] = "p95",         [TERM_AVG] = "avg",
-	[TERM_PEAK] = "peak", [TERM_REQUEST] = "request", [TERM_OOM] = "oom",
-	[TERM_HIGHEST] = "highest", [TERM_MARGIN] = "margin", [TERM_COLD] = "cold",
-	[TERM_MIN] = "min",   [TERM_MAX] = "max",
-	[TERM_RATCHET] = "ratchet", NULL,
+	[TERM_NONE] = "none",
+	[TERM_P95] = "p95",
+	[TERM_AVG] = "avg",
+	[TERM_PEAK] = "peak",
+	[TERM_REQUEST] = "request",
+	[TERM_OOM] = "oom",
+	[TERM_HIGHEST] = "highest",
+	[TERM_MARGIN] = "margin",
+	[TERM_COLD] = "cold",
+	[TERM_MIN] = "min",
+	[TERM_MAX] = "max",
+	[TERM_RATCHET] = "ratchet",
+	NULL,
 };
 
 const char *const tuner_policy_names[] = {
-	[POLICY_PERCENTILE] = "percentile", [POLICY_ADAPTIVE] = "adaptive", NULL,
+	[POLICY_PERCENTILE] = "percentile",
+	[POLICY_ADAPTIVE] = "adaptive",
+	NULL,
 };
 
 const char *const adaptive_margin_names[] = {
-	[MARGIN_NORMAL] = "normal", [MARGIN_TIGHT] = "tight", NULL,
+	[MARGIN_NORMAL] = "normal",
+	[MARGIN_TIGHT] = "tight",
+	NULL,
 };
 
 static const struct policy *const policies[] = {
@@ -59,7 +71,8 @@ static struct amount amount_fit(struct amount amount, uint64_t round_bytes, uint
 	return amount.bytes > max_bytes ? (struct amount){max_bytes, TERM_MAX} : amount;
 }
 
-struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy, struct amount request)
+struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy,
+			  struct amount request)
 {
 	return amount_fit(request, settings->round_bytes / policy->round_divisor, settings->request_min_bytes,
 			  settings->request_max_bytes);
@@ -93,7 +106,8 @@ static void oom_decay(const struct tuner_settings *settings, uint64_t now_usec,
 	if (standing->oom_usec > now_usec)
 		standing->oom_usec = now_usec;
 	if (now_usec - standing->oom_usec >= settings->oom_hold_usec)
-		standing->oom_limit_bytes = standing->oom_floor_bytes = standing->oom_peak_bytes = standing->oom_row = 0;
+		standing->oom_limit_bytes = standing->oom_floor_bytes = standing->oom_peak_bytes =
+			standing->oom_row = 0;
 }
 
 static void warmup_update(const struct tuner_settings *settings, const struct observed *observed,
@@ -234,7 +248,8 @@ void tuner_learn_oom(const struct tuner_settings *settings, const struct recomme
 	ret->oom_usec = now_usec;
 
 	struct amount limit = {ret->limit_bytes, ret->limit_term};
-	limit = limit_fit(settings, policies[settings->policy], amount_or(limit, ret->oom_floor_bytes, TERM_OOM));
+	limit = limit_fit(settings, policies[settings->policy],
+			  amount_or(limit, ret->oom_floor_bytes, TERM_OOM));
 	if (limit.bytes <= ret->limit_bytes)
 		return;
 

@@ -36,7 +36,8 @@ struct tuner_settings {
 
 	double oom_factor;
 	uint64_t oom_bytes;
-	uint64_t oom_loop_usec; /* within which a kill at the limit that was raised after another is one of a loop */
+	uint64_t
+		oom_loop_usec; /* within which a kill at the limit that was raised after another is one of a loop */
 	uint64_t oom_hold_usec; /* how long a limit that a container died at keeps later ones above it */
 
 	uint64_t ratchet_hold_usec; /* how long a program's limit is kept that seemed to size itself by it */
@@ -52,9 +53,9 @@ struct observed {
 
 	/* What tide_observe() tells of the last 14 days; 0: not known. */
 	uint64_t highest_bytes; /* the highest working set */
-	uint64_t history_usec;  /* how much of them was measured, in days, of which today's is not whole yet */
-	uint64_t records;       /* days that brought a peak above all before */
-	uint64_t life_usec;     /* how long its containers live: the longest of the last day or two */
+	uint64_t history_usec; /* how much of them was measured, in days, of which today's is not whole yet */
+	uint64_t records;      /* days that brought a peak above all before */
+	uint64_t life_usec;    /* how long its containers live: the longest of the last day or two */
 
 	/* What ratchet_floor() tells: no limit below it is recommended. 0: nothing is known against one. */
 	uint64_t ratchet_floor_bytes;
@@ -92,7 +93,7 @@ struct recommendation {
 	uint64_t seen_avg_bytes, seen_p95_bytes, seen_max_bytes;
 	uint64_t seen_highest_bytes, seen_history_usec, seen_records; /* policy adaptive; else 0 */
 	uint64_t seen_margin_bytes;                                   /* what its size and history ask for */
-	uint64_t seen_life_usec; /* as it was counted; 0: as 24 h */
+	uint64_t seen_life_usec;                                      /* as it was counted; 0: as 24 h */
 
 	/* Warm-up: nothing is enforced until this image has been seen for long enough; then it is warm until the
 	 * next image. */
@@ -102,7 +103,7 @@ struct recommendation {
 	/* The last kill that counts: the memory.max that it died at, and the least limit since. */
 	uint64_t oom_limit_bytes, oom_floor_bytes, oom_usec;
 	uint64_t oom_peak_bytes; /* memory.peak then, 0: not known */
-	uint64_t oom_row;        /* kills in a row, each at a higher limit than the one before: a crash loop */
+	uint64_t oom_row;   /* kills in a row, each at a higher limit than the one before: a crash loop */
 	uint64_t oom_kills; /* of all time */
 };
 
@@ -135,8 +136,7 @@ extern const char *const tuner_outcome_names[];
  * node's maximum has pushed below it. A time in previous that is ahead of now (the clock was set back) delays
  * nothing for longer than it would have from now. *ret (which may be previous) always becomes valid; warm and
  * the OOM floor are brought up to date whatever the outcome. */
-enum tuner_outcome tuner_recommend(const struct tuner_settings *settings,
-				   const struct observed *observed,
+enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const struct observed *observed,
 				   const struct recommendation *previous, uint64_t now_usec,
 				   struct recommendation *ret);
 
@@ -157,7 +157,8 @@ double adaptive_restlessness(int margin, uint64_t avg_bytes, uint64_t max_bytes)
  * from 128Mi. Idempotent for one limit, but that each call counts in oom_kills. A kill at no limit (0 or UINT64_MAX:
  * the node ran out) is counted and teaches nothing. */
 void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
-		     uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec, struct recommendation *ret);
+		     uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec,
+		     struct recommendation *ret);
 /* How many times as large the step is after this many kills in a row. */
 uint64_t tuner_oom_steps(uint64_t row);
 

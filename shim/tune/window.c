@@ -455,12 +455,13 @@ static void window_add_open(const struct window *window, struct slot *into)
 /* What slot_encode() would make of it, without the 30 KiB of buckets that are mostly empty. */
 static size_t open_encode(const struct window *window, uint8_t data[static SLOT_BYTES_MAX])
 {
-	const struct slot_header header = {window->start_usec, window->end_usec, window->count, window->sum_bytes,
-					   window->max_bytes};
+	const struct slot_header header = {window->start_usec, window->end_usec, window->count,
+					   window->sum_bytes, window->max_bytes};
 	size_t length = slot_write_header(&header, data);
 
 	for (uint32_t i = 0, next = 0; i < window->n_bins; i++) {
-		length += slot_write_bucket(window->bins[i].bucket, window->bins[i].count, next, data + length);
+		length +=
+			slot_write_bucket(window->bins[i].bucket, window->bins[i].count, next, data + length);
 		next = window->bins[i].bucket + 1;
 	}
 	return length;

@@ -110,8 +110,9 @@ static void drop_annotations(struct config *config, unsigned allowed)
 }
 
 /* Of a sandbox that is started in a virtual machine of its own. */
-static int create_vm(const struct wrapper *wrapper, struct record *record, const struct config *config, bool is_steered,
-		     const char *text, size_t length, char **ret_text, size_t *ret_length, struct error *err)
+static int create_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
+		     bool is_steered, const char *text, size_t length, char **ret_text, size_t *ret_length,
+		     struct error *err)
 {
 	struct edit edit = {0};
 
@@ -200,7 +201,8 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	int edit = wrapper_edit(record, text, length, &config->resources, &mark.unified, &edited,
 				&edited_length, &mark.unified, err);
 	if (edit == 0 && record->is_vm && record->is_sandbox && !edited)
-		edit = create_vm(wrapper, record, config, is_steered, text, length, &edited, &edited_length, err);
+		edit = create_vm(wrapper, record, config, is_steered, text, length, &edited, &edited_length,
+				 err);
 	if (edit < 0)
 		wrapper_fall_back(record, config->resources.limit_bytes, err);
 	r = record_write(containers_fd, record, edit < 0 ? NULL : err);

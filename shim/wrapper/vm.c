@@ -112,8 +112,8 @@ static int find_floor(const struct wrapper *wrapper, int state_fd, uint64_t *ret
 	return 0;
 }
 
-int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config, const char *text,
-		    struct edit *ret, struct error *err)
+int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
+		    const char *text, struct edit *ret, struct error *err)
 {
 	const int sizing = wrapper->settings.vm.sizing;
 	struct pod pod = {.wrapper = wrapper, .sandbox = record};
@@ -141,7 +141,8 @@ int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const 
 	if (sizing == VM_SIZING_DEFAULT_MEMORY && size_bytes < DEFAULT_MEMORY_MIN)
 		size_bytes = DEFAULT_MEMORY_MIN;
 	size_bytes = (size_bytes + MIB - 1) / MIB * MIB; /* kata rounds down */
-	const enum vm_size size = sizing == VM_SIZING_STATIC ? VM_SIZE_SANDBOX_MEMORY : VM_SIZE_DEFAULT_MEMORY;
+	const enum vm_size size =
+		sizing == VM_SIZING_STATIC ? VM_SIZE_SANDBOX_MEMORY : VM_SIZE_DEFAULT_MEMORY;
 	/* What the pod's author or its administrator has asked for is never raised. */
 	r = vm_size_of(text, config, size, &there_bytes, err);
 	if (r < 0 || (there_bytes > 0 && there_bytes <= size_bytes))

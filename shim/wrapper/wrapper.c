@@ -126,7 +126,8 @@ void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, con
 	if (record->source == SOURCE_OVERRIDE || record->source == SOURCE_ENFORCED)
 		protect_make(&wrapper->settings.enforce, record->limit_bytes,
 			     record->override_request_bytes > 0 ? record->override_request_bytes
-								: fits ? limits->enforced_request_bytes : 0,
+			     : fits                             ? limits->enforced_request_bytes
+								: 0,
 			     &record->protect);
 }
 
@@ -277,8 +278,8 @@ void wrapper_shim_delete(struct wrapper *wrapper)
 	if (containers_fd < 0 || record_read(containers_fd, id, &record, NULL) < 0 || !record.is_shim)
 		return;
 	cleanup_free char *absolute = realpath(path, NULL);
-	if (strcmp(absolute ? absolute : path, record.bundle) == 0 && record_remove(containers_fd, id, &err) < 0 &&
-	    err.code != ENOENT)
+	if (strcmp(absolute ? absolute : path, record.bundle) == 0 &&
+	    record_remove(containers_fd, id, &err) < 0 && err.code != ENOENT)
 		fault_log("container %s: %s", id, err.text);
 }
 
@@ -329,15 +330,20 @@ static void load_settings(struct wrapper *wrapper, bool is_logged)
 }
 
 /* The program that we are to become; shim is what our name says of it, or NULL. */
-static int find_program(const struct wrapper *wrapper, const char *shim, char path[static PATH_MAX], struct error *err)
+static int find_program(const struct wrapper *wrapper, const char *shim, char path[static PATH_MAX],
+			struct error *err)
 {
 	if (!shim)
-		return runtime_find(wrapper->runtime, runtime_path_setting(&wrapper->settings, wrapper->runtime), path,
+		return runtime_find(wrapper->runtime,
+				    runtime_path_setting(&wrapper->settings, wrapper->runtime), path,
 				    PATH_MAX, err);
 	if (!wrapper->runtime[0])
-		return error_set(err, EINVAL, "containerd-shim-tidemark-%.40s names no runtime: it wants to be called "
-				 "containerd-shim-tidemark-<X>-v2, for containerd-shim-<X>-v2", shim);
-	return shim_find(shim, wrapper->shim, wrapper->settings.runtime.shims, getenv("PATH"), path, PATH_MAX, err);
+		return error_set(err, EINVAL,
+				 "containerd-shim-tidemark-%.40s names no runtime: it wants to be called "
+				 "containerd-shim-tidemark-<X>-v2, for containerd-shim-<X>-v2",
+				 shim);
+	return shim_find(shim, wrapper->shim, wrapper->settings.runtime.shims, getenv("PATH"), path, PATH_MAX,
+			 err);
 }
 
 int main(int argc, char *argv[])

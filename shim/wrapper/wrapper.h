@@ -19,15 +19,16 @@
 struct wrapper {
 	char **argv; /* of the runtime-to-be; update may replace one argument */
 	struct command command;
-	const char *runtime; /* "crun"; of a shim-v2 runtime its X, "kata" */
+	const char *runtime;          /* "crun"; of a shim-v2 runtime its X, "kata" */
 	const struct shim_kind *shim; /* NULL: an OCI runtime */
-	const char *root;    /* of all the paths below; "" but for a trial of tidemark */
+	const char *root;             /* of all the paths below; "" but for a trial of tidemark */
 	struct settings settings;
 };
 
 /* One for each verb. They cannot fail: a fault is one log line, and the runtime is run as it would have been.
  */
-void wrapper_create(struct wrapper *wrapper); /* create, run, restore, a shim's start: identity, decision, edit, record */
+void wrapper_create(
+	struct wrapper *wrapper); /* create, run, restore, a shim's start: identity, decision, edit, record */
 void wrapper_start(struct wrapper *wrapper);  /* the pre-start footprint */
 void wrapper_update(struct wrapper *wrapper); /* an in-place resize */
 void wrapper_delete(struct wrapper *wrapper); /* the record ends */
@@ -54,8 +55,8 @@ void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, con
 
 /* How large the virtual machine of this sandbox is to be, where [vm] sizing asks for it: fills *ret with the change of
  * its annotation and the record's vm_memory_bytes, or leaves both if nothing is to change. */
-int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config, const char *text,
-		    struct edit *ret, struct error *err);
+int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
+		    const char *text, struct edit *ret, struct error *err);
 
 /* Makes the text that the runtime is to get, in place of one that resources was read from; unified is what of
  * that is by our hand, from before. *ret_text is NULL if nothing changes, else the caller frees it. The

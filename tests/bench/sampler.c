@@ -304,7 +304,8 @@ int main(int argc, char *argv[])
 				continue;
 			double usec = measure(n, &ways[w]);
 			if (s > 0)
-				printf("bench sampler.%zu.%s.growth %.3f ratio\n", n, ways[w].name, usec / before[w]);
+				printf("bench sampler.%zu.%s.growth %.3f ratio\n", n, ways[w].name,
+				       usec / before[w]);
 			before[w] = usec;
 		}
 	}

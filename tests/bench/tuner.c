@@ -87,7 +87,8 @@ static int series_add(struct series *series, const struct trace_sample *sample)
 		series->size = size;
 	}
 	series->bytes[series->count++] = sample->bytes;
-	struct window *const windows[] = {&series->daily, &series->recent, &series->container, &series->whole};
+	struct window *const windows[] = {&series->daily, &series->recent, &series->container,
+					  &series->whole};
 	int r = 0;
 	for (size_t i = 0; i < 4 && r >= 0; i++)
 		r = window_add(windows[i], START_USEC + sample->time_usec, sample->bytes);

@@ -182,7 +182,8 @@ static void cgroup_make(const char *directory, char procs[static 512])
 	char path[400];
 
 	(void)snprintf(path, sizeof path, "%s", directory);
-	for (const char *part = POD "/kata_crio-" SID; *part; part += strcspn(part, "/"), part += *part == '/') {
+	for (const char *part = POD "/kata_crio-" SID; *part;
+	     part += strcspn(part, "/"), part += *part == '/') {
 		char control[512];
 		(void)snprintf(control, sizeof control, "%s/cgroup.subtree_control", path);
 		write_file(control, "+memory");
@@ -206,7 +207,10 @@ static void cgroup_make_up(struct vmm *vmm)
 		err(1, "%s", path);
 	for (int i = 0; i < 60; i++)
 		length += (size_t)snprintf(text + length, sizeof text - length, "%s %d\n",
-					   i == 2 ? "kernel" : i == 5 ? "pagetables" : i == 9 ? "shmem" : "workingset_refault",
+					   i == 2   ? "kernel"
+					   : i == 5 ? "pagetables"
+					   : i == 9 ? "shmem"
+						    : "workingset_refault",
 					   i * 12345678);
 	(void)snprintf(name, sizeof name, "%s/memory.stat", path);
 	write_file(name, text);
@@ -286,8 +290,12 @@ static void bench_host(int proc_fd, pid_t shim, bool has_cgroup)
 
 static void bench_guest(void)
 {
-	static const struct standin_figures figures = {
-		"c1", .usage = 104857600, .anon = 83886080, .file = 10485760, .inactive_file = 1048576, .kernel = 4194304};
+	static const struct standin_figures figures = {"c1",
+						       .usage = 104857600,
+						       .anon = 83886080,
+						       .file = 10485760,
+						       .inactive_file = 1048576,
+						       .kernel = 4194304};
 	const struct standin standin = {.figures = &figures, .n_figures = 1, .log_fd = -1};
 	double times[ROUNDS], ours[ROUNDS];
 	char address[64];

@@ -23,14 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORK   "/run/tidemark-bench"
-#define ROOT   WORK "/root"
-#define BUNDLE WORK "/overlay-containers/" CONTAINER "/userdata"
+#define WORK           "/run/tidemark-bench"
+#define ROOT           WORK "/root"
+#define BUNDLE         WORK "/overlay-containers/" CONTAINER "/userdata"
 #define SANDBOX_BUNDLE WORK "/overlay-containers/" SANDBOX "/userdata"
-#define CONTAINER "4300f22c7bcc362b1c09c2d398f6cf4411753d71be13d6830f84b54299f29beb"
-#define SANDBOX "92fbe7c4eadc9de48a015218a002362b03ce053e8d3cf61d511292af3f7201ef"
-#define SHIM WORK "/containerd-shim-tidemark-kata-v2"
-#define CONFIG_SIZE 16384
+#define CONTAINER      "4300f22c7bcc362b1c09c2d398f6cf4411753d71be13d6830f84b54299f29beb"
+#define SANDBOX        "92fbe7c4eadc9de48a015218a002362b03ce053e8d3cf61d511292af3f7201ef"
+#define SHIM           WORK "/containerd-shim-tidemark-kata-v2"
+#define CONFIG_SIZE    16384
 
 extern char **environ;
 
@@ -126,37 +126,58 @@ static double median(double *values, size_t n)
  * a seccomp profile (by far the largest part), filled up with environment variables to CONFIG_SIZE. */
 static char config_text[CONFIG_SIZE + 1];
 
-#define CAPABILITIES "[\"CAP_CHOWN\",\"CAP_DAC_OVERRIDE\",\"CAP_FSETID\",\"CAP_FOWNER\",\"CAP_SETGID\",\"CAP_SETUID\"," \
-		     "\"CAP_SETPCAP\",\"CAP_NET_BIND_SERVICE\",\"CAP_KILL\"]"
+#define CAPABILITIES                                                                                       \
+	"[\"CAP_CHOWN\",\"CAP_DAC_OVERRIDE\",\"CAP_FSETID\",\"CAP_FOWNER\",\"CAP_SETGID\",\"CAP_SETUID\"," \
+	"\"CAP_SETPCAP\",\"CAP_NET_BIND_SERVICE\",\"CAP_KILL\"]"
 
 static const char config_head[] =
-	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"" WORK "/rootfs\"},\"hostname\":\"web-6d4b75cb6d-hwpqx\",\"mounts\":["
-	"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\",\"options\":[\"nosuid\",\"noexec\",\"nodev\"]},"
-	"{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"strictatime\",\"mode=755\"]},"
-	"{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"source\":\"devpts\",\"options\":[\"nosuid\",\"noexec\",\"newinstance\","
+	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"" WORK
+	"/rootfs\"},\"hostname\":\"web-6d4b75cb6d-hwpqx\",\"mounts\":["
+	"{\"destination\":\"/"
+	"proc\",\"type\":\"proc\",\"source\":\"proc\",\"options\":[\"nosuid\",\"noexec\",\"nodev\"]},"
+	"{\"destination\":\"/"
+	"dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"strictatime\",\"mode=755\"]}"
+	","
+	"{\"destination\":\"/dev/"
+	"pts\",\"type\":\"devpts\",\"source\":\"devpts\",\"options\":[\"nosuid\",\"noexec\",\"newinstance\","
 	"\"ptmxmode=0666\",\"mode=0620\",\"gid=5\"]},"
-	"{\"destination\":\"/dev/mqueue\",\"type\":\"mqueue\",\"source\":\"mqueue\",\"options\":[\"nosuid\",\"noexec\",\"nodev\"]},"
-	"{\"destination\":\"/sys\",\"type\":\"sysfs\",\"source\":\"sysfs\",\"options\":[\"nosuid\",\"noexec\",\"nodev\",\"ro\"]},"
-	"{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"" WORK "/shm\",\"options\":[\"rw\",\"bind\"]},"
-	"{\"destination\":\"/etc/resolv.conf\",\"type\":\"bind\",\"source\":\"" WORK "/file\",\"options\":[\"rw\",\"bind\",\"nodev\","
+	"{\"destination\":\"/dev/"
+	"mqueue\",\"type\":\"mqueue\",\"source\":\"mqueue\",\"options\":[\"nosuid\",\"noexec\",\"nodev\"]},"
+	"{\"destination\":\"/"
+	"sys\",\"type\":\"sysfs\",\"source\":\"sysfs\",\"options\":[\"nosuid\",\"noexec\",\"nodev\",\"ro\"]},"
+	"{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"" WORK
+	"/shm\",\"options\":[\"rw\",\"bind\"]},"
+	"{\"destination\":\"/etc/resolv.conf\",\"type\":\"bind\",\"source\":\"" WORK
+	"/file\",\"options\":[\"rw\",\"bind\",\"nodev\","
 	"\"nosuid\",\"noexec\"]},"
-	"{\"destination\":\"/etc/hostname\",\"type\":\"bind\",\"source\":\"" WORK "/file\",\"options\":[\"rw\",\"bind\"]},"
-	"{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"" WORK "/file\",\"options\":[\"rw\",\"bind\"]},"
-	"{\"destination\":\"/run/.containerenv\",\"type\":\"bind\",\"source\":\"" WORK "/file\",\"options\":[\"rw\",\"bind\"]}],"
+	"{\"destination\":\"/etc/hostname\",\"type\":\"bind\",\"source\":\"" WORK
+	"/file\",\"options\":[\"rw\",\"bind\"]},"
+	"{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"" WORK
+	"/file\",\"options\":[\"rw\",\"bind\"]},"
+	"{\"destination\":\"/run/.containerenv\",\"type\":\"bind\",\"source\":\"" WORK
+	"/file\",\"options\":[\"rw\",\"bind\"]}],"
 	"\"annotations\":{\"io.container.manager\":\"cri-o\",\"io.kubernetes.container.name\":\"web\","
 	"\"io.kubernetes.cri-o.Annotations\":\"{\\\"io.kubernetes.container.hash\\\":\\\"d1e2f3a4\\\","
-	"\\\"io.kubernetes.container.restartCount\\\":\\\"0\\\",\\\"io.kubernetes.pod.terminationGracePeriod\\\":\\\"30\\\"}\","
-	"\"io.kubernetes.cri-o.ContainerType\":\"container\",\"io.kubernetes.cri-o.SandboxID\":\"" SANDBOX "\","
-	"\"io.kubernetes.cri-o.ImageRef\":\"072b32bd884c286ee09760d3d14377ebb3ba334af5750860d321451b00e3d98a\","
+	"\\\"io.kubernetes.container.restartCount\\\":\\\"0\\\",\\\"io.kubernetes.pod."
+	"terminationGracePeriod\\\":\\\"30\\\"}\","
+	"\"io.kubernetes.cri-o.ContainerType\":\"container\",\"io.kubernetes.cri-o.SandboxID\":\"" SANDBOX
+	"\","
+	"\"io.kubernetes.cri-o.ImageRef\":"
+	"\"072b32bd884c286ee09760d3d14377ebb3ba334af5750860d321451b00e3d98a\","
 	"\"io.kubernetes.pod.name\":\"web-6d4b75cb6d-hwpqx\",\"io.kubernetes.pod.namespace\":\"shop\","
-	"\"io.kubernetes.pod.uid\":\"0b1c2d3e-1111-4222-8333-444455556666\",\"pod-template-hash\":\"6d4b75cb6d\"},"
+	"\"io.kubernetes.pod.uid\":\"0b1c2d3e-1111-4222-8333-444455556666\",\"pod-template-hash\":"
+	"\"6d4b75cb6d\"},"
 	"\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
 	"\"memory\":{\"limit\":536870912,\"swap\":536870912},\"cpu\":{\"shares\":102}},"
-	"\"cgroupsPath\":\"/tidemark-bench/" CONTAINER "\",\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"},"
+	"\"cgroupsPath\":\"/tidemark-bench/" CONTAINER
+	"\",\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"},"
 	"{\"type\":\"uts\"},{\"type\":\"mount\"},{\"type\":\"network\"}],"
-	"\"maskedPaths\":[\"/proc/acpi\",\"/proc/kcore\",\"/proc/keys\",\"/proc/latency_stats\",\"/proc/timer_list\","
-	"\"/proc/scsi\",\"/sys/firmware\"],\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\"],"
-	"\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\"],\"syscalls\":[{\"action\":"
+	"\"maskedPaths\":[\"/proc/acpi\",\"/proc/kcore\",\"/proc/keys\",\"/proc/latency_stats\",\"/proc/"
+	"timer_list\","
+	"\"/proc/scsi\",\"/sys/firmware\"],\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/"
+	"proc/sys\"],"
+	"\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\"],"
+	"\"syscalls\":[{\"action\":"
 	"\"SCMP_ACT_ALLOW\",\"names\":[";
 
 static void make_config(char *text)
@@ -171,14 +192,15 @@ static void make_config(char *text)
 						   length > 0 ? "," : "", name);
 		free(name);
 	}
-	n = (size_t)snprintf(text, CONFIG_SIZE,
-			     "%s%s]}]}},\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/target\"],\"cwd\":\"/\","
-			     "\"noNewPrivileges\":true,\"oomScoreAdj\":999,\"capabilities\":{\"bounding\":" CAPABILITIES
-			     ",\"effective\":" CAPABILITIES ",\"permitted\":" CAPABILITIES "},\"env\":[\"PATH=/bin\"",
-			     config_head, names);
+	n = (size_t)snprintf(
+		text, CONFIG_SIZE,
+		"%s%s]}]}},\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/target\"],\"cwd\":\"/\","
+		"\"noNewPrivileges\":true,\"oomScoreAdj\":999,\"capabilities\":{\"bounding\":" CAPABILITIES
+		",\"effective\":" CAPABILITIES ",\"permitted\":" CAPABILITIES "},\"env\":[\"PATH=/bin\"",
+		config_head, names);
 	for (int i = 0; n < CONFIG_SIZE - 80; i++)
-		n += (size_t)snprintf(text + n, CONFIG_SIZE - n, ",\"SHOP_SERVICE_%02d_PORT=tcp://10.96.17.%d:80\"", i,
-				      i % 256);
+		n += (size_t)snprintf(text + n, CONFIG_SIZE - n,
+				      ",\"SHOP_SERVICE_%02d_PORT=tcp://10.96.17.%d:80\"", i, i % 256);
 	n += (size_t)snprintf(text + n, CONFIG_SIZE - n, "]}}");
 	memset(text + n, ' ', CONFIG_SIZE - n);
 	text[CONFIG_SIZE] = '\0';
@@ -242,21 +264,24 @@ static void new_bundle(void)
 static void set_runtime(const char *path)
 {
 	char settings[512];
-	(void)snprintf(settings, sizeof settings, "[node]\nmode = enforce\n[runtime]\ncrun = %s\nshims = " WORK "/shims\n", path);
+	(void)snprintf(settings, sizeof settings,
+		       "[node]\nmode = enforce\n[runtime]\ncrun = %s\nshims = " WORK "/shims\n", path);
 	write_file(ROOT "/etc/tidemark/tidemark.conf", settings);
 	(void)setenv("BENCH_TARGET", path, 1);
 }
 
-static char *const state_argv[] = {"runtime", "--root", WORK "/crun", "--systemd-cgroup", "state", CONTAINER, NULL};
+static char *const state_argv[] = {"runtime", "--root",  WORK "/crun", "--systemd-cgroup",
+				   "state",   CONTAINER, NULL};
 /* As conmon has it, less --systemd-cgroup: the machine that measures need not run systemd. */
-static char *const create_argv[] = {"runtime", "--root=" WORK "/crun", "create", "--bundle", BUNDLE,
-				    "--pid-file", BUNDLE "/pidfile", CONTAINER, NULL};
+static char *const create_argv[] = {"runtime",    "--root=" WORK "/crun", "create",  "--bundle", BUNDLE,
+				    "--pid-file", BUNDLE "/pidfile",      CONTAINER, NULL};
 static char *const start_argv[] = {"runtime", "--root", WORK "/crun", "start", CONTAINER, NULL};
 static char *const delete_argv[] = {"runtime", "--root", WORK "/crun", "delete", "--force", CONTAINER, NULL};
 /* As CRI-O has it; the bundle is its working directory there. */
 static char *const info_argv[] = {SHIM, "-info", NULL};
-static char *const shim_argv[] = {SHIM, "-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio",
-				  "-id", CONTAINER, "-bundle", BUNDLE, "start", NULL};
+static char *const shim_argv[] = {
+	SHIM,      "-namespace", "default", "-address", "",  "-publish-binary", "/usr/bin/crio", "-id",
+	CONTAINER, "-bundle",    BUNDLE,    "start",    NULL};
 
 enum cost {
 	PASS,   /* a verb that passes through */
@@ -361,7 +386,8 @@ static void bench_rss(void)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
 	    ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) < 0 ||
-	    ptrace(PTRACE_CONT, pid, NULL, NULL) < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+	    ptrace(PTRACE_CONT, pid, NULL, NULL) < 0 || waitpid(pid, &status, 0) != pid ||
+	    !WIFSTOPPED(status))
 		die("ptrace");
 	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
 	FILE *file = fopen(path, "re");
@@ -396,8 +422,7 @@ int main(int argc, char *argv[])
 		die("chmod");
 	contenders[n++] = (struct contender){shell, {"peer_shell.added_us"}, {0}};
 	contenders[n++] = (struct contender){wrapper, {"pass.added_us", "create.added_us"}, {0}};
-	contenders[n++] = (struct contender){SHIM,
-					     {"shim.pass.added_us", "shim.start.added_us"}, {0}, true};
+	contenders[n++] = (struct contender){SHIM, {"shim.pass.added_us", "shim.start.added_us"}, {0}, true};
 	bench_added(contenders, n, rounds);
 	if (strcmp(argv[6], "-") != 0)
 		bench_runtime(argv[6], rounds / 5 + 1);

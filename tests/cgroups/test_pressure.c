@@ -11,7 +11,7 @@
 #include "cgroups/memory.h"
 #include "tests/fixture.h"
 
-#define TEXT                                                   \
+#define TEXT                                                     \
 	"some avg10=1.53 avg60=0.87 avg300=0.30 total=1234567\n" \
 	"full avg10=100.00 avg60=0.00 avg300=0.00 total=18446744073709551615\n"
 

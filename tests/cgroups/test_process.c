@@ -78,7 +78,8 @@ static void our_own_are_there(void **state)
 
 static const char status_text[] =
 	"Name:\tqemu PPid:\\n\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4711\nPid:\t4711\nPPid:\t99\n"
-	"TracerPid:\t0\nUid:\t107\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \nNStgid:\t4711\t12\nNSpid:\t4711\t12\n"
+	"TracerPid:\t0\nUid:\t107\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t "
+	"\nNStgid:\t4711\t12\nNSpid:\t4711\t12\n"
 	"VmPeak:\t 3000000 kB\nVmRSS:\t  240000 kB\nRssAnon:\t   17000 kB\nRssFile:\t   23000 kB\n"
 	"RssShmem:\t  200000 kB\nVmPTE:\t     600 kB\nHugetlbPages:\t    2048 kB\nCoreDumping:\t0\n";
 

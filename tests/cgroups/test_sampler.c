@@ -86,7 +86,8 @@ static void no_cgroup_has_two_descriptors_while_another_has_none(void **state)
 		for (int round = 0; round < 3; round++)
 			for (int i = 0; i < MANY; i++) {
 				if (round == 0)
-					assert_int_equal(sampler_open(&sampler, path[i], &sampled[i], &err), 0);
+					assert_int_equal(sampler_open(&sampler, path[i], &sampled[i], &err),
+							 0);
 				sampled[i].stat_known = false; /* due each time */
 				assert_int_equal(sampler_read(&sampler, &sampled[i], &memory, &err), 0);
 				assert_int_equal(memory_working_set(&memory), 2400);
@@ -181,10 +182,12 @@ static void directories_are_open_for_what_is_done_next_and_no_longer(void **stat
 /* ---- By a census ---- */
 
 /* The next tick: of cgroups in any order, as the kernel's changes when some come and go. */
-static void count(struct sampler *sampler, struct census *census, const struct census_entry *entries, uint32_t n)
+static void count(struct sampler *sampler, struct census *census, const struct census_entry *entries,
+		  uint32_t n)
 {
 	census_forget(census);
-	*census = (struct census){.entries = entries, .count = n, .page_bytes = 4096, .knows_inactive_file = true};
+	*census = (struct census){
+		.entries = entries, .count = n, .page_bytes = 4096, .knows_inactive_file = true};
 	sampler->census = census;
 }
 
@@ -209,7 +212,8 @@ static void census_takes_the_place_of_files_and_descriptors(void **state)
 	fixture_remove(root, "c/memory.current");
 	fixture_remove(root, "c/memory.stat");
 	for (uint32_t i = 0; i < 3 * SAMPLER_STAT_READINGS; i++) {
-		const struct census_entry entries[] = {{.id = 1}, {sampled.id, 100, 200 + i, CENSUS_MOST, CENSUS_MOST, 10 + i, 0}};
+		const struct census_entry entries[] = {
+			{.id = 1}, {sampled.id, 100, 200 + i, CENSUS_MOST, CENSUS_MOST, 10 + i, 0}};
 		count(&sampler, &census, entries, 2);
 		assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 		assert_int_equal(memory.current_bytes, 409600);
@@ -304,7 +308,8 @@ static void stat_that_is_read_again_and_again_is_kept_open_for_a_while(void **st
 	sampler.by_census = true;
 	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
 	for (unsigned i = 1; i <= 100; i++) {
-		const struct census_entry entry = {sampled.id, i < 4 ? 1000 * i : 4000, 9000, CENSUS_MOST, CENSUS_MOST, 1, 0};
+		const struct census_entry entry = {
+			sampled.id, i < 4 ? 1000 * i : 4000, 9000, CENSUS_MOST, CENSUS_MOST, 1, 0};
 		count(&sampler, &census, &entry, 1);
 		assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 		assert_int_equal(sampler.kept, i > 1 && i < 65);
@@ -326,7 +331,8 @@ static void cgroup_that_the_census_missed_is_read(void **state)
 	sampler_init(&sampler, root, 10);
 	sampler.by_census = true;
 	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
-	const struct census_entry others[] = {{.id = sampled.id + 1, .current_pages = 7}, {.id = sampled.id + 64}};
+	const struct census_entry others[] = {{.id = sampled.id + 1, .current_pages = 7},
+					      {.id = sampled.id + 64}};
 	count(&sampler, &census, others, 2);
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 	assert_int_equal(memory.current_bytes, 6400);
@@ -388,7 +394,8 @@ static void stat_is_read_when_usage_has_moved_either_way(void **state)
 
 static void where_cache_could_hide_a_rise_any_move_makes_stat_due(void **state)
 {
-	const struct sampled cached = read_before(64 << 20, (4 << 20) + 1), lean = read_before(64 << 20, 4 << 20);
+	const struct sampled cached = read_before(64 << 20, (4 << 20) + 1),
+			     lean = read_before(64 << 20, 4 << 20);
 
 	(void)state;
 	assert_false(sampler_stat_is_due(&cached, 64 << 20, false));

@@ -26,10 +26,16 @@
 #define LITERAL "/" SLICE ":crio:" SID
 #define CRIO    "/system.slice/crio.service"
 
-#define QEMU      "/opt/kata/bin/qemu-system-x86_64|-name|sandbox-" SID ",debug-threads=on|-m|512M,slots=10,maxmem=4096M"
-#define SHARED    "|-object|memory-backend-file,id=dimm1,size=512M,mem-path=/dev/shm,share=on"
-#define VIRTIOFSD "/opt/kata/libexec/virtiofsd|--shared-dir=/run/kata-containers/shared/sandboxes/" SID "/shared|--fd=3"
-#define SHIM      "/opt/kata/bin/containerd-shim-kata-v2|-namespace|default|-address||-publish-binary|/usr/bin/crio|-id|" SID
+#define QEMU                                                  \
+	"/opt/kata/bin/qemu-system-x86_64|-name|sandbox-" SID \
+	",debug-threads=on|-m|512M,slots=10,maxmem=4096M"
+#define SHARED "|-object|memory-backend-file,id=dimm1,size=512M,mem-path=/dev/shm,share=on"
+#define VIRTIOFSD                                                                                          \
+	"/opt/kata/libexec/virtiofsd|--shared-dir=/run/kata-containers/shared/sandboxes/" SID "/shared|--" \
+	"fd=3"
+#define SHIM                                                                                           \
+	"/opt/kata/bin/containerd-shim-kata-v2|-namespace|default|-address||-publish-binary|/usr/bin/" \
+	"crio|-id|" SID
 
 static const pid_t no_hints[VMM_PARTS];
 
@@ -65,8 +71,10 @@ static void write_status(int root, const struct made *made)
 	snprintf(own, sizeof own, "%d", made->pid);
 	snprintf(name, sizeof name, "proc/%d/status", made->pid);
 	snprintf(text, sizeof text,
-		 "Name:\tx\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nUid:\t%d\t0\t0\t0\n"
-		 "NSpid:\t%s\nVmRSS:\t%8u kB\nRssAnon:\t%8u kB\nRssFile:\t%8u kB\nRssShmem:\t%8u kB\nVmPTE:\t     100 kB\n"
+		 "Name:\tx\nUmask:\t0022\nState:\tS "
+		 "(sleeping)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nUid:\t%d\t0\t0\t0\n"
+		 "NSpid:\t%s\nVmRSS:\t%8u kB\nRssAnon:\t%8u kB\nRssFile:\t%8u kB\nRssShmem:\t%8u "
+		 "kB\nVmPTE:\t     100 kB\n"
 		 "HugetlbPages:\t       0 kB\nThreads:\t1\n",
 		 made->pid, made->pid, made->parent, made->uid, made->namespaces ? made->namespaces : own,
 		 made->anon_kib + made->file_kib + made->shmem_kib, made->anon_kib, made->file_kib,
@@ -110,7 +118,8 @@ static void charge(int root, const char *cgroup, unsigned mib)
 	snprintf(text, sizeof text, "%llu\n", mib * 1024ULL * 1024);
 	fixture_write(root, name, text);
 	snprintf(name, sizeof name, "cgroup%s/memory.stat", cgroup);
-	fixture_write(root, name, "anon 1000\nfile 5000\nkernel 700\nshmem 400\npagetables 30\nsec_pagetables 4\n");
+	fixture_write(root, name,
+		      "anon 1000\nfile 5000\nkernel 700\nshmem 400\npagetables 30\nsec_pagetables 4\n");
 }
 
 static int open_below(int root, const char *name)
@@ -339,7 +348,8 @@ static void vmm_of_an_unknown_name_is_found_by_its_hint(void **state)
 	const pid_t hints[VMM_PARTS] = {[VMM_VMM] = 103, [VMM_SHIM] = 100};
 
 	make(root, (struct made){100, 1, SHIM, SCOPE, 15000, 25000, 0, NULL, 0});
-	make(root, (struct made){103, 100, "/usr/bin/new-vmm|--api|/run/vc/x", SCOPE, 217000, 23000, 0, NULL, 0});
+	make(root,
+	     (struct made){103, 100, "/usr/bin/new-vmm|--api|/run/vc/x", SCOPE, 217000, 23000, 0, NULL, 0});
 	assert_int_equal(find(root, hints, false, &vmm), 0);
 	assert_true(vmm_has(&vmm, VMM_VMM));
 	vmm_close(&vmm);
@@ -373,7 +383,8 @@ static void daemon_is_found_by_its_hint_or_by_looking_at_all(void **state)
 {
 	int root = *(int *)*state;
 	struct vmm vmm;
-	const pid_t shim[VMM_PARTS] = {[VMM_SHIM] = 100}, both[VMM_PARTS] = {[VMM_VMM] = 103, [VMM_SHIM] = 100};
+	const pid_t shim[VMM_PARTS] = {[VMM_SHIM] = 100},
+		    both[VMM_PARTS] = {[VMM_VMM] = 103, [VMM_SHIM] = 100};
 
 	make(root, (struct made){100, 1, SHIM, "/kata_overhead/" SID, 15000, 25000, 0, NULL, 0});
 	make(root, (struct made){103, 1, QEMU, LITERAL, 217000, 23000, 0, NULL, 0});
@@ -411,8 +422,8 @@ static void forged_command_lines_are_not_believed(void **state)
 	const pid_t hints[VMM_PARTS] = {[VMM_VMM] = 503, [VMM_VIRTIOFSD] = 501, [VMM_SHIM] = 100};
 
 	/* In a container with PIDs of its own, which made itself a cgroup of that name. */
-	make(root, (struct made){503, 400, QEMU SHARED, "/kubepods/podx/crio-" OTHER ".scope/crio-" SID, 1, 1, 1,
-				 "503\t7", 0});
+	make(root, (struct made){503, 400, QEMU SHARED, "/kubepods/podx/crio-" OTHER ".scope/crio-" SID, 1, 1,
+				 1, "503\t7", 0});
 	/* In one with the host's, whose cgroup is another's. */
 	make(root, (struct made){501, 1, VIRTIOFSD, "/kubepods/podx/crio-" OTHER ".scope", 1, 1, 1, NULL, 0});
 	make(root, (struct made){504, 1, QEMU, CRIO, 1, 1, 1, NULL, 0});
@@ -421,7 +432,8 @@ static void forged_command_lines_are_not_believed(void **state)
 	make(root, (struct made){506, 1, SHIM, SCOPE, 1, 1, 1, NULL, 1000});
 	make(root, (struct made){507, 1, SHIM "|start", SCOPE, 1, 1, 1, NULL, 0});
 	/* What has the number of the shim. */
-	make(root, (struct made){100, 1, "/usr/bin/containerd-shim-kata-v2|-id|" OTHER, SCOPE, 1, 1, 1, NULL, 0});
+	make(root,
+	     (struct made){100, 1, "/usr/bin/containerd-shim-kata-v2|-id|" OTHER, SCOPE, 1, 1, 1, NULL, 0});
 	make(root, (struct made){508, 100, QEMU, SCOPE, 1, 1, 1, "508\t9", 0});
 	/* And one that says nothing. */
 	make(root, (struct made){509, 1, "", SCOPE, 1, 1, 1, NULL, 0});
@@ -504,7 +516,8 @@ static void name_of_a_longer_id_is_anothers(void **state)
 	int root = *(int *)*state;
 	struct vmm vmm;
 
-	make(root, (struct made){103, 1, "qemu-system-x86_64|-name|sandbox-" SID "0", SCOPE, 1, 1, 1, NULL, 0});
+	make(root,
+	     (struct made){103, 1, "qemu-system-x86_64|-name|sandbox-" SID "0", SCOPE, 1, 1, 1, NULL, 0});
 	make(root, (struct made){104, 1, "qemu-system-x86_64|-name|sandbox-0" SID, SCOPE, 1, 1, 1, NULL, 0});
 	make(root, (struct made){105, 1, "containerd-shim-kata-v2|-id|" SID "0", SCOPE, 1, 1, 1, NULL, 0});
 	assert_int_equal(find(root, no_hints, true, &vmm), -ESRCH);
@@ -627,18 +640,30 @@ static void ram_size_is_that_of_qemus_arguments(void **state)
 		uint64_t bytes;
 	} cases[] = {
 #define CASE(text, bytes) {text, sizeof(text), bytes}
-		CASE("qemu\0-m\0" "2048M,slots=10,maxmem=16G", 2 * GIB),
-		CASE("qemu\0-m\0" "2048", 2 * GIB),
+		CASE("qemu\0-m\0"
+		     "2048M,slots=10,maxmem=16G",
+		     2 * GIB),
+		CASE("qemu\0-m\0"
+		     "2048",
+		     2 * GIB),
 		CASE("qemu\0-m\0size=2g", 2 * GIB),
-		CASE("qemu\0-m\0" "1048576k", GIB),
+		CASE("qemu\0-m\0"
+		     "1048576k",
+		     GIB),
 		CASE("qemu\0-M\0q35", 0),
 		CASE("qemu\0-m\0lots", 0),
-		CASE("qemu\0-m\0" "12x", 0),
-		CASE("qemu\0-m\0" "99999999999999T", 0),
+		CASE("qemu\0-m\0"
+		     "12x",
+		     0),
+		CASE("qemu\0-m\0"
+		     "99999999999999T",
+		     0),
 		CASE("qemu\0-m", 0),
 		CASE("", 0),
 		/* Cut off. */
-		{"qemu\0-m\0" "2048", 12, 2 * GIB},
+		{"qemu\0-m\0"
+		 "2048",
+		 12, 2 * GIB},
 		{"qemu\0-m", 7, 0},
 #undef CASE
 	};
@@ -654,19 +679,22 @@ static void smaps_tell_shared_ram_from_the_vmms_own(void **state)
 	struct vmm_smaps smaps;
 	struct error err;
 
-	fixture_write(root, "7/smaps",
-		      "55d0c0000000-55d0c0800000 r-xp 00000000 fe:01 77                 /opt/kata/bin/qemu-system-x86_64\n"
-		      "Size:               8192 kB\nRss:                3000 kB\nAnonymous:             0 kB\n"
-		      "VmFlags: rd ex mr mw me \n"
-		      "55d0d0000000-55d0d0800000 rw-p 00000000 00:00 0                  [heap]\n"
-		      "Size:               8192 kB\nRss:                5000 kB\nAnonymous:          5000 kB\n"
-		      "VmFlags: rd wr mr mw me ac \n"
-		      "7f0000000000-7f0020000000 rw-s 00000000 00:17 99                 /dev/shm/qemu_back_mem.dimm1.Aa (deleted)\n"
-		      "Size:             524288 kB\nRss:              200000 kB\nAnonymous:             0 kB\n"
-		      "Shared_Hugetlb:        0 kB\nVmFlags: rd wr sh mr mw me ms dc \n"
-		      "7f0040000000-7f0060000000 rwxp 00000000 00:00 0 \n"
-		      "Size:             524288 kB\nRss:               40000 kB\nAnonymous:         40000 kB\n"
-		      "VmFlags: rd wr ex \n");
+	fixture_write(
+		root, "7/smaps",
+		"55d0c0000000-55d0c0800000 r-xp 00000000 fe:01 77                 "
+		"/opt/kata/bin/qemu-system-x86_64\n"
+		"Size:               8192 kB\nRss:                3000 kB\nAnonymous:             0 kB\n"
+		"VmFlags: rd ex mr mw me \n"
+		"55d0d0000000-55d0d0800000 rw-p 00000000 00:00 0                  [heap]\n"
+		"Size:               8192 kB\nRss:                5000 kB\nAnonymous:          5000 kB\n"
+		"VmFlags: rd wr mr mw me ac \n"
+		"7f0000000000-7f0020000000 rw-s 00000000 00:17 99                 "
+		"/dev/shm/qemu_back_mem.dimm1.Aa (deleted)\n"
+		"Size:             524288 kB\nRss:              200000 kB\nAnonymous:             0 kB\n"
+		"Shared_Hugetlb:        0 kB\nVmFlags: rd wr sh mr mw me ms dc \n"
+		"7f0040000000-7f0060000000 rwxp 00000000 00:00 0 \n"
+		"Size:             524288 kB\nRss:               40000 kB\nAnonymous:         40000 kB\n"
+		"VmFlags: rd wr ex \n");
 	assert_int_equal(vmm_read_smaps(root, 7, 512 * MIB, &smaps, &err), 0);
 	assert_true(smaps.ram_is_shared);
 	assert_int_equal(smaps.ram_bytes, 200000 * KIB);
@@ -681,14 +709,15 @@ static void smaps_tell_anonymous_ram_by_flag_or_size(void **state)
 	struct vmm_smaps smaps;
 	struct error err;
 	/* The second mapping is as large, and what is translated; the third is larger; the last is a ROM. */
-	static const char flagged[] = "7f0000000000-7f0020000000 rw-p 00000000 00:00 0 \n"
-				      "Rss:              200000 kB\nAnonymous:        200000 kB\nVmFlags: rd wr mr dc \n"
-				      "7f0040000000-7f0060000000 rwxp 00000000 00:00 0 \n"
-				      "Rss:               40000 kB\nAnonymous:         40000 kB\nVmFlags: rd wr ex \n"
-				      "7f1000000000-7f1040000000 rw-p 00000000 00:00 0 \n"
-				      "Rss:                1000 kB\nAnonymous:          1000 kB\nVmFlags: rd wr \n"
-				      "7f2000000000-7f2000200000 rw-p 00000000 00:00 0 \n"
-				      "Rss:                2048 kB\nAnonymous:          2048 kB\nVmFlags: rd wr dc \n";
+	static const char flagged[] =
+		"7f0000000000-7f0020000000 rw-p 00000000 00:00 0 \n"
+		"Rss:              200000 kB\nAnonymous:        200000 kB\nVmFlags: rd wr mr dc \n"
+		"7f0040000000-7f0060000000 rwxp 00000000 00:00 0 \n"
+		"Rss:               40000 kB\nAnonymous:         40000 kB\nVmFlags: rd wr ex \n"
+		"7f1000000000-7f1040000000 rw-p 00000000 00:00 0 \n"
+		"Rss:                1000 kB\nAnonymous:          1000 kB\nVmFlags: rd wr \n"
+		"7f2000000000-7f2000200000 rw-p 00000000 00:00 0 \n"
+		"Rss:                2048 kB\nAnonymous:          2048 kB\nVmFlags: rd wr dc \n";
 
 	fixture_write(root, "7/smaps", flagged);
 	assert_int_equal(vmm_read_smaps(root, 7, 0, &smaps, &err), 0);
@@ -714,10 +743,12 @@ static void smaps_of_huge_pages_are_ram(void **state)
 	struct vmm_smaps smaps;
 	struct error err;
 
-	fixture_write(root, "7/smaps",
-		      "7f0000000000-7f0020000000 rw-s 00000000 00:0f 99                 /dev/hugepages/qemu_back_mem.Aa (deleted)\n"
-		      "Rss:                   0 kB\nAnonymous:             0 kB\nShared_Hugetlb:   524288 kB\n"
-		      "Private_Hugetlb:       0 kB\nVmFlags: rd wr sh ht \n");
+	fixture_write(
+		root, "7/smaps",
+		"7f0000000000-7f0020000000 rw-s 00000000 00:0f 99                 "
+		"/dev/hugepages/qemu_back_mem.Aa (deleted)\n"
+		"Rss:                   0 kB\nAnonymous:             0 kB\nShared_Hugetlb:   524288 kB\n"
+		"Private_Hugetlb:       0 kB\nVmFlags: rd wr sh ht \n");
 	assert_int_equal(vmm_read_smaps(root, 7, 0, &smaps, &err), 0);
 	assert_true(smaps.ram_is_hugetlb);
 	assert_int_equal(smaps.ram_bytes, 512 * MIB);
@@ -754,12 +785,15 @@ static pid_t spawn_kata(void)
 		for (int fd = 0; fd < 3; fd++)
 			(void)dup2(null_fd, fd);
 		if (fork() == 0)
-			execl("/bin/sh", "/opt/kata/bin/qemu-system-x86_64", "-c", wait, "-name", "sandbox-" SID, (char *)NULL);
+			execl("/bin/sh", "/opt/kata/bin/qemu-system-x86_64", "-c", wait, "-name",
+			      "sandbox-" SID, (char *)NULL);
 		else if (fork() == 0)
-			execl("/bin/sh", "/opt/kata/libexec/virtiofsd", "-c", "(echo >&3; sleep 100; :); :", "x",
-			      "--shared-dir=/run/" SID "/shared", (char *)NULL);
+			execl("/bin/sh", "/opt/kata/libexec/virtiofsd", "-c",
+			      "(echo >&3; sleep 100; :); :", "x", "--shared-dir=/run/" SID "/shared",
+			      (char *)NULL);
 		else
-			execl("/bin/sh", "/opt/kata/bin/containerd-shim-kata-v2", "-c", wait, "-id", SID, (char *)NULL);
+			execl("/bin/sh", "/opt/kata/bin/containerd-shim-kata-v2", "-c", wait, "-id", SID,
+			      (char *)NULL);
 		_exit(127);
 	}
 	close(ready[1]);

@@ -98,7 +98,8 @@ static struct survey take(const struct node_tree *tree)
 {
 	struct survey survey;
 	struct error err = {0};
-	if (survey_take(tree->run_fd, tree->state_fd, tree->cgroup_fd, tree->proc_fd, on_fault, &survey, &err) != 0)
+	if (survey_take(tree->run_fd, tree->state_fd, tree->cgroup_fd, tree->proc_fd, on_fault, &survey,
+			&err) != 0)
 		fail_msg("%s", err.text);
 	return survey;
 }
@@ -387,7 +388,8 @@ static void a_container_in_a_vm_is_what_its_guest_told(void **state)
 	put_in_vm(tree, "c2");
 	put_in_vm(tree, "c3");
 	fixture_write(tree->fixture.root_fd, "run/overhead.json",
-		      "{\"v\":1,\"sandboxes\":[{\"id\":\"5d\",\"containers\":[{\"id\":\"c1\",\"usage\":6000,\"working_set\":5000,"
+		      "{\"v\":1,\"sandboxes\":[{\"id\":\"5d\",\"containers\":[{\"id\":\"c1\",\"usage\":6000,"
+		      "\"working_set\":5000,"
 		      "\"limit\":8000},{\"id\":\"c2\"},{\"id\":\"c3\",\"usage\":10,\"working_set\":20}]},"
 		      "{\"id\":\"5e\",\"containers\":[{\"id\":\"c2\",\"usage\":1}]}]}");
 
@@ -411,7 +413,8 @@ static void a_container_in_a_vm_of_its_own_is_no_pods(void **state)
 	record.is_shim = record.is_vm = true;
 	put(tree, &record);
 	fixture_write(tree->fixture.root_fd, "run/overhead.json",
-		      "{\"v\":1,\"sandboxes\":[{\"id\":\"box\",\"containers\":[{\"id\":\"box\",\"usage\":6000}]}]}");
+		      "{\"v\":1,\"sandboxes\":[{\"id\":\"box\",\"containers\":[{\"id\":\"box\",\"usage\":"
+		      "6000}]}]}");
 
 	struct survey survey = take(tree);
 	assert_true(find(&survey, "web")->containers[0].is_running);

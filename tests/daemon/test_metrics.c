@@ -231,14 +231,19 @@ static struct sandbox *add_machine(struct node *node, const char *id, bool answe
 	assert_int_equal(container_take_record(container, &record), 0);
 	sandboxes_take_record(node, container, &record, T0);
 	struct sandbox *sandbox = container->sandbox;
-	sandbox->vmm.processes[0] = (struct vmm_process){.part = VMM_VMM, .pid = 1, .dir_fd = -1, .status_fd = -1};
+	sandbox->vmm.processes[0] =
+		(struct vmm_process){.part = VMM_VMM, .pid = 1, .dir_fd = -1, .status_fd = -1};
 	sandbox->vmm.n_processes = 1;
 	sandbox->prestart_bytes = 50 * MIB;
 	sandbox->host_usec = T0;
-	sandbox->memory = (struct vmm_memory){
-		.charge_bytes = 100 * MIB, .ram_bytes = VMM_UNKNOWN, .vmm_anon_bytes = 80 * MIB, .kernel_bytes = 4 * MIB};
-	sandbox->split = (struct overhead_split){.is_known = answered, .used_bytes = 120 * MIB,
-						 .overhead_bytes = -(int64_t)(20 * MIB), .apart_usec = 1500};
+	sandbox->memory = (struct vmm_memory){.charge_bytes = 100 * MIB,
+					      .ram_bytes = VMM_UNKNOWN,
+					      .vmm_anon_bytes = 80 * MIB,
+					      .kernel_bytes = 4 * MIB};
+	sandbox->split = (struct overhead_split){.is_known = answered,
+						 .used_bytes = 120 * MIB,
+						 .overhead_bytes = -(int64_t)(20 * MIB),
+						 .apart_usec = 1500};
 	return sandbox;
 }
 

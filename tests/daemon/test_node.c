@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -367,7 +367,8 @@ static void change_the_image(struct world *world, int policy)
 		node_tune(&world->node, world->now_usec);
 		assert_int_equal(published(world).enforced_limit_bytes, 0);
 		assert_true(published(world).recommendation.limit_bytes >= old.recommendation.limit_bytes);
-		assert_true(published(world).recommendation.request_bytes >= old.recommendation.request_bytes);
+		assert_true(published(world).recommendation.request_bytes >=
+			    old.recommendation.request_bytes);
 	}
 	pass(world, 15);
 	node_tune(&world->node, world->now_usec);
@@ -678,7 +679,8 @@ static void kill_at_its_own_limit_is_on_disk_before_it_is_said(void **state)
 	assert_int_equal(world->at_oom.recommendation.oom_limit_bytes, 512 * MIB);
 	assert_int_equal(world->at_oom.recommendation.oom_kills, 1);
 	/* It had all that it declares. */
-	assert_says(world, EVENT_OOM, "TIDEMARK_STUCK=it declares 512Mi, and is never given more ([guards] allow_raise)\n");
+	assert_says(world, EVENT_OOM,
+		    "TIDEMARK_STUCK=it declares 512Mi, and is never given more ([guards] allow_raise)\n");
 	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_ROW=1\n");
 }
 
@@ -879,7 +881,8 @@ static void flood_of_ends_is_taken_up_piece_by_piece(void **state)
 		assert_int_equal(pwrite(fd, "populated 0", 11, 0), 11);
 		close(fd);
 	}
-	for (size_t before = 0; world->n_said[EVENT_EXIT] < 300; before = world->n_said[EVENT_EXIT], turns++) {
+	for (size_t before = 0; world->n_said[EVENT_EXIT] < 300;
+	     before = world->n_said[EVENT_EXIT], turns++) {
 		node_on_events(&world->node, world->now_usec);
 		assert_true(world->n_said[EVENT_EXIT] > before);
 	}
@@ -923,7 +926,8 @@ static void lost_inotify_events_are_made_up_for(void **state)
 /* The next tick goes by what this says of c1; its files say something else. */
 static void pass_by_census(struct world *world, const struct census_entry *entry)
 {
-	struct census census = {.entries = entry, .count = 1, .page_bytes = 4096, .knows_inactive_file = true};
+	struct census census = {
+		.entries = entry, .count = 1, .page_bytes = 4096, .knows_inactive_file = true};
 
 	world->node.sampler.census = &census;
 	pass(world, 1);
@@ -939,7 +943,8 @@ static void census_has_all_that_is_read_each_time(void **state)
 	run_container(world, "c1");
 	const struct container *container = world->node.containers[0];
 	assert_int_equal(container->max_bytes, 512 * MIB);
-	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256,
+				     CENSUS_MOST,           10 * 256, 0};
 
 	write_cgroup_file(world, "c1", "memory.max", "nonsense\n");
 	write_cgroup_file(world, "c1", "memory.peak", "nonsense\n");
@@ -967,10 +972,12 @@ static void pressure_is_read_when_the_census_says_that_it_moved(void **state)
 	world->node.sampler.by_census = true;
 	run_container(world, "c1");
 	const struct container *container = world->node.containers[0];
-	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+	struct census_entry entry = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256,
+				     CENSUS_MOST,           10 * 256, 0};
 
 	write_cgroup_file(world, "c1", "memory.pressure",
-			  "some avg10=0.00 avg60=0.00 avg300=0.00 total=70\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
+			  "some avg10=0.00 avg60=0.00 avg300=0.00 total=70\nfull avg10=0.00 avg60=0.00 "
+			  "avg300=0.00 total=7\n");
 	for (int i = 0; i < 10; i++)
 		pass_by_census(world, &entry);
 	assert_int_equal(container->pressure.some_usec, 0);
@@ -988,7 +995,8 @@ static void cgroup_that_came_or_went_during_the_census_is_read_itself(void **sta
 	world->node.sampler.by_census = true;
 	run_container(world, "c1");
 	const struct container *container = world->node.containers[0];
-	const struct census_entry gone = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256, CENSUS_MOST, 10 * 256, 0};
+	const struct census_entry gone = {container->sampled.id, 30 * 256, 40 * 256, 300 * 256,
+					  CENSUS_MOST,           10 * 256, 0};
 	const struct census_entry other = {.id = 1};
 
 	/* Not in it: it came later. */
@@ -1301,7 +1309,8 @@ static void kill_at_the_scopes_limit_is_not_told_again_by_the_exit(void **state)
 	node_on_records(&world->node, world->now_usec);
 	log_kill(world, "/pods/crio-c1.scope", CGROUP("c1"), 99);
 	node_on_kernel_log(&world->node, world->now_usec);
-	tell_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 512 * MIB, .oom_kill = 1, .all_oom_kill = 1});
+	tell_exit(world, &(struct exit_peak){
+				 .cgroup_id = 71, .peak_bytes = 512 * MIB, .oom_kill = 1, .all_oom_kill = 1});
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
 	assert_says(world, EVENT_EXIT, "TIDEMARK_OOM_KILLS=1\n");
@@ -1375,7 +1384,8 @@ static void lives_are_learned_from_their_ends_and_outlive_the_daemon(void **stat
 {
 	struct world *world = *state;
 	start_node(world);
-	world->node.sampler.by_census = true; /* so that no file is held open, which here outlives its cgroup */
+	world->node.sampler.by_census =
+		true; /* so that no file is held open, which here outlives its cgroup */
 	/* The third one's life was cut short, the fourth's is that of a crash loop. */
 	assert_int_equal(live(world, "c1", 20 * USEC_PER_MIN, false), 0);
 	assert_int_equal(live(world, "c2", 30 * USEC_PER_MIN, false), 0);
@@ -1496,7 +1506,8 @@ static void container_and_workload_have_a_short_and_a_long_window(void **state)
 	struct world *world = *state;
 	world->settings.sampling.short_window_usec = 5 * USEC_PER_MIN;
 	start_node(world);
-	world->node.sampler.by_census = true; /* so that no file is held open, which here outlives its cgroup */
+	world->node.sampler.by_census =
+		true; /* so that no file is held open, which here outlives its cgroup */
 	run_container(world, "c1");
 	run_container(world, "c2");
 	use(world, "c1", 200);
@@ -1537,11 +1548,13 @@ static void pressure_that_cannot_be_listened_to_is_said_once(void **state)
 	use(world, "c2", 500);
 	pass(world, 20);
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
-	assert_says(world, EVENT_FAULT, "a rise of a container that is close to its limit is seen at its next reading only");
+	assert_says(world, EVENT_FAULT,
+		    "a rise of a container that is close to its limit is seen at its next reading only");
 	assert_int_equal(world->node.n_pressures, 0);
 	node_tune(&world->node, world->now_usec);
 	assert_int_equal(published(world).observed.max_bytes, 500 * MIB);
-	write_cgroup_file(world, "c1", "memory.pressure", "some avg10=1.00 total=7\nfull avg10=0.00 total=3\n");
+	write_cgroup_file(world, "c1", "memory.pressure",
+			  "some avg10=1.00 total=7\nfull avg10=0.00 total=3\n");
 	pass(world, 10);
 	assert_int_equal(registry_find(&world->node, "c1")->pressure.some_usec, 7);
 }
@@ -1884,7 +1897,8 @@ static void life_of_a_container_is_kept_with_its_numbers(void **state)
 	for (size_t i = 0; i < 6; i++)
 		assert_int_equal(kept.event[i].event, order[i]);
 
-	const struct history_event *creation = &kept.event[5], *first = &kept.event[4], *resize = &kept.event[3];
+	const struct history_event *creation = &kept.event[5], *first = &kept.event[4],
+				   *resize = &kept.event[3];
 	const struct history_event *kill = &kept.event[2], *raised = &kept.event[1], *end = &kept.event[0];
 	assert_int_equal(creation->at_usec, record.created_usec);
 	assert_int_equal(creation->declared_bytes, 512 * MIB);
@@ -1993,8 +2007,10 @@ static void history_is_held_within_its_size_a_step_a_reading(void **state)
 	start_node(world);
 	run_container(world, "c1");
 	int64_t id = world->node.workloads[0]->history_id;
-	struct history_decision decision = {.workload_id = id, .event = HISTORY_RECOMMENDATION, .reason = "p95"};
-	decision.why = "a sentence of more than a hundred characters, since that is what the audit mostly consists of: this, and that";
+	struct history_decision decision = {
+		.workload_id = id, .event = HISTORY_RECOMMENDATION, .reason = "p95"};
+	decision.why = "a sentence of more than a hundred characters, since that is what the audit mostly "
+		       "consists of: this, and that";
 	assert_int_equal(history_begin(world->history, &err), 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		decision.at_usec = world->now_usec - 20000 + i;

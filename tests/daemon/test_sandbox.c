@@ -670,7 +670,8 @@ static void kill_in_the_guest_is_learned_from_once(void **state)
 	assert_says(world, EVENT_OOM, "CONTAINER_ID=c1\n");
 	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=own\n");
 	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=268435456\n");
-	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes > 256 * MIB);
+	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes >
+		    256 * MIB);
 
 	world->now_usec += USEC_PER_SEC;
 	restart_node(world);
@@ -695,7 +696,8 @@ static void kill_after_a_restart_of_the_daemon_is_learned_from(void **state)
 	pass(world, 10);
 	fixture_write(world->fixture.root_fd, "bundles/c1/oom", "");
 	const struct timespec at = {.tv_sec = (time_t)(world->now_usec / USEC_PER_SEC)};
-	assert_int_equal(utimensat(world->fixture.root_fd, "bundles/c1/oom", (struct timespec[]){at, at}, 0), 0);
+	assert_int_equal(utimensat(world->fixture.root_fd, "bundles/c1/oom", (struct timespec[]){at, at}, 0),
+			 0);
 	pass(world, 10);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 }
@@ -711,7 +713,8 @@ static void kill_before_any_answer_is_learned_from(void **state)
 	pass(world, 10);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=536870912\n");
-	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes > 512 * MIB);
+	assert_true(registry_find(&world->node, "c1")->workload->limits.recommendation.oom_floor_bytes >
+		    512 * MIB);
 }
 
 static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
@@ -749,7 +752,8 @@ static void assert_shows(const struct world *world, size_t containers, uint64_t 
 	assert_int_equal(accounts.total.containers, containers);
 	assert_int_equal(accounts.total.working_set_bytes, working_set_bytes);
 	assert_int_equal(metrics_render(&source, EXPOSITION_PROMETHEUS, &text, &length), 0);
-	assert_int_equal(strstr(text, "tidemark_container_memory_working_set_bytes{") != NULL, containers > 0);
+	assert_int_equal(strstr(text, "tidemark_container_memory_working_set_bytes{") != NULL,
+			 containers > 0);
 	free(text);
 }
 
@@ -968,7 +972,8 @@ static void machine_that_dies_has_no_numbers(void **state)
 	pass(world, 10);
 	assert_true(sandbox_is_measured(the_sandbox(world)));
 	/* As that of a process that has ended. */
-	fixture_write(world->fixture.root_fd, "proc/1002/status", "Name:\tx\nPPid:\t1001\nUid:\t0\t0\t0\t0\nNSpid:\t1002\n");
+	fixture_write(world->fixture.root_fd, "proc/1002/status",
+		      "Name:\tx\nPPid:\t1001\nUid:\t0\t0\t0\t0\nNSpid:\t1002\n");
 	fixture_remove(world->fixture.root_fd, "proc/1002");
 	fixture_write(world->fixture.root_fd, "proc/1001/task/1001/children", "1003 ");
 	stop_shim(world);
@@ -1001,7 +1006,8 @@ static void machine_whose_charge_is_not_told_has_that_of_its_processes(void **st
 	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, (int64_t)memory->charge_bytes - 104857600);
 	assert_int_equal(world->n_said[EVENT_MISDECLARED], 0);
 	node_account(&world->node, world->now_usec);
-	assert_int_equal(file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
+	assert_int_equal(
+		file_load_at(world->roots.run_fd, ACCOUNT_FILE, ACCOUNT_FILE_MAX, &text, &length, NULL), 0);
 	assert_non_null(strstr(text, "\"ram\":125829120,"));
 	assert_non_null(strstr(text, "\"vmm_pid\":1002,"));
 	assert_non_null(strstr(text, "\"charge_resident\":true,"));
@@ -1166,12 +1172,14 @@ static void handler_file_that_is_not_understood_is_left_as_it_is(void **state)
 	pass(world, 20);
 	node_account(&world->node, world->now_usec);
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
-	assert_says(world, EVENT_FAULT, "MESSAGE=what is measured of virtual machines is not kept: handlers/kata.json is of "
-					"version 2, newer than this program knows\n");
+	assert_says(world, EVENT_FAULT,
+		    "MESSAGE=what is measured of virtual machines is not kept: handlers/kata.json is of "
+		    "version 2, newer than this program knows\n");
 	/* It is known as long as the daemon runs. */
 	assert_int_equal(world->node.handlers.list[0]->handler.n_pods, 1);
 	restart_node(world);
-	assert_int_equal(file_read_at(world->roots.state_fd, "handlers/kata.json", text, sizeof text, NULL, NULL), 0);
+	assert_int_equal(
+		file_read_at(world->roots.state_fd, "handlers/kata.json", text, sizeof text, NULL, NULL), 0);
 	assert_string_equal(text, newer);
 }
 
@@ -1344,9 +1352,15 @@ static void node_event_has_each_part_and_its_share(void **state)
 static void overheads_share_is_of_those_that_have_answered(void **state)
 {
 	struct world *world = *state;
-	const struct account account = {.handler = "kata", .is_vm = true, .pods = 2, .machines = 2,
-					.charge_bytes = 800 * MIB, .answered = 1, .used_bytes = 100 * MIB,
-					.unused_bytes = (int64_t)(50 * MIB), .overhead_bytes = (int64_t)(100 * MIB)};
+	const struct account account = {.handler = "kata",
+					.is_vm = true,
+					.pods = 2,
+					.machines = 2,
+					.charge_bytes = 800 * MIB,
+					.answered = 1,
+					.used_bytes = 100 * MIB,
+					.unused_bytes = (int64_t)(50 * MIB),
+					.overhead_bytes = (int64_t)(100 * MIB)};
 	voice_overhead(&world->node.journal, &account);
 	assert_says(world, EVENT_OVERHEAD, "; overhead 100Mi (50 %)\n");
 	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_USED_PERCENT=50\n");

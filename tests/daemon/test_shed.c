@@ -82,7 +82,8 @@ static int goes_through_the_cgroups(void)
 
 static int makes_a_map(void)
 {
-	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
 	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr) < 0;
 }
 
@@ -129,7 +130,8 @@ static unsigned long long effective(void)
 
 static void capabilities_but_those_to_keep_are_gone(void **state)
 {
-	static const char *const keep[] = {"cap_dac_read_search", NULL}, *const unknown[] = {"cap_nonsense", NULL};
+	static const char *const keep[] = {"cap_dac_read_search", NULL}, *const unknown[] = {"cap_nonsense",
+											     NULL};
 	int status;
 
 	(void)state;

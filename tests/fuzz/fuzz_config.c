@@ -55,7 +55,8 @@ static void check_annotations(const char *text, const struct config *config)
 	unsigned told = 0;
 
 	annotations_read(text, config, &annotations, on_annotation_fault, &told);
-	ENSURE(memchr(annotations.mode, '\0', sizeof annotations.mode) && !((told & 1) && annotations.mode[0]));
+	ENSURE(memchr(annotations.mode, '\0', sizeof annotations.mode) &&
+	       !((told & 1) && annotations.mode[0]));
 	ENSURE(strlen(annotations.workload) <= 253 && !((told & 2) && annotations.workload[0]));
 	ENSURE(!strchr(annotations.workload, '/') && annotations.workload[0] != '.');
 	ENSURE(annotations.limit_bytes <= INT64_MAX && annotations.request_bytes <= INT64_MAX);

@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		ENSURE(ratchet.from.limit_bytes == 0 && ratchet.program == SIZING_UNKNOWN);
 	for (size_t i = length + 1; i + 3 <= size; i += 3) {
-		const struct ratchet_sight sight = {(uint64_t)data[i] << 24, (uint64_t)data[i + 1] << 24, 1000, now_usec};
+		const struct ratchet_sight sight = {(uint64_t)data[i] << 24, (uint64_t)data[i + 1] << 24,
+						    1000, now_usec};
 		now_usec += (data[i + 2] & 1) * UINT64_C(3600000000);
 		if (data[i + 2] & 2)
 			ratchet_begin(&ratchet, sight.limit_bytes);

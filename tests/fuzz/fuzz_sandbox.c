@@ -10,7 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const directories[] = {"vc", "vc/sbs", "vc/sbs/s", "kata", "kata/s"};
-	static const char *const files[] = {"vc/sbs/s/persist.json", "kata/s/state.json", "shim.pid", "address"};
+	static const char *const files[] = {"vc/sbs/s/persist.json", "kata/s/state.json", "shim.pid",
+					    "address"};
 	struct sandbox_files found = {0};
 	struct error err = {0};
 
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ENSURE(sandbox_files_read(root_fd, directory_path, "s", &found, &err) == 0);
 	ENSURE(found.shim_pid >= 0 && found.vmm_pid >= 0 && found.virtiofsd_pid >= 0);
 	ENSURE(strnlen(found.address, sizeof found.address) < sizeof found.address - 1);
-	ENSURE(found.address[0] == '\0' || found.address[0] == '/' || (found.address[0] == '@' && found.address[1]));
+	ENSURE(found.address[0] == '\0' || found.address[0] == '/' ||
+	       (found.address[0] == '@' && found.address[1]));
 	return 0;
 }

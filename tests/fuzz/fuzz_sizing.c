@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ENSURE(sizing_of_name(sizing_names[both]) == both);
 	ENSURE(sizing_of_config(text, none, none) == SIZING_UNKNOWN);
 	/* What one of them tells is not lost with the other, but to a heap of a given size. */
-	if (sizing_of_config(text, args, none) != SIZING_UNKNOWN || sizing_of_config(text, none, env) != SIZING_UNKNOWN)
+	if (sizing_of_config(text, args, none) != SIZING_UNKNOWN ||
+	    sizing_of_config(text, none, env) != SIZING_UNKNOWN)
 		ENSURE(both != SIZING_UNKNOWN);
 	if (!memmem(text, size, "java", 4) && !memmem(text, size, "-X", 2))
 		ENSURE(both != SIZING_JVM && both != SIZING_FIXED);

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ENSURE(replay);
 	while ((r = trace_next(&trace, &sample, &err)) > 0) {
 		ENSURE(sample.series_length > 0 && sample.series_length <= TRACE_SERIES_MAX);
-		ENSURE(sample.series >= (const char *)data && sample.series + sample.series_length <= trace.end);
+		ENSURE(sample.series >= (const char *)data &&
+		       sample.series + sample.series_length <= trace.end);
 		ENSURE(sample.time_usec < TRACE_TIME_MAX_USEC && sample.bytes <= INT64_MAX);
 		if (replay_add(replay, &sample) == -EINVAL)
 			break;

@@ -18,7 +18,8 @@ static void check_size(const char *text, size_t length, const struct config *con
 	struct edit edit;
 	struct error err = {0};
 	uint64_t bytes = 0, other_before = 0, other_after = 0;
-	const enum vm_size other = size == VM_SIZE_SANDBOX_MEMORY ? VM_SIZE_DEFAULT_MEMORY : VM_SIZE_SANDBOX_MEMORY;
+	const enum vm_size other =
+		size == VM_SIZE_SANDBOX_MEMORY ? VM_SIZE_DEFAULT_MEMORY : VM_SIZE_SANDBOX_MEMORY;
 
 	int r = vm_size_of(text, config, size, &bytes, &err);
 	ENSURE(r == 0 || (r == -EBADMSG && err.text[0] && bytes == 0));

@@ -22,8 +22,9 @@ static void check_status(const char *text)
 		return;
 	}
 	ENSURE(r == 0 && status.parent >= 0 && status.namespaces > 0);
-	ENSURE(status.anon_bytes <= INT64_MAX && status.file_bytes <= INT64_MAX && status.shmem_bytes <= INT64_MAX &&
-	       status.hugetlb_bytes <= INT64_MAX && status.pagetables_bytes <= INT64_MAX);
+	ENSURE(status.anon_bytes <= INT64_MAX && status.file_bytes <= INT64_MAX &&
+	       status.shmem_bytes <= INT64_MAX && status.hugetlb_bytes <= INT64_MAX &&
+	       status.pagetables_bytes <= INT64_MAX);
 }
 
 /* The input is all that a process has to say of itself: its status, smaps, cgroup and arguments. */

@@ -166,8 +166,8 @@ static void one_bad_annotation_does_not_spoil_the_others(void **state)
 
 static void names_that_are_none_are_refused(void **state)
 {
-	static const char *const bad[] = {"-a",  "a-", ".a",   "a/b",  "A",    "a_b", "a b",
-					 "..", "ä",  "a..b", "a.-b", "a-.b", "a%2Fb", "a\\nb"};
+	static const char *const bad[] = {"-a", "a-", ".a",   "a/b",  "A",    "a_b",   "a b",
+					  "..", "ä",  "a..b", "a.-b", "a-.b", "a%2Fb", "a\\nb"};
 	char members[512];
 	(void)state;
 

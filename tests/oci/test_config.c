@@ -273,7 +273,8 @@ static void names_longer_than_kubernetes_has_are_refused(void **state)
 static void labels_of_a_sandbox_are_found(void **state)
 {
 	static const char text[] =
-		"{\"annotations\":{\"x\":\"{\\\"pod-template-hash\\\":\\\"forged\\\"}\",\"y\\\\\":\"pod-template-hash\","
+		"{\"annotations\":{\"x\":\"{\\\"pod-template-hash\\\":\\\"forged\\\"}\",\"y\\\\\":\"pod-"
+		"template-hash\","
 		"\"pod-template-hash\" : \"6d4b75cb6d\",\"controller-revision-hash\":\"pg-77c6d\",\n"
 		"\"statefulset.kubernetes.io/pod-name\":\"pg-0\",\"batch.kubernetes.io/job-name\":\"job\","
 		"\"serving.knative.dev/service\":\"hello\",\"serving.knative.dev/configuration\":\"world\","
@@ -293,10 +294,18 @@ static void labels_of_a_sandbox_are_found(void **state)
 static void labels_that_are_cut_off_or_no_plain_strings_are_passed_over(void **state)
 {
 	static const char *const texts[] = {
-		"", "\"", "\"pod-template-hash", "\"pod-template-hash\"", "\"pod-template-hash\":",
-		"\"pod-template-hash\":\"", "\"pod-template-hash\":\"abc", "\"pod-template-hash\":\"a\\u0062c\"",
-		"\"pod-template-hash\":7", "\"pod-template-hash\",\"x\"",
-		"\"pod-template-hash\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
+		"",
+		"\"",
+		"\"pod-template-hash",
+		"\"pod-template-hash\"",
+		"\"pod-template-hash\":",
+		"\"pod-template-hash\":\"",
+		"\"pod-template-hash\":\"abc",
+		"\"pod-template-hash\":\"a\\u0062c\"",
+		"\"pod-template-hash\":7",
+		"\"pod-template-hash\",\"x\"",
+		"\"pod-template-hash\":"
+		"\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
 	};
 	struct pod_labels labels;
 	(void)state;

@@ -460,8 +460,14 @@ static void somebody_else_is_not_asked(void **state)
 
 static void other_addresses_are_refused(void **state)
 {
-	static const char *const addresses[] = {"", "relative/path", "unix://", "unix://relative", "@", "{}",
-						"vsock://3:1024", "hvsock:///run/vc/vm/x/kata.hvsock:1024",
+	static const char *const addresses[] = {"",
+						"relative/path",
+						"unix://",
+						"unix://relative",
+						"@",
+						"{}",
+						"vsock://3:1024",
+						"hvsock:///run/vc/vm/x/kata.hvsock:1024",
 						"tcp://127.0.0.1:80"};
 	(void)state;
 

@@ -82,7 +82,9 @@ static void an_array_is_walked_element_by_element(void **state)
 	struct elements e;
 	(void)state;
 
-	assert_int_equal(read_elements("{\"value\":[ 1,\"a,]\\\"[\",[2,[3]],{\"b\":[4,5],\"c\":\"}\"},null] }", 0, &e), 0);
+	assert_int_equal(
+		read_elements("{\"value\":[ 1,\"a,]\\\"[\",[2,[3]],{\"b\":[4,5],\"c\":\"}\"},null] }", 0, &e),
+		0);
 	assert_int_equal(e.count, 5);
 	assert_string_equal(e.text[0], "1");
 	assert_string_equal(e.text[1], "\"a,]\\\"[\"");

@@ -32,13 +32,16 @@ static void go_runtime_tells_all(void **state)
 	fixture_write(root, "bundle/shim.pid", "4711");
 	fixture_write(root, "bundle/address", "unix://" SOCKET);
 	/* As Go writes it: by the names of the members, and much else. */
-	fixture_write(root, "vc/sbs/" SID "/persist.json",
-		      "{\"CgroupPaths\":null,\"Devices\":null,\"State\":\"running\",\"SandboxContainer\":\"" SID "\","
-		      "\"SandboxCgroupPath\":\"/kubepods.slice\",\"OverheadCgroupPath\":\"\","
-		      "\"HypervisorState\":{\"BlockIndexMap\":{},\"Type\":\"qemu\",\"UUID\":\"1-2\",\"APISocket\":\"\","
-		      "\"Bridges\":[{\"DeviceAddr\":{},\"Type\":\"pci\",\"ID\":\"pci-bridge-0\",\"Addr\":2}],"
-		      "\"HotpluggedVCPUs\":null,\"HotpluggedMemory\":0,\"VirtiofsDaemonPid\":4720,\"Pid\":4725,"
-		      "\"PCIeRootPort\":0},\"AgentState\":{\"URL\":\"vsock://1:1024\"},\"PersistVersion\":2}\n");
+	fixture_write(
+		root, "vc/sbs/" SID "/persist.json",
+		"{\"CgroupPaths\":null,\"Devices\":null,\"State\":\"running\",\"SandboxContainer\":\"" SID
+		"\","
+		"\"SandboxCgroupPath\":\"/kubepods.slice\",\"OverheadCgroupPath\":\"\","
+		"\"HypervisorState\":{\"BlockIndexMap\":{},\"Type\":\"qemu\",\"UUID\":\"1-2\",\"APISocket\":"
+		"\"\","
+		"\"Bridges\":[{\"DeviceAddr\":{},\"Type\":\"pci\",\"ID\":\"pci-bridge-0\",\"Addr\":2}],"
+		"\"HotpluggedVCPUs\":null,\"HotpluggedMemory\":0,\"VirtiofsDaemonPid\":4720,\"Pid\":4725,"
+		"\"PCIeRootPort\":0},\"AgentState\":{\"URL\":\"vsock://1:1024\"},\"PersistVersion\":2}\n");
 	assert_int_equal(read_files(state, &files), 0);
 	assert_int_equal(files.shim_pid, 4711);
 	assert_int_equal(files.vmm_pid, 4725);
@@ -71,7 +74,8 @@ static void dragonball_is_in_the_shim(void **state)
 
 	fixture_write(root, "bundle/shim.pid", "4711");
 	fixture_write(root, "kata/" SID "/state.json",
-		      "{\"hypervisor\":{\"hypervisor_type\":\"dragonball\",\"id\":\"" SID "\",\"pid\":null}}");
+		      "{\"hypervisor\":{\"hypervisor_type\":\"dragonball\",\"id\":\"" SID
+		      "\",\"pid\":null}}");
 	assert_int_equal(read_files(state, &files), 0);
 	assert_int_equal(files.vmm_pid, 4711);
 }
@@ -91,9 +95,13 @@ static void half_written_and_senseless_files_tell_nothing(void **state)
 {
 	int root = *(int *)*state;
 	struct sandbox_files files;
-	static const char *const pids[] = {"", "0", "-1", "4294967295", "12a", "99999999999999999999999999999", "4711\n12"};
+	static const char *const pids[] = {
+		"", "0", "-1", "4294967295", "12a", "99999999999999999999999999999", "4711\n12"};
 	static const char *const states[] = {
-		"", "{", "[]", "{\"SandboxContainer\":\"" SID "\",\"HypervisorState\":{\"Pid\":",
+		"",
+		"{",
+		"[]",
+		"{\"SandboxContainer\":\"" SID "\",\"HypervisorState\":{\"Pid\":",
 		"{\"SandboxContainer\":\"" SID "\",\"HypervisorState\":{\"Pid\":\"4725\"}}",
 		"{\"SandboxContainer\":\"" SID "\",\"HypervisorState\":{\"Pid\":-3}}",
 		"{\"SandboxContainer\":\"" SID "\",\"HypervisorState\":{\"Pid\":99999999999}}",

@@ -30,8 +30,12 @@ static void name_of_our_program_says_which_shim_is_meant(void **state)
 		{"containerd-shim-tidemark-a-name-of-more-than-thirty-one-bytes-v2",
 		 "a-name-of-more-than-thirty-one-bytes-v2", "a-name-of-more-than-thirty-one-"},
 	};
-	static const char *const others[] = {"",	  "tidemark", "tidemark-crun", "containerd-shim-kata-v2",
-					     "a/containerd-shim-tidemark", "containerd-shim-tidemark-kata-v2/x"};
+	static const char *const others[] = {"",
+					     "tidemark",
+					     "tidemark-crun",
+					     "containerd-shim-kata-v2",
+					     "a/containerd-shim-tidemark",
+					     "containerd-shim-tidemark-kata-v2/x"};
 	char name[32];
 	(void)state;
 
@@ -66,8 +70,8 @@ static void put_program(const struct fixture *fixture, const char *name, mode_t 
 	assert_int_equal(fchmodat(fixture->root_fd, name, mode, 0), 0);
 }
 
-static int find(const struct fixture *fixture, const char *program, const char *directory, const char *path, char *ret,
-		struct error *err)
+static int find(const struct fixture *fixture, const char *program, const char *directory, const char *path,
+		char *ret, struct error *err)
 {
 	char found[300], in[300] = "", name[32];
 
@@ -77,7 +81,9 @@ static int find(const struct fixture *fixture, const char *program, const char *
 	int r = shim_find(program, shim_kind_of(name), in, path, found, sizeof found, err);
 	if (r == 0)
 		snprintf(ret, 300, "%s",
-			 strncmp(found, fixture->path, strlen(fixture->path)) == 0 ? found + strlen(fixture->path) : found);
+			 strncmp(found, fixture->path, strlen(fixture->path)) == 0
+				 ? found + strlen(fixture->path)
+				 : found);
 	return r;
 }
 

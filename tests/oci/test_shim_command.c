@@ -35,14 +35,15 @@ static void start_is_read_as_its_callers_write_it(void **state)
 {
 	(void)state;
 	/* CRI-O; the address is empty, and --address= comes so from others. */
-	assert_parsed(PARSE("-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", "abc",
-			    "-debug", "start"),
+	assert_parsed(PARSE("-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio",
+			    "-id", "abc", "-debug", "start"),
 		      VERB_SHIM_START, "abc", NULL);
 	/* containerd 1.7 */
-	assert_parsed(PARSE("-namespace", "k8s.io", "-address", "/run/containerd/containerd.sock", "-publish-binary",
-			    "/usr/bin/containerd", "-id", "abc", "start"),
+	assert_parsed(PARSE("-namespace", "k8s.io", "-address", "/run/containerd/containerd.sock",
+			    "-publish-binary", "/usr/bin/containerd", "-id", "abc", "start"),
 		      VERB_SHIM_START, "abc", NULL);
-	assert_parsed(PARSE("--namespace=n", "--id=abc", "--bundle", "/b", "start"), VERB_SHIM_START, "abc", "/b");
+	assert_parsed(PARSE("--namespace=n", "--id=abc", "--bundle", "/b", "start"), VERB_SHIM_START, "abc",
+		      "/b");
 	assert_parsed(PARSE("-debug=true", "-id", "abc", "--", "start"), VERB_SHIM_START, "abc", NULL);
 	/* What follows the verb is nobody's. */
 	assert_parsed(PARSE("-id", "abc", "start", "-id", "other", "delete"), VERB_SHIM_START, "abc", NULL);
@@ -51,8 +52,8 @@ static void start_is_read_as_its_callers_write_it(void **state)
 static void delete_tells_the_bundle(void **state)
 {
 	(void)state;
-	assert_parsed(PARSE("-namespace", "n", "-address", "a", "-publish-binary", "p", "-id", "abc", "-bundle", "/b/abc",
-			    "delete"),
+	assert_parsed(PARSE("-namespace", "n", "-address", "a", "-publish-binary", "p", "-id", "abc",
+			    "-bundle", "/b/abc", "delete"),
 		      VERB_SHIM_DELETE, "abc", "/b/abc");
 	assert_parsed(PARSE("-id", "abc", "-bundle=", "delete"), VERB_SHIM_DELETE, "abc", NULL);
 }
@@ -60,13 +61,15 @@ static void delete_tells_the_bundle(void **state)
 static void the_last_of_a_flag_holds_as_in_go(void **state)
 {
 	(void)state;
-	assert_parsed(PARSE("-id", "a", "--id", "b", "-bundle", "/c", "-bundle=/d", "start"), VERB_SHIM_START, "b", "/d");
+	assert_parsed(PARSE("-id", "a", "--id", "b", "-bundle", "/c", "-bundle=/d", "start"), VERB_SHIM_START,
+		      "b", "/d");
 }
 
 static void value_may_look_like_a_flag_or_a_verb(void **state)
 {
 	(void)state;
-	assert_parsed(PARSE("-id", "start", "-namespace", "-debug", "delete"), VERB_SHIM_DELETE, "start", NULL);
+	assert_parsed(PARSE("-id", "start", "-namespace", "-debug", "delete"), VERB_SHIM_DELETE, "start",
+		      NULL);
 	assert_parsed(PARSE("-id=-v", "-socket", "--", "start"), VERB_SHIM_START, "-v", NULL);
 }
 
@@ -80,7 +83,8 @@ static void what_is_not_understood_is_passed_through(void **state)
 		PARSE("-id", "", "start"),
 		PARSE("-id", "abc"),
 		/* The daemon that a shim makes of itself. */
-		PARSE("-namespace", "default", "-id", "abc", "-address", "/a", "-publish-binary", "/p", "-socket", "s"),
+		PARSE("-namespace", "default", "-id", "abc", "-address", "/a", "-publish-binary", "/p",
+		      "-socket", "s"),
 		PARSE("-id", "abc", "serve"),
 		PARSE("-id", "abc", "Start"),
 		PARSE("-id", "abc", "", "start"),

@@ -17,7 +17,8 @@ static enum sizing sizing_of(const char *args, const char *env)
 	struct config *config = malloc(sizeof *config);
 	struct error err = {0};
 
-	int length = snprintf(text, sizeof text, "{\"process\": {\"env\": %s, \"args\": %s, \"cwd\": \"/\"}}", env, args);
+	int length = snprintf(text, sizeof text, "{\"process\": {\"env\": %s, \"args\": %s, \"cwd\": \"/\"}}",
+			      env, args);
 	if (config_read(text, (size_t)length, config, &err) < 0)
 		fail_msg("%s", err.text);
 	enum sizing sizing = sizing_of_config(text, config->args, config->env);
@@ -42,12 +43,14 @@ static void or_by_the_options_of_one(void **state)
 	char env[256];
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		snprintf(env, sizeof env, "[\"PATH=/bin\", \"%s=-Dx=\\\"y z\\\" -XX:MaxRAMPercentage=75.0\"]", names[i]);
+		snprintf(env, sizeof env, "[\"PATH=/bin\", \"%s=-Dx=\\\"y z\\\" -XX:MaxRAMPercentage=75.0\"]",
+			 names[i]);
 		assert_int_equal(sizing_of("[\"/start.sh\"]", env), SIZING_JVM);
 		snprintf(env, sizeof env, "[\"MY_%s=-XX:MaxRAMPercentage=75.0\"]", names[i]);
 		assert_int_equal(sizing_of("[\"/start.sh\"]", env), SIZING_UNKNOWN);
 	}
-	assert_int_equal(sizing_of("[\"sh\",\"-c\",\"exec java -XX:+UseContainerSupport -jar a.jar\"]", "[]"), SIZING_JVM);
+	assert_int_equal(sizing_of("[\"sh\",\"-c\",\"exec java -XX:+UseContainerSupport -jar a.jar\"]", "[]"),
+			 SIZING_JVM);
 	assert_int_equal(sizing_of("[\"/start.sh\"]", "[\"JAVA_OPTS=-server\"]"), SIZING_UNKNOWN);
 }
 
@@ -55,9 +58,11 @@ static void whose_heap_is_given_does_not_go_by_the_limit(void **state)
 {
 	(void)state;
 	assert_int_equal(sizing_of("[\"java\",\"-Xmx512m\",\"-jar\",\"/app.jar\"]", "[]"), SIZING_FIXED);
-	assert_int_equal(sizing_of("[\"java\",\"-jar\",\"/app.jar\"]", "[\"JAVA_TOOL_OPTIONS=-Xmx1g\"]"), SIZING_FIXED);
-	assert_int_equal(sizing_of("[\"java\"]", "[\"JAVA_OPTS=-XX:MaxHeapSize=1g -XX:MaxRAMPercentage=75\"]"),
+	assert_int_equal(sizing_of("[\"java\",\"-jar\",\"/app.jar\"]", "[\"JAVA_TOOL_OPTIONS=-Xmx1g\"]"),
 			 SIZING_FIXED);
+	assert_int_equal(
+		sizing_of("[\"java\"]", "[\"JAVA_OPTS=-XX:MaxHeapSize=1g -XX:MaxRAMPercentage=75\"]"),
+		SIZING_FIXED);
 	assert_int_equal(sizing_of("[\"java\",\"-Xms64m\"]", "[]"), SIZING_JVM);
 }
 
@@ -70,7 +75,8 @@ static void go_is_told_by_its_variable(void **state)
 	assert_int_equal(sizing_of("[\"/app\"]", "[\"GOMEMLIMIT=\"]"), SIZING_UNKNOWN);
 	assert_int_equal(sizing_of("[\"/app\"]", "[\"GOGC=50\",\"X=GOMEMLIMIT=1\"]"), SIZING_UNKNOWN);
 	/* Its heap is of a fixed size, whatever the limit. */
-	assert_int_equal(sizing_of("[\"node\"]", "[\"NODE_OPTIONS=--max-old-space-size=400\"]"), SIZING_UNKNOWN);
+	assert_int_equal(sizing_of("[\"node\"]", "[\"NODE_OPTIONS=--max-old-space-size=400\"]"),
+			 SIZING_UNKNOWN);
 }
 
 static void nothing_tells_nothing(void **state)
@@ -78,7 +84,8 @@ static void nothing_tells_nothing(void **state)
 	(void)state;
 	assert_int_equal(sizing_of("[]", "[]"), SIZING_UNKNOWN);
 	assert_int_equal(sizing_of("null", "null"), SIZING_UNKNOWN);
-	assert_int_equal(sizing_of_config("{}", (struct json_span){0}, (struct json_span){0}), SIZING_UNKNOWN);
+	assert_int_equal(sizing_of_config("{}", (struct json_span){0}, (struct json_span){0}),
+			 SIZING_UNKNOWN);
 	assert_int_equal(sizing_of("[\"\"]", "[\"\", \"=\", \"\\\\\"]"), SIZING_UNKNOWN);
 	/* An escaped quote ends no string. */
 	assert_int_equal(sizing_of("[\"a\"]", "[\"X=\\\"GOMEMLIMIT=1\"]"), SIZING_UNKNOWN);

@@ -299,9 +299,18 @@ static void container_that_has_ended_is_none(void **state)
 	struct error err;
 	(void)state;
 
-	assert_int_equal(PARSE("\x0a\x18\x08\x03\x12\x14" "invalid container id", &err), -ENOENT);
-	assert_int_equal(PARSE("\x0a\x1c\x08\x02\x12\x18" "x: invalid container id.", &err), -ENOENT);
-	assert_int_equal(PARSE("\x0a\x17\x08\x03\x12\x13" "invalid container i", &err), -EREMOTEIO);
+	assert_int_equal(PARSE("\x0a\x18\x08\x03\x12\x14"
+			       "invalid container id",
+			       &err),
+			 -ENOENT);
+	assert_int_equal(PARSE("\x0a\x1c\x08\x02\x12\x18"
+			       "x: invalid container id.",
+			       &err),
+			 -ENOENT);
+	assert_int_equal(PARSE("\x0a\x17\x08\x03\x12\x13"
+			       "invalid container i",
+			       &err),
+			 -EREMOTEIO);
 }
 
 static void long_words_of_a_shim_are_cut(void **state)

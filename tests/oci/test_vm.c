@@ -64,9 +64,10 @@ static void what_crio_says_of_the_pod_is_read(void **state)
 
 static void both_keys_of_the_overhead_are_known_and_the_newer_wins(void **state)
 {
-	static const char old[] = "{\"annotations\":{\"io.kubernetes.cri-o.PodLinuxOverhead\":"
-				  "\"{\\\"cpu_period\\\":1,\\\"memory_limit_in_bytes\\\":167772160}\","
-				  "\"io.kubernetes.cri-o.PodLinuxResources\":\"{\\\"memory_limit_in_bytes\\\":5}\"}}";
+	static const char old[] =
+		"{\"annotations\":{\"io.kubernetes.cri-o.PodLinuxOverhead\":"
+		"\"{\\\"cpu_period\\\":1,\\\"memory_limit_in_bytes\\\":167772160}\","
+		"\"io.kubernetes.cri-o.PodLinuxResources\":\"{\\\"memory_limit_in_bytes\\\":5}\"}}";
 	static const char both[] = "{\"annotations\":{\"io.kubernetes.cri-o.PodLinuxOverhead\":"
 				   "\"{\\\"memory_limit_in_bytes\\\":1}\",\"pod-linux-overhead.crio.io\":"
 				   "\"{\\\"memory_limit_in_bytes\\\":2}\"}}";
@@ -84,16 +85,24 @@ static void both_keys_of_the_overhead_are_known_and_the_newer_wins(void **state)
 static void overhead_that_is_not_understood_is_none(void **state)
 {
 	static const char *const values[] = {
-		"7", "\"\"", "\"much\"", "\"[]\"", "\"{\\\"memory_limit_in_bytes\\\":-1}\"",
-		"\"{\\\"memory_limit_in_bytes\\\":9223372036854775808}\"", "\"{\\\"memory_limit_in_bytes\\\":\\\"1\\\"}\"",
-		"\"{\\\"memory_limit_in_bytes\\\":1\"", "{}", "null",
+		"7",
+		"\"\"",
+		"\"much\"",
+		"\"[]\"",
+		"\"{\\\"memory_limit_in_bytes\\\":-1}\"",
+		"\"{\\\"memory_limit_in_bytes\\\":9223372036854775808}\"",
+		"\"{\\\"memory_limit_in_bytes\\\":\\\"1\\\"}\"",
+		"\"{\\\"memory_limit_in_bytes\\\":1\"",
+		"{}",
+		"null",
 	};
 	char text[256];
 	struct config config;
 	(void)state;
 
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-		snprintf(text, sizeof text, "{\"annotations\":{\"pod-linux-overhead.crio.io\":%s}}", values[i]);
+		snprintf(text, sizeof text, "{\"annotations\":{\"pod-linux-overhead.crio.io\":%s}}",
+			 values[i]);
 		read_config(text, &config);
 		assert_int_equal(vm_overhead_of(text, &config), 0);
 	}
@@ -101,7 +110,8 @@ static void overhead_that_is_not_understood_is_none(void **state)
 
 static void size_that_is_there_is_read(void **state)
 {
-	static const char text[] = "{\"annotations\":{\"" MEMORY_KEY "\":\"1048577\",\"" DEFAULT_KEY "\":\"512\"}}";
+	static const char text[] =
+		"{\"annotations\":{\"" MEMORY_KEY "\":\"1048577\",\"" DEFAULT_KEY "\":\"512\"}}";
 	struct config config;
 	uint64_t bytes;
 	(void)state;
@@ -112,14 +122,22 @@ static void size_that_is_there_is_read(void **state)
 	assert_int_equal(vm_size_of(text, &config, VM_SIZE_DEFAULT_MEMORY, &bytes, NULL), 0);
 	assert_int_equal(bytes, 512 * MIB);
 	read_config("{\"annotations\":{}}", &config);
-	assert_int_equal(vm_size_of("{\"annotations\":{}}", &config, VM_SIZE_DEFAULT_MEMORY, &bytes, NULL), 0);
+	assert_int_equal(vm_size_of("{\"annotations\":{}}", &config, VM_SIZE_DEFAULT_MEMORY, &bytes, NULL),
+			 0);
 	assert_int_equal(bytes, 0);
 }
 
 static void size_that_is_no_amount_is_told(void **state)
 {
-	static const char *const values[] = {"\"\"", "\"1Gi\"", "\"-1\"", "512", "true", "\"1e9\"", "\" 512\"",
-					     "\"9223372036854775807\"", "\"99999999999999999999\""};
+	static const char *const values[] = {"\"\"",
+					     "\"1Gi\"",
+					     "\"-1\"",
+					     "512",
+					     "true",
+					     "\"1e9\"",
+					     "\" 512\"",
+					     "\"9223372036854775807\"",
+					     "\"99999999999999999999\""};
 	char text[256];
 	struct config config;
 	struct error err;
@@ -142,7 +160,8 @@ static void annotation_is_set_and_nothing_else_changes(void **state)
 		      "{ \"annotations\" : {\"" MEMORY_KEY "\":\"12345\",\"a\":\"1\" } ,\"x\":[1.0]}");
 	assert_edited("{\"annotations\":{ }}", VM_SIZE_DEFAULT_MEMORY, 300 * MIB,
 		      "{\"annotations\":{\"" DEFAULT_KEY "\":\"300\" }}");
-	assert_edited("{\"annotations\":{\"b\":\"\",\"" MEMORY_KEY "\": \"9\\u0030\" ,\"a\":\"\"}}", VM_SIZE_SANDBOX_MEMORY, 7,
+	assert_edited("{\"annotations\":{\"b\":\"\",\"" MEMORY_KEY "\": \"9\\u0030\" ,\"a\":\"\"}}",
+		      VM_SIZE_SANDBOX_MEMORY, 7,
 		      "{\"annotations\":{\"b\":\"\",\"" MEMORY_KEY "\": \"7\" ,\"a\":\"\"}}");
 	assert_edited("{\"annotations\":{\"" MEMORY_KEY "\":null}}", VM_SIZE_SANDBOX_MEMORY, 7,
 		      "{\"annotations\":{\"" MEMORY_KEY "\":\"7\"}}");

@@ -239,21 +239,25 @@ static void limit_of_what_sizes_itself_tells_what_was_seen(void **state)
 		ratchet_observe(&ratchet, &settings.tuner, &sight, T0 + i);
 		(void)ratchet_format(&ratchet, limits.ratchet);
 		if (i == 0)
-			assert_limit(&limits, "a JVM sizes itself by its limit: at most 30 % below 512Mi until it was "
-					      "seen what it makes of less, up to the next 16Mi");
+			assert_limit(&limits,
+				     "a JVM sizes itself by its limit: at most 30 % below 512Mi until it was "
+				     "seen what it makes of less, up to the next 16Mi");
 	}
 	assert_limit(&limits, "kept from before: earlier settings, or too little is known since");
 	rec->limit_bytes = 512 * MIB;
-	assert_limit(&limits,
-		     "its use follows its limit (a JVM): at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi");
+	assert_limit(&limits, "its use follows its limit (a JVM): at 358Mi it used 30 % less than at 512Mi, "
+			      "so it keeps 512Mi");
 	ratchet.program = SIZING_GO;
 	(void)ratchet_format(&ratchet, limits.ratchet);
-	assert_limit(&limits, "its use follows its limit (a Go program with GOMEMLIMIT): at 358Mi it used 30 % less "
-			      "than at 512Mi, so it keeps 512Mi");
+	assert_limit(&limits,
+		     "its use follows its limit (a Go program with GOMEMLIMIT): at 358Mi it used 30 % less "
+		     "than at 512Mi, so it keeps 512Mi");
 	ratchet.program = SIZING_UNKNOWN;
 	(void)ratchet_format(&ratchet, limits.ratchet);
-	assert_limit(&limits, "its use follows its limit: at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi; "
-			      "a lower one is tried again after 14d ([tuner] ratchet_hold)");
+	assert_limit(
+		&limits,
+		"its use follows its limit: at 358Mi it used 30 % less than at 512Mi, so it keeps 512Mi; "
+		"a lower one is tried again after 14d ([tuner] ratchet_hold)");
 	strcpy(limits.ratchet, "nonsense");
 	assert_limit(&limits, "kept from before: earlier settings, or too little is known since");
 }
@@ -269,14 +273,18 @@ static void kills_are_remembered_with_limit_and_peak(void **state)
 	limits.declared_bytes = 512 * MIB;
 	tuner_learn_oom(&settings.tuner, rec, 192 * MIB, 190 * MIB, T0, rec);
 	assert_string_equal(explain_oom(&limits, &settings, T0 + USEC_PER_MIN, buf),
-			    "OOM kills so far: 1; the last at this limit, 1min ago, with a peak of 190Mi: for 7d after it no "
+			    "OOM kills so far: 1; the last at this limit, 1min ago, with a peak of 190Mi: "
+			    "for 7d after it no "
 			    "limit is below 292Mi");
 	tuner_learn_oom(&settings.tuner, rec, 304 * MIB, 304 * MIB, T0 + USEC_PER_MIN, rec);
 	assert_string_equal(explain_oom(&limits, &settings, T0 + USEC_PER_MIN, buf),
-			    "OOM kills so far: 2; the last at this limit, 0s ago, with a peak of 304Mi, the 2nd in a row: for "
+			    "OOM kills so far: 2; the last at this limit, 0s ago, with a peak of 304Mi, the "
+			    "2nd in a row: for "
 			    "7d after it no limit is below 504Mi");
-	assert_limit(&limits, "a container was OOM-killed at 304Mi: that × 1.2, and at least 100Mi more, twice as much as "
-			      "that was not enough, up to the next 16Mi");
+	assert_limit(
+		&limits,
+		"a container was OOM-killed at 304Mi: that × 1.2, and at least 100Mi more, twice as much as "
+		"that was not enough, up to the next 16Mi");
 }
 
 static void kill_that_nothing_can_be_done_about_says_so(void **state)
@@ -289,7 +297,8 @@ static void kill_that_nothing_can_be_done_about_says_so(void **state)
 	limits.declared_bytes = 512 * MIB;
 	tuner_learn_oom(&settings.tuner, &limits.recommendation, 512 * MIB, 0, T0, &limits.recommendation);
 	assert_string_equal(explain_oom(&limits, &settings, T0, buf),
-			    "OOM kills so far: 1; the last at this limit, 0s ago; it needs more and cannot be given it: it "
+			    "OOM kills so far: 1; the last at this limit, 0s ago; it needs more and cannot "
+			    "be given it: it "
 			    "declares 512Mi, and is never given more ([guards] allow_raise)");
 	assert_null(explain_stuck(&limits, &settings, 511 * MIB, buf));
 	settings.guards.allow_raise = true;
@@ -572,7 +581,8 @@ static void decision_tells_each_guard(void **state)
 		[GUARD_OOM] = "never back to a limit that a container was OOM-killed at",
 		[GUARD_MAX_CHANGE] =
 			"at most 30 % away from the limit applied before, unless a floor asks for more",
-		[GUARD_NODE_RANGE] = "between 32Mi and 64Gi on this node, or as declared if a floor is above that",
+		[GUARD_NODE_RANGE] =
+			"between 32Mi and 64Gi on this node, or as declared if a floor is above that",
 		[GUARD_IN_USE] = "never below what the running container was using",
 		[GUARD_DECLARED] = "never above what the pod declares",
 		[GUARD_UNLIMITED] = "a container that declares no limit is given none",
@@ -614,14 +624,16 @@ static void decision_tells_what_each_guard_made_of_it(void **state)
 	record.step_bytes[GUARD_P95] = 300 * MIB;
 	record.step_bytes[GUARD_MAX_CHANGE] = record.limit_bytes = 358 * MIB;
 	record.before_bytes = 511 * MIB;
-	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied: never below the observed 95th "
-				 "percentile: 300Mi; at most 30 % away from the 511Mi applied before, unless a "
-				 "floor asks for more: 358Mi");
+	assert_decision(&record,
+			"512Mi declared, 192Mi recommended, 358Mi applied: never below the observed 95th "
+			"percentile: 300Mi; at most 30 % away from the 511Mi applied before, unless a "
+			"floor asks for more: 358Mi");
 	/* The first creation goes by what is declared. */
 	record.before_bytes = record.step_bytes[GUARD_P95] = 0;
 	strcpy(record.reason, "enforced+max-change");
-	assert_decision(&record, "512Mi declared, 192Mi recommended, 358Mi applied: at most 30 % away from the "
-				 "512Mi declared, unless a floor asks for more: 358Mi");
+	assert_decision(&record,
+			"512Mi declared, 192Mi recommended, 358Mi applied: at most 30 % away from the "
+			"512Mi declared, unless a floor asks for more: 358Mi");
 }
 
 /* What is said of any decision: one sentence, whole, that names each guard which moved it, and no other. */

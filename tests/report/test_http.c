@@ -176,7 +176,9 @@ static void head_has_no_body(void **state)
 static void the_overhead_is_served_as_json(void **state)
 {
 	struct world *world = *state;
-	const char *text = ask(world, "GET /v1/overhead HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n");
+	const char *text =
+		ask(world,
+		    "GET /v1/overhead HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n");
 	assert_begins(text, "HTTP/1.1 200 OK\r\n");
 	assert_has(text, "Content-Type: application/json\r\n");
 	assert_has(text, "\r\n\r\n{\"v\":1}\n");

@@ -116,10 +116,9 @@ static void send_one(const struct journal *journal, const char *message)
 
 static void value_with_line_ends_is_sent_with_its_length(void **state)
 {
-	static const char expected[] =
-		"SYSLOG_IDENTIFIER=tidemarkd\nTIDEMARK_EVENT=fault\n"
-		"MESSAGE_ID=7be62ff9567c476e8d2b159696a750eb\nPRIORITY=3\n"
-		"MESSAGE\n\x0b\0\0\0\0\0\0\0two\nPID=1=\n\n";
+	static const char expected[] = "SYSLOG_IDENTIFIER=tidemarkd\nTIDEMARK_EVENT=fault\n"
+				       "MESSAGE_ID=7be62ff9567c476e8d2b159696a750eb\nPRIORITY=3\n"
+				       "MESSAGE\n\x0b\0\0\0\0\0\0\0two\nPID=1=\n\n";
 	char path[108], text[4096];
 	struct journal_socket journal_socket;
 	int fd = listen_at(*state, path);

@@ -351,27 +351,28 @@ static void a_knative_service_is_patched_from_its_newest_revision(void **state)
 	for (size_t i = 0; i < 4; i++)
 		strcpy(limits[i].identity.service, "hello");
 	limits[1].observed.until_usec++;
-	assert_yaml(recommend_patch, limits, 4,
-		    "apiVersion: serving.knative.dev/v1\n"
-		    "kind: Service\n"
-		    "metadata:\n"
-		    "  name: hello\n"
-		    "  namespace: fn\n"
-		    "spec:\n"
-		    "  template:\n"
-		    "    spec:\n"
-		    "      containers:\n"
-		    "      - name: new\n"
-		    "        resources:\n"
-		    "          requests:\n"
-		    "            memory: 224Mi\n"
-		    "          limits:\n"
-		    "            memory: 336Mi\n",
-		    "old: left out: a newer revision has been seen\n"
-		    "queue-proxy: left out: it is Knative's own\n"
-		    "older: left out: a newer revision has been seen\n"
-		    "new: Knative takes a list of containers as a whole and refuses one without images: merge "
-		    "this document into the Service's own\n");
+	assert_yaml(
+		recommend_patch, limits, 4,
+		"apiVersion: serving.knative.dev/v1\n"
+		"kind: Service\n"
+		"metadata:\n"
+		"  name: hello\n"
+		"  namespace: fn\n"
+		"spec:\n"
+		"  template:\n"
+		"    spec:\n"
+		"      containers:\n"
+		"      - name: new\n"
+		"        resources:\n"
+		"          requests:\n"
+		"            memory: 224Mi\n"
+		"          limits:\n"
+		"            memory: 336Mi\n",
+		"old: left out: a newer revision has been seen\n"
+		"queue-proxy: left out: it is Knative's own\n"
+		"older: left out: a newer revision has been seen\n"
+		"new: Knative takes a list of containers as a whole and refuses one without images: merge "
+		"this document into the Service's own\n");
 }
 
 static void a_vpa_stays_within_the_same_numbers(void **state)
@@ -385,33 +386,34 @@ static void a_vpa_stays_within_the_same_numbers(void **state)
 
 	limits[1].role = ROLE_INIT;
 	strcpy(limits[2].identity.service, "x");
-	assert_yaml(recommend_vpa, limits, 3,
-		    "apiVersion: autoscaling.k8s.io/v1\n"
-		    "kind: VerticalPodAutoscaler\n"
-		    "metadata:\n"
-		    "  name: web\n"
-		    "  namespace: shop\n"
-		    "spec:\n"
-		    "  targetRef:\n"
-		    "    apiVersion: apps/v1\n"
-		    "    kind: Deployment\n"
-		    "    name: web\n"
-		    "  updatePolicy:\n"
-		    "    updateMode: \"Off\"\n"
-		    "  resourcePolicy:\n"
-		    "    containerPolicies:\n"
-		    "    - containerName: nginx\n"
-		    "      minAllowed:\n"
-		    "        memory: 224Mi\n"
-		    "      maxAllowed:\n"
-		    "        memory: 336Mi\n"
-		    "      controlledResources: [memory]\n"
-		    "      controlledValues: RequestsOnly\n"
-		    "    - containerName: \"*\"\n"
-		    "      mode: \"Off\"\n",
-		    "setup: left out: a VerticalPodAutoscaler leaves init containers alone\n"
-		    "user: left out: Knative scales by requests, and a VerticalPodAutoscaler cannot aim at its "
-		    "Service\n");
+	assert_yaml(
+		recommend_vpa, limits, 3,
+		"apiVersion: autoscaling.k8s.io/v1\n"
+		"kind: VerticalPodAutoscaler\n"
+		"metadata:\n"
+		"  name: web\n"
+		"  namespace: shop\n"
+		"spec:\n"
+		"  targetRef:\n"
+		"    apiVersion: apps/v1\n"
+		"    kind: Deployment\n"
+		"    name: web\n"
+		"  updatePolicy:\n"
+		"    updateMode: \"Off\"\n"
+		"  resourcePolicy:\n"
+		"    containerPolicies:\n"
+		"    - containerName: nginx\n"
+		"      minAllowed:\n"
+		"        memory: 224Mi\n"
+		"      maxAllowed:\n"
+		"        memory: 336Mi\n"
+		"      controlledResources: [memory]\n"
+		"      controlledValues: RequestsOnly\n"
+		"    - containerName: \"*\"\n"
+		"      mode: \"Off\"\n",
+		"setup: left out: a VerticalPodAutoscaler leaves init containers alone\n"
+		"user: left out: Knative scales by requests, and a VerticalPodAutoscaler cannot aim at its "
+		"Service\n");
 }
 
 /* ---- Read back ---- */
@@ -468,7 +470,8 @@ static void assert_survives(const char *name)
 	assert_is_text(lookup(&document, container, "name"), name);
 	assert_is_text(lookup(&document, container, "rationale"), RATIONALE);
 	const yaml_node_t *recommended = lookup(&document, container, "recommended");
-	assert_string_equal((const char *)lookup(&document, recommended, "limit")->data.scalar.value, "336Mi");
+	assert_string_equal((const char *)lookup(&document, recommended, "limit")->data.scalar.value,
+			    "336Mi");
 	yaml_document_delete(&document);
 
 	assert_true(yaml_parser_load(&parser, &document));
@@ -481,15 +484,73 @@ static void assert_survives(const char *name)
 static void any_name_comes_back_as_the_same_text(void **state)
 {
 	static const char *const names[] = {
-		"web",    "",        "no",      "No",        "OFF",     "y",         "true",   "null",
-		"~",      "1e3",     "0x1f",    "1_000",     "12:30",   "-1",        ".5",     ".inf",
-		".nan",   "+1",      "=",       "<<",        "a: b",    "a:",        ": ",     "- a",
-		"-",      "---",     "...",     "? a",       "#",       "a #b",      "&a",     "*a",
-		"!a",     "!!int 1", "|",       ">",         "%",       "@",         "`",      "{}",
-		"[a]",    "a,b",     "'",       "\"",        "\\",      "a\\n",      " a",     "a ",
-		"a\nb",   "\n",      "\r\n",    "\t",        "a\tb",    "\x01\x1b[2J", "\x7f", "\xc2\x85",
-		"\xc2\x9b", "\xe2\x80\xa8", "\xef\xbb\xbf", "wässerchen", "海", "\xf0\x9f\x8c\x8a", "2026-11-24",
-		"a\n---\nkind: Secret\n", "x\"\nkind: y", "256Mi", "Off",
+		"web",
+		"",
+		"no",
+		"No",
+		"OFF",
+		"y",
+		"true",
+		"null",
+		"~",
+		"1e3",
+		"0x1f",
+		"1_000",
+		"12:30",
+		"-1",
+		".5",
+		".inf",
+		".nan",
+		"+1",
+		"=",
+		"<<",
+		"a: b",
+		"a:",
+		": ",
+		"- a",
+		"-",
+		"---",
+		"...",
+		"? a",
+		"#",
+		"a #b",
+		"&a",
+		"*a",
+		"!a",
+		"!!int 1",
+		"|",
+		">",
+		"%",
+		"@",
+		"`",
+		"{}",
+		"[a]",
+		"a,b",
+		"'",
+		"\"",
+		"\\",
+		"a\\n",
+		" a",
+		"a ",
+		"a\nb",
+		"\n",
+		"\r\n",
+		"\t",
+		"a\tb",
+		"\x01\x1b[2J",
+		"\x7f",
+		"\xc2\x85",
+		"\xc2\x9b",
+		"\xe2\x80\xa8",
+		"\xef\xbb\xbf",
+		"wässerchen",
+		"海",
+		"\xf0\x9f\x8c\x8a",
+		"2026-11-24",
+		"a\n---\nkind: Secret\n",
+		"x\"\nkind: y",
+		"256Mi",
+		"Off",
 	};
 	(void)state;
 
@@ -506,8 +567,9 @@ static void any_name_comes_back_as_the_same_text(void **state)
 
 static void names_drawn_at_random_come_back(void **state)
 {
-	static const char *const pieces[] = {"a", "0", " ", ":", "-", "#", "\n", "\t", "\r", "'", "\"", "\\", "{",
-					     "]", ",", "&", "!", "%", "@", "\x01", "\x1f", "é", "\xc2\x80", "\xe2\x80\xa9"};
+	static const char *const pieces[] = {
+		"a", "0", " ", ":", "-", "#", "\n", "\t",   "\r",   "'", "\"",       "\\",
+		"{", "]", ",", "&", "!", "%", "@",  "\x01", "\x1f", "é", "\xc2\x80", "\xe2\x80\xa9"};
 	uint32_t seed = 1;
 	(void)state;
 

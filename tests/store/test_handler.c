@@ -20,7 +20,9 @@ static struct handler whole(void)
 		.written_usec = 77,
 		.declared_bytes = 320 * MIB,
 		.n_pods = 3,
-		.pods = {{"aa", 1, INT64_C(-5), 100 * MIB, 90 * MIB, 80 * MIB}, {"bb", 2, 200 * MIB}, {"cc", 3, 0, 1, 2}},
+		.pods = {{"aa", 1, INT64_C(-5), 100 * MIB, 90 * MIB, 80 * MIB},
+			 {"bb", 2, 200 * MIB},
+			 {"cc", 3, 0, 1, 2}},
 	};
 }
 
@@ -85,9 +87,12 @@ static void the_file_is_as_the_format_has_it(void **state)
 	text[length] = '\0';
 	assert_int_equal(fstat(fd, &st), 0);
 	close(fd);
-	assert_string_equal(text, "{\"v\":1,\"handler\":\"kata-qemu\",\"written_usec\":77,\"declared\":335544320,\"pods\":["
-				  "{\"id\":\"aa\",\"usec\":1,\"overhead\":-5,\"prestart\":104857600,\"boot\":94371840,\"used\":83886080},"
-				  "{\"id\":\"bb\",\"usec\":2,\"overhead\":209715200}]}\n");
+	assert_string_equal(
+		text,
+		"{\"v\":1,\"handler\":\"kata-qemu\",\"written_usec\":77,\"declared\":335544320,\"pods\":["
+		"{\"id\":\"aa\",\"usec\":1,\"overhead\":-5,\"prestart\":104857600,\"boot\":94371840,\"used\":"
+		"83886080},"
+		"{\"id\":\"bb\",\"usec\":2,\"overhead\":209715200}]}\n");
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
@@ -142,8 +147,17 @@ static void one_that_could_not_be_read_again_is_not_written(void **state)
 
 static void hostile_names_reach_no_file(void **state)
 {
-	static const char *const names[] = {"",	   ".",	      "..",	"../x", "a/b", "/etc/passwd", ".hidden",
-					    "a b", "k\xc3\xa4", "a\n", "a-name-of-more-than-thirty-one-bytes"};
+	static const char *const names[] = {"",
+					    ".",
+					    "..",
+					    "../x",
+					    "a/b",
+					    "/etc/passwd",
+					    ".hidden",
+					    "a b",
+					    "k\xc3\xa4",
+					    "a\n",
+					    "a-name-of-more-than-thirty-one-bytes"};
 	const struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -267,7 +267,8 @@ static void rows_that_cannot_be_are_skipped_and_counted(void **state)
 	save(history, "cache");
 	add_slot(history, id, NOW, "one");
 	history_close(history);
-	sql(*state, "UPDATE workloads SET limits = json_set(limits, '$.recommended.limit_term', 'x') WHERE owner = 'db';"
+	sql(*state, "UPDATE workloads SET limits = json_set(limits, '$.recommended.limit_term', 'x') WHERE "
+		    "owner = 'db';"
 		    "UPDATE workloads SET namespace = 'other' WHERE owner = 'cache';"
 		    "INSERT INTO slots SELECT id, 5, 4, x'00' FROM workloads WHERE owner = 'web';"
 		    "INSERT INTO slots SELECT id, 6, 7, zeroblob(40000) FROM workloads WHERE owner = 'web';");
@@ -385,7 +386,8 @@ static void run_is_kept_from_its_start_to_its_end(void **state)
 		.oom_kills = 1,
 	};
 	assert_int_equal(history_run_ended(history, &end, &err), 0);
-	const struct history_run other = {.container_id = "c1", .created_usec = NOW + 1, .ended_usec = NOW + 9};
+	const struct history_run other = {
+		.container_id = "c1", .created_usec = NOW + 1, .ended_usec = NOW + 9};
 	assert_int_equal(history_run_ended(history, &other, &err), -ENOENT);
 	assert_int_equal(history_each_event(history, run.workload_id, 0, 10, take_exit, &got, &err), 5);
 	assert_int_equal(got.at_usec, NOW + 9);
@@ -430,8 +432,9 @@ static void events_are_told_newest_first_and_as_they_follow_from_one_another(voi
 	assert_int_equal(history_run_ended(history, &end, &err), 0);
 
 	told = tell(history, id);
-	assert_string_equal(told.text, "5 exit c'1;-- 512 240  -;5 recommendation - 512 340 oom because;"
-				       "5 kill c'1;-- 0 240 own -;0 creation c'1;-- 512 240 enforced because;");
+	assert_string_equal(told.text,
+			    "5 exit c'1;-- 512 240  -;5 recommendation - 512 340 oom because;"
+			    "5 kill c'1;-- 0 240 own -;0 creation c'1;-- 512 240 enforced because;");
 	assert_int_equal(history_each_event(history, id, NOW + 1, 2, take_event, &two, &err), 0);
 	assert_string_equal(two.text, "5 exit c'1;-- 512 240  -;5 recommendation - 512 340 oom because;");
 	assert_int_equal(history_each_event(history, id, 0, 10, take_event, &stopped, &err), 77);
@@ -490,7 +493,8 @@ static void pruning_leaves_what_is_recent(void **state)
 	assert_int_equal(history_add_kill(history, &old, &err), 0);
 	add_run(history, id, "c0", NOW - 1000);
 	add_run(history, id, "c1", NOW - 1000);
-	const struct history_run end = {.container_id = "c1", .created_usec = NOW - 1000, .ended_usec = NOW - 5};
+	const struct history_run end = {
+		.container_id = "c1", .created_usec = NOW - 1000, .ended_usec = NOW - 5};
 	assert_int_equal(history_run_ended(history, &end, &err), 0);
 
 	prune_all(history, &bounds);
@@ -500,8 +504,9 @@ static void pruning_leaves_what_is_recent(void **state)
 	assert_int_equal(loaded.id[0], id);
 	assert_int_equal(loaded.n_slots, 1);
 	assert_string_equal(loaded.data[0], "recent");
-	assert_string_equal(tell(history, id).text, "0 recommendation - 512 240 recent because;"
-						    "-5 exit c1 512 240  -;-1000 creation c1 512 240 enforced -;");
+	assert_string_equal(tell(history, id).text,
+			    "0 recommendation - 512 240 recent because;"
+			    "-5 exit c1 512 240  -;-1000 creation c1 512 240 enforced -;");
 	history_close(history);
 }
 
@@ -596,8 +601,10 @@ static const char version_1[] =
 	" image_ref TEXT NOT NULL, request_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL,"
 	" request_term INTEGER NOT NULL, limit_term INTEGER NOT NULL, revision INTEGER NOT NULL,"
 	" changed_usec INTEGER NOT NULL, seen_avg_bytes INTEGER NOT NULL, seen_p95_bytes INTEGER NOT NULL,"
-	" seen_max_bytes INTEGER NOT NULL, seen_highest_bytes INTEGER NOT NULL, seen_history_usec INTEGER NOT NULL,"
-	" seen_records INTEGER NOT NULL, seen_margin_bytes INTEGER NOT NULL, tide TEXT NOT NULL, warmup_since_usec INTEGER NOT NULL, warmup_samples INTEGER NOT NULL,"
+	" seen_max_bytes INTEGER NOT NULL, seen_highest_bytes INTEGER NOT NULL, seen_history_usec INTEGER "
+	"NOT NULL,"
+	" seen_records INTEGER NOT NULL, seen_margin_bytes INTEGER NOT NULL, tide TEXT NOT NULL, "
+	"warmup_since_usec INTEGER NOT NULL, warmup_samples INTEGER NOT NULL,"
 	" warm INTEGER NOT NULL, oom_limit_bytes INTEGER NOT NULL, oom_floor_bytes INTEGER NOT NULL,"
 	" oom_usec INTEGER NOT NULL, oom_kills INTEGER NOT NULL, enforced_request_bytes INTEGER NOT NULL,"
 	" enforced_limit_bytes INTEGER NOT NULL, prestart_crun_bytes INTEGER NOT NULL,"
@@ -620,16 +627,21 @@ static const char version_1[] =
 	" workload_id INTEGER NOT NULL REFERENCES workloads ON DELETE CASCADE, container_id TEXT,"
 	" request_bytes INTEGER NOT NULL, limit_bytes INTEGER NOT NULL, reason TEXT NOT NULL,"
 	" inputs TEXT NOT NULL);"
-	"CREATE INDEX decisions_by_workload ON decisions (workload_id, at_usec);" "PRAGMA user_version = 1;";
+	"CREATE INDEX decisions_by_workload ON decisions (workload_id, at_usec);"
+	"PRAGMA user_version = 1;";
 
 static const char version_1_rows[] =
-	"INSERT INTO workloads VALUES (7, 'shop', 'we''b', 'app', 'quay.io/shop/app@sha256:0123', 167772160, 251658240,"
-	" 2, 4, 7, 1699999999999999, 21, 22, 23, 8, 9, 10, 11, '1600000000000000 3 1 2', 1699999999999998, 3, 1, 4, 5,"
+	"INSERT INTO workloads VALUES (7, 'shop', 'we''b', 'app', 'quay.io/shop/app@sha256:0123', 167772160, "
+	"251658240,"
+	" 2, 4, 7, 1699999999999999, 21, 22, 23, 8, 9, 10, 11, '1600000000000000 3 1 2', 1699999999999998, "
+	"3, 1, 4, 5,"
 	" 6, 7, 8, 9, 10, 11, -1, -1, 1700000000000000, 1700000000000001);"
-	"INSERT INTO workloads VALUES (9, '-', 'db', 'db', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, 0, 0,"
+	"INSERT INTO workloads VALUES (9, '-', 'db', 'db', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, "
+	"0, 0, 0,"
 	" 0, 0, 0, 0, 0, 0, 0, 536870912, 12, 1700000000000000, 1700000000000000);"
 	"INSERT INTO slots VALUES (7, 1700000000000000, 1700000000000010, 'one');"
-	"INSERT INTO runs VALUES ('c1', 'crun', 7, 1700000000000000, 1700000000000001, 1700000000000009, -1, 240, 3,"
+	"INSERT INTO runs VALUES ('c1', 'crun', 7, 1700000000000000, 1700000000000001, 1700000000000009, -1, "
+	"240, 3,"
 	" 200, 1);"
 	"INSERT INTO decisions VALUES (1, 1700000000000002, 7, 'c1', 0, 240, 'enforced', 'samples 5');"
 	"INSERT INTO decisions VALUES (2, 1700000000000003, 7, NULL, 160, 240, 'p95', 'samples 6');";
@@ -668,8 +680,9 @@ static void version_1_is_brought_up_to_date_with_everything_in_it(void **state)
 	assert_int_equal(loaded.n_slots, 1);
 	assert_int_equal(loaded.slot_id[0], 7);
 	assert_string_equal(loaded.data[0], "one");
-	assert_string_equal(tell(history, 7).text,
-			    "9 exit c1 -1 240  -;3 recommendation - 0 240 p95 samples 6;0 creation c1 -1 240  -;");
+	assert_string_equal(
+		tell(history, 7).text,
+		"9 exit c1 -1 240  -;3 recommendation - 0 240 p95 samples 6;0 creation c1 -1 240  -;");
 	struct history_event got;
 	struct error err;
 	assert_int_equal(history_each_event(history, 7, 0, 10, take_exit, &got, &err), 5);
@@ -677,7 +690,9 @@ static void version_1_is_brought_up_to_date_with_everything_in_it(void **state)
 	assert_int_equal(got.prestart_bytes, 3);
 	assert_int_equal(got.lasted_usec, 8);
 	assert_true(got.declared_bytes == UINT64_MAX);
-	assert_int_equal(ask(fixture, "SELECT count(*) FROM decisions WHERE event = 'creation' AND why = 'samples 5'"), 1);
+	assert_int_equal(
+		ask(fixture, "SELECT count(*) FROM decisions WHERE event = 'creation' AND why = 'samples 5'"),
+		1);
 
 	/* It is used like a new one, foreign keys and all. */
 	struct slot_bytes slot = {"x", 1, NOW, NOW};

@@ -116,9 +116,10 @@ static void every_default_is_accepted_when_it_is_written_out(void **state)
 static void namespaces_have_settings_of_their_own(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct settings node = load_text(fixture, "[node]\nmode = enforce\n[namespace \"kube-*\"]\nmode = observe\n"
-						  "max_change = 10 %\nallow = none\n"
-						  "[namespace \"kube-system\"]\nmode = off\n"),
+	struct settings node = load_text(fixture,
+					 "[node]\nmode = enforce\n[namespace \"kube-*\"]\nmode = observe\n"
+					 "max_change = 10 %\nallow = none\n"
+					 "[namespace \"kube-system\"]\nmode = off\n"),
 			settings = node;
 
 	assert_int_equal(settings.mode, MODE_ENFORCE);
@@ -158,7 +159,8 @@ static void bad_sections_of_namespaces_are_refused(void **state)
 		{"[namespace \"a\"]\nslot = 15min\n", "no such setting"},
 		{"[namespace a]\nmode = off\n", "no such setting"},
 		{"[namespace \"\"]\nmode = off\n", "no such setting"},
-		{"[namespace \"0123456789012345678901234567890123456789\"]\nmode = off\n", "a section's name"},
+		{"[namespace \"0123456789012345678901234567890123456789\"]\nmode = off\n",
+		 "a section's name"},
 		{"[annotations]\nallow = everything\n", "not mode, workload and overrides, or none"},
 		{"[annotations]\nallow =\n", "not mode, workload and overrides, or none"},
 	};
@@ -204,7 +206,8 @@ static void sizing_of_virtual_machines_is_read(void **state)
 {
 	assert_int_equal(load(*state).vm.sizing, VM_SIZING_DYNAMIC);
 	assert_int_equal(load_text(*state, "[vm]\nsizing = static\n").vm.sizing, VM_SIZING_STATIC);
-	assert_int_equal(load_text(*state, "[vm]\nsizing = default-memory\n").vm.sizing, VM_SIZING_DEFAULT_MEMORY);
+	assert_int_equal(load_text(*state, "[vm]\nsizing = default-memory\n").vm.sizing,
+			 VM_SIZING_DEFAULT_MEMORY);
 }
 
 static void truth_has_the_words_of_systemd(void **state)
@@ -500,7 +503,8 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 			    "interval is longer than slot");
 	assert_text_refused(*state, "[history]\nkeep = 2d\n[sampling]\nlong_window = 3d\n",
 			    "long_window is longer than [history] keep");
-	assert_text_refused(*state, "[vm]\ninterval = 1s\ndeadline = 2s\n", "deadline is longer than interval");
+	assert_text_refused(*state, "[vm]\ninterval = 1s\ndeadline = 2s\n",
+			    "deadline is longer than interval");
 	assert_text_refused(*state, "[history]\nkeep = 23h\n", "[history] keep = 23h");
 	assert_text_refused(*state, "[history]\nsize_max = 1000Ki\n", "[history] size_max = 1000Ki");
 }

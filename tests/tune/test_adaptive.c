@@ -99,7 +99,8 @@ static void short_life_needs_less_margin(void **state)
 		struct recommendation tight = recommend(MARGIN_TIGHT, &observed);
 		observed.life_usec = cases[i].life_usec;
 		struct recommendation r = recommend(MARGIN_NORMAL, &observed);
-		assert_in_range(r.seen_margin_bytes, cases[i].margin_mib * MIB, (cases[i].margin_mib + 1) * MIB);
+		assert_in_range(r.seen_margin_bytes, cases[i].margin_mib * MIB,
+				(cases[i].margin_mib + 1) * MIB);
 		assert_int_equal(r.seen_life_usec, cases[i].counted_usec);
 		/* There is little to take away from. */
 		assert_int_equal(recommend(MARGIN_TIGHT, &observed).limit_bytes, tight.limit_bytes);
@@ -181,7 +182,8 @@ static void old_peak_is_kept_in_mind_with_short_history_too(void **state)
 
 static struct observed any(void)
 {
-	uint64_t max = 1 + random_below(3000), avg = 1 + random_below(max), p95 = avg + random_below(max - avg + 1);
+	uint64_t max = 1 + random_below(3000), avg = 1 + random_below(max),
+		 p95 = avg + random_below(max - avg + 1);
 	struct observed observed = seen(avg, max, max + random_below(1000), random_below(14 * USEC_PER_DAY));
 	observed.p95_bytes = p95 * MIB;
 	observed.records = random_below(3);
@@ -207,7 +209,8 @@ static void higher_peak_never_makes_a_lower_limit(void **state)
 		struct observed observed = any();
 		struct recommendation before = recommend(i % 2, &observed);
 		observed.highest_bytes += random_below(1000) * MIB;
-		observed.max_bytes += random_below((observed.highest_bytes - observed.max_bytes) / MIB + 1) * MIB;
+		observed.max_bytes +=
+			random_below((observed.highest_bytes - observed.max_bytes) / MIB + 1) * MIB;
 		assert_true(recommend(i % 2, &observed).limit_bytes >= before.limit_bytes);
 	}
 }
@@ -292,10 +295,12 @@ static void each_limit_is_explained_in_a_sentence(void **state)
 	} cases[] = {
 		{1000, 3 * USEC_PER_DAY, 0, "(0 + 1) / (3.0 + 1) × 0.53), after 3.0 days"},
 		{1000, 3 * USEC_PER_DAY, 2 * USEC_PER_HOUR, "× 0.53 × ⁴√(2h / 24h)), after 3.0 days"},
-		{1000, 3 * USEC_PER_DAY, 2 * USEC_PER_HOUR, ", its containers living for 2h at most, up to the next 4Mi"},
+		{1000, 3 * USEC_PER_DAY, 2 * USEC_PER_HOUR,
+		 ", its containers living for 2h at most, up to the next 4Mi"},
 		{3000, 3 * USEC_PER_DAY, 0, "the highest working set of 14 days, 2.9Gi, × 1.1"},
-		{1000, 3 * USEC_PER_HOUR, 0, "there are only 3h of history: as the policy percentile has it, from avg 950Mi, "
-					     "p95 950Mi and max 1000Mi, up to the next 16Mi"},
+		{1000, 3 * USEC_PER_HOUR, 0,
+		 "there are only 3h of history: as the policy percentile has it, from avg 950Mi, "
+		 "p95 950Mi and max 1000Mi, up to the next 16Mi"},
 	};
 	struct settings settings;
 	char text[EXPLAIN_MAX];
@@ -539,12 +544,22 @@ static void text_that_is_no_tide_is_refused(void **state)
 {
 	(void)state;
 	static const char *const wrong[] = {
-		" ", "1", "1 2 3", "x", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 ",
-		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "0 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
-		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 18446744073709551615", "1  0 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
-		"1 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 12 13 14", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 -4",
-		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 3 1", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 3 1 2 3",
-		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 4 1 2", "1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 3 1 x",
+		" ",
+		"1",
+		"1 2 3",
+		"x",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 ",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15",
+		"0 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 18446744073709551615",
+		"1  0 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
+		"1 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 12 13 14",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 -4",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 3 1",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 3 1 2 3",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 4 1 2",
+		"1 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 3 1 x",
 	};
 	struct tide tide;
 

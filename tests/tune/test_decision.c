@@ -280,7 +280,8 @@ static void every_guard_has_a_name_and_a_sentence(void **state)
 	(void)state;
 	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
 		assert_true(strlen(guard_names[guard]) > 0 && strlen(guard_sentences[guard]) > 0);
-		assert_null(strpbrk(guard_names[guard], "+ >")); /* as it stands in a reason, and in a record */
+		assert_null(
+			strpbrk(guard_names[guard], "+ >")); /* as it stands in a reason, and in a record */
 		for (enum guard other = 0; other < guard; other++)
 			assert_string_not_equal(guard_names[guard], guard_names[other]);
 	}
@@ -380,7 +381,8 @@ static void guards_in_pairs_hold_both_their_promises(void **state)
 			if (a == GUARD_NODE_RANGE && b == GUARD_IN_USE)
 				assert_int_equal(decision.limit_bytes, 900 * MIB);
 			else if (guards.max_bytes < usual.max_bytes && a < GUARD_MAX_CHANGE)
-				assert_int_equal(decision.limit_bytes, input.declared_bytes); /* a floor above it */
+				assert_int_equal(decision.limit_bytes,
+						 input.declared_bytes); /* a floor above it */
 			else if (guards.max_bytes < usual.max_bytes)
 				assert_true(decision.limit_bytes <= guards.max_bytes);
 			else if (b == GUARD_MAX_CHANGE) /* b is after the floors: they are not taken back */
@@ -410,7 +412,8 @@ static uint64_t highest_floor(const struct decision_input *in, const struct guar
 	floor = floor > other ? floor : other;
 	if (in->prestart_bytes > 0) {
 		uint64_t least = earlier(guards->min_bytes, INT64_MAX);
-		other = granules_up(in->prestart_bytes > INT64_MAX - least ? INT64_MAX : in->prestart_bytes + least);
+		other = granules_up(in->prestart_bytes > INT64_MAX - least ? INT64_MAX
+									   : in->prestart_bytes + least);
 		floor = floor > other ? floor : other;
 	}
 	return floor;

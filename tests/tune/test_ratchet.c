@@ -32,7 +32,8 @@ static int begin(void **state)
 /* A container of the day so and so, at its end. */
 static bool see(struct ratchet *ratchet, uint64_t day, uint64_t limit_mib, uint64_t use_mib)
 {
-	const struct ratchet_sight sight = {limit_mib * MIB, use_mib * MIB, DAY_SAMPLES, NOW + day * USEC_PER_DAY};
+	const struct ratchet_sight sight = {limit_mib * MIB, use_mib * MIB, DAY_SAMPLES,
+					    NOW + day * USEC_PER_DAY};
 	return ratchet_observe(ratchet, &settings.tuner, &sight, NOW + (day + 1) * USEC_PER_DAY);
 }
 
@@ -143,8 +144,10 @@ static void the_busiest_of_those_seen_at_once_counts(void **state)
 	(void)state;
 	idle.use_bytes = 40 * MIB;
 	for (uint64_t pass = 0; pass < 3; pass++) {
-		ratchet_observe(&ratchet, &settings.tuner, pass % 2 ? &busy : &idle, NOW + pass * USEC_PER_MIN);
-		ratchet_observe(&ratchet, &settings.tuner, pass % 2 ? &idle : &busy, NOW + pass * USEC_PER_MIN);
+		ratchet_observe(&ratchet, &settings.tuner, pass % 2 ? &busy : &idle,
+				NOW + pass * USEC_PER_MIN);
+		ratchet_observe(&ratchet, &settings.tuner, pass % 2 ? &idle : &busy,
+				NOW + pass * USEC_PER_MIN);
 		assert_int_equal(ratchet.from.use_bytes, 300 * MIB);
 	}
 	ratchet_observe(&ratchet, &settings.tuner, &idle, NOW + USEC_PER_HOUR);
@@ -180,7 +183,8 @@ static void where_all_are_short_they_are_compared(void **state)
 	struct ratchet ratchet = {.program = SIZING_JVM};
 	(void)state;
 	for (uint64_t i = 0; i < 2; i++) {
-		const struct ratchet_sight job = {(i ? 360 : 512) * MIB, (i ? 220 : 300) * MIB, 12 - i, NOW + i};
+		const struct ratchet_sight job = {(i ? 360 : 512) * MIB, (i ? 220 : 300) * MIB, 12 - i,
+						  NOW + i};
 		ratchet_observe(&ratchet, &settings.tuner, &job, NOW + i * USEC_PER_MIN);
 	}
 	assert_floor(&ratchet, 512);
@@ -321,8 +325,13 @@ static void what_is_known_outlives_the_daemon(void **state)
 	assert_floor(&again, 358);
 
 	struct ratchet largest = {
-		.program = SIZING_UNKNOWN, .from = {INT64_MAX, UINT64_MAX, 0}, .to = {INT64_MAX - 1, UINT64_MAX, 0},
-		.samples = UINT64_MAX, .steps = UINT64_MAX, .top_bytes = INT64_MAX, .newest_usec = UINT64_MAX,
+		.program = SIZING_UNKNOWN,
+		.from = {INT64_MAX, UINT64_MAX, 0},
+		.to = {INT64_MAX - 1, UINT64_MAX, 0},
+		.samples = UINT64_MAX,
+		.steps = UINT64_MAX,
+		.top_bytes = INT64_MAX,
+		.newest_usec = UINT64_MAX,
 		.since_usec = UINT64_MAX,
 	};
 	assert_true(ratchet_parse(ratchet_format(&largest, text), &again));
@@ -332,13 +341,19 @@ static void what_is_known_outlives_the_daemon(void **state)
 static void what_was_not_written_by_us_is_nothing(void **state)
 {
 	static const char *const texts[] = {
-		" ", "jvm", "jvm 1 2 3", "jvm 512 0 0 600 0 512 300 360", "jvm 512 0 0 600 0 512 300 360 220 1",
-		"jvm 512 0 0 600 0 512 300 360 x", "jvm 512 0 0 600 0 512 300 360 ", "jvm  512 0 0 600 0 512 300 360 220",
+		" ",
+		"jvm",
+		"jvm 1 2 3",
+		"jvm 512 0 0 600 0 512 300 360",
+		"jvm 512 0 0 600 0 512 300 360 220 1",
+		"jvm 512 0 0 600 0 512 300 360 x",
+		"jvm 512 0 0 600 0 512 300 360 ",
+		"jvm  512 0 0 600 0 512 300 360 220",
 		"averyveryverylongname 512 0 0 600 0 512 300 360 220",
-		"jvm 512 0 0 600 0 360 300 512 220",                  /* its levels the wrong way round */
-		"jvm 512 0 0 600 0 512 300 512 220",                  /* or the same */
-		"jvm 512 1 0 600 0 512 300 0 0",                      /* kept for no reason */
-		"jvm 9223372036854775808 0 0 600 0 512 300 360 220",  /* no limit */
+		"jvm 512 0 0 600 0 360 300 512 220",                 /* its levels the wrong way round */
+		"jvm 512 0 0 600 0 512 300 512 220",                 /* or the same */
+		"jvm 512 1 0 600 0 512 300 0 0",                     /* kept for no reason */
+		"jvm 9223372036854775808 0 0 600 0 512 300 360 220", /* no limit */
 	};
 	struct ratchet ratchet;
 	(void)state;
@@ -365,9 +380,9 @@ struct loop {
 };
 
 struct outcome {
-	uint64_t limit_mib;         /* at the end */
-	uint64_t lowest_mib;        /* at any time */
-	unsigned days_below_most;   /* with less than it was given on the first day */
+	uint64_t limit_mib;       /* at the end */
+	uint64_t lowest_mib;      /* at any time */
+	unsigned days_below_most; /* with less than it was given on the first day */
 	unsigned changes;
 };
 
@@ -438,10 +453,13 @@ static const struct {
 	uint64_t ratcheted_mib; /* what the limit of jvm() comes to without the ratchet's floor */
 } policies[] = {
 	{POLICY_PERCENTILE, MARGIN_NORMAL, 272}, /* its hysteresis stops it */
-	{POLICY_ADAPTIVE, MARGIN_NORMAL, 128}, /* limit_min */
-	{POLICY_ADAPTIVE, MARGIN_TIGHT, 128}, /* limit_min */
+	{POLICY_ADAPTIVE, MARGIN_NORMAL, 128},   /* limit_min */
+	{POLICY_ADAPTIVE, MARGIN_TIGHT, 128},    /* limit_min */
 };
-#define EACH_POLICY(i) size_t i = 0; i < sizeof policies / sizeof *policies; i++
+#define EACH_POLICY(i)                          \
+	size_t i = 0;                           \
+	i < sizeof policies / sizeof *policies; \
+	i++
 
 static void a_jvm_keeps_what_it_was_given(void **state)
 {
@@ -484,7 +502,8 @@ static void one_of_constant_use_comes_to_the_same_limit(void **state)
 	(void)state;
 	for (EACH_POLICY(i))
 		for (int sizing = SIZING_UNKNOWN; sizing <= SIZING_GO; sizing++) {
-			struct loop loop = {constant, sizing, policies[i].policy, policies[i].margin, true, 30};
+			struct loop loop = {constant,           sizing, policies[i].policy,
+					    policies[i].margin, true,   30};
 			struct outcome without = run(&loop);
 			loop.without_ratchet = false;
 			struct outcome with = run(&loop);
@@ -507,7 +526,8 @@ static void a_slowly_falling_load_comes_down(void **state)
 {
 	(void)state;
 	for (EACH_POLICY(i)) {
-		struct loop loop = {falling, SIZING_UNKNOWN, policies[i].policy, policies[i].margin, true, 60};
+		struct loop loop = {falling, SIZING_UNKNOWN, policies[i].policy, policies[i].margin, true,
+				    60};
 		struct outcome without = run(&loop);
 		loop.without_ratchet = false;
 		struct outcome with = run(&loop);
@@ -576,7 +596,11 @@ static void a_jvm_that_really_needs_less_gets_less(void **state)
 static void the_floor_waits_for_nothing(void **state)
 {
 	const struct recommendation standing = {
-		.request_bytes = 96 * MIB, .limit_bytes = 480 * MIB, .revision = 3, .changed_usec = NOW, .warm = true,
+		.request_bytes = 96 * MIB,
+		.limit_bytes = 480 * MIB,
+		.revision = 3,
+		.changed_usec = NOW,
+		.warm = true,
 	};
 	struct observed observed = {
 		.samples = DAY_SAMPLES,
@@ -589,7 +613,8 @@ static void the_floor_waits_for_nothing(void **state)
 	};
 	struct recommendation ret;
 	(void)state;
-	assert_int_equal(tuner_recommend(&settings.tuner, &observed, &standing, NOW + 1, &ret), TUNER_CHANGED);
+	assert_int_equal(tuner_recommend(&settings.tuner, &observed, &standing, NOW + 1, &ret),
+			 TUNER_CHANGED);
 	assert_int_equal(ret.limit_bytes, 512 * MIB);
 	assert_int_equal(ret.limit_term, TERM_RATCHET);
 

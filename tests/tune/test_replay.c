@@ -63,7 +63,8 @@ static void add(struct replay *replay, const char *series, uint64_t time_s, uint
 static const struct limit *find(const struct taken *taken, enum replay_policy policy, uint64_t creation_s)
 {
 	for (size_t i = 0; i < taken->count; i++)
-		if (taken->limit[i].policy == policy && taken->limit[i].creation_usec == creation_s * USEC_PER_SEC)
+		if (taken->limit[i].policy == policy &&
+		    taken->limit[i].creation_usec == creation_s * USEC_PER_SEC)
 			return &taken->limit[i];
 	fail_msg("no limit of %s at %llu", replay_policy_names[policy], (unsigned long long)creation_s);
 	return NULL;
@@ -173,7 +174,8 @@ static void what_comes_after_a_creation_does_not_change_its_limit(void **state)
 		feed_days(replay, change_s);
 		replay_free(replay);
 		assert_int_equal(one.count, other.count);
-		for (size_t i = 0; i < one.count && one.limit[i].creation_usec <= change_s * USEC_PER_SEC; i++)
+		for (size_t i = 0; i < one.count && one.limit[i].creation_usec <= change_s * USEC_PER_SEC;
+		     i++)
 			assert_memory_equal(&one.limit[i], &other.limit[i], sizeof one.limit[i]);
 	}
 }
@@ -314,8 +316,21 @@ static void lines_that_are_wrong_are_named(void **state)
 {
 	(void)state;
 	static const char *const wrong[] = {
-		"a", "a,1", "a,1,", "a,,1", ",1,1", "a,x,1", "a,-1,1", "a,1,-1", "a,1,1,1", "a,1,1e9", "a,1 ,1",
-		"a,1.,1", "a,1,99999999999999999999", "a,99999999999999999999,1", "a,1,9223372036854775808",
+		"a",
+		"a,1",
+		"a,1,",
+		"a,,1",
+		",1,1",
+		"a,x,1",
+		"a,-1,1",
+		"a,1,-1",
+		"a,1,1,1",
+		"a,1,1e9",
+		"a,1 ,1",
+		"a,1.,1",
+		"a,1,99999999999999999999",
+		"a,99999999999999999999,1",
+		"a,1,9223372036854775808",
 	};
 	struct trace_sample one;
 

@@ -61,8 +61,8 @@ static void draw_observed(struct life *life)
 	uint64_t *seed = &life->seed;
 
 	seen->max_bytes = draw(seed) % 8 ? draw(seed) % (4 * GIB) : draw_bytes(seed) >> 1;
-	seen->p95_bytes = draw(seed) % 4 ? seen->max_bytes - seen->max_bytes / (2 + draw(seed) % 9)
-					 : seen->max_bytes;
+	seen->p95_bytes =
+		draw(seed) % 4 ? seen->max_bytes - seen->max_bytes / (2 + draw(seed) % 9) : seen->max_bytes;
 	seen->avg_bytes = seen->p95_bytes / (1 + draw(seed) % 3);
 	seen->highest_bytes = seen->max_bytes + draw(seed) % (seen->max_bytes / 4 + 1);
 	seen->history_usec = draw(seed) % (14 * USEC_PER_DAY);
@@ -115,16 +115,17 @@ static void recommend(struct life *life)
 
 	if (draw(&life->seed) % 3)
 		draw_observed(life);
-	enum tuner_outcome outcome = tuner_recommend(&life->settings, &life->observed, &before,
-						     life->now_usec, &life->standing);
+	enum tuner_outcome outcome =
+		tuner_recommend(&life->settings, &life->observed, &before, life->now_usec, &life->standing);
 	/* The same input, the same answer; in place as beside it. */
 	after = before;
-	assert_int_equal(tuner_recommend(&life->settings, &life->observed, &after, life->now_usec, &after), outcome);
+	assert_int_equal(tuner_recommend(&life->settings, &life->observed, &after, life->now_usec, &after),
+			 outcome);
 	assert_memory_equal(&after, &life->standing, sizeof after);
 
 	/* Once more with nothing new: nothing changes. */
-	enum tuner_outcome next = tuner_recommend(&life->settings, &life->observed, &life->standing,
-						  life->now_usec, &again);
+	enum tuner_outcome next =
+		tuner_recommend(&life->settings, &life->observed, &life->standing, life->now_usec, &again);
 	assert_int_equal(next, outcome == TUNER_CHANGED ? TUNER_SAME : outcome);
 	assert_int_equal(again.limit_bytes, life->standing.limit_bytes);
 	assert_int_equal(again.request_bytes, life->standing.request_bytes);
@@ -135,7 +136,8 @@ static void recommend(struct life *life)
 	assert_int_equal(life->standing.revision, before.revision + (outcome == TUNER_CHANGED));
 	if (outcome != TUNER_CHANGED)
 		assert_false(changed);
-	else if (before.limit_bytes > 0 && life->now_usec - before.changed_usec < life->settings.cooldown_usec)
+	else if (before.limit_bytes > 0 &&
+		 life->now_usec - before.changed_usec < life->settings.cooldown_usec)
 		assert_true(life->standing.limit_bytes > before.limit_bytes); /* outgrown */
 	if (outcome == TUNER_CHANGED)
 		assert_true(life->standing.request_bytes >=
@@ -191,7 +193,8 @@ static void promises_hold_over_any_life(void **state)
 				kill_at_a_limit(&life);
 				break;
 			case 1:
-				tuner_restart_warmup(&life.standing, &life.observed, life.now_usec, &life.standing);
+				tuner_restart_warmup(&life.standing, &life.observed, life.now_usec,
+						     &life.standing);
 				assert_false(life.standing.warm);
 				break;
 			default:
@@ -280,8 +283,11 @@ static void changed_image_begins_anew_above_the_old_profile(void **state)
 		assert_false(r.warm);
 
 		/* The new one takes much less, or, for a while, more: the old numbers stay, or rise. */
-		seen = (struct observed){.since_usec = now_usec, .avg_bytes = 50 * MIB, .p95_bytes = 60 * MIB,
-					 .max_bytes = 70 * MIB, .highest_bytes = 70 * MIB};
+		seen = (struct observed){.since_usec = now_usec,
+					 .avg_bytes = 50 * MIB,
+					 .p95_bytes = 60 * MIB,
+					 .max_bytes = 70 * MIB,
+					 .highest_bytes = 70 * MIB};
 		for (unsigned minute = 1; minute < 60; minute++) {
 			now_usec += USEC_PER_MIN;
 			seen.samples = seen.fresh_samples = 60 * minute;
@@ -294,7 +300,8 @@ static void changed_image_begins_anew_above_the_old_profile(void **state)
 		struct recommendation more = r;
 		struct observed large = seen;
 		large.avg_bytes = large.p95_bytes = large.max_bytes = large.highest_bytes = GIB;
-		assert_int_equal(tuner_recommend(&defaults.tuner, &large, &more, now_usec, &more), TUNER_CHANGED);
+		assert_int_equal(tuner_recommend(&defaults.tuner, &large, &more, now_usec, &more),
+				 TUNER_CHANGED);
 		assert_true(more.limit_bytes > old_limit && !more.warm);
 
 		/* Once it has been seen for long enough, its own numbers hold. */

@@ -203,7 +203,8 @@ static void one_window_shows_both_spans_of_a_container(void **state)
 	/* To a slot, a fifth of the span. */
 	const struct observed seen = observe(&window, now - recent + window_recent_slot_usec(recent));
 	assert_int_equal(seen.max_bytes, 100 * MIB);
-	assert_in_range(seen.until_usec - seen.since_usec, recent - 2 * window_recent_slot_usec(recent), recent);
+	assert_in_range(seen.until_usec - seen.since_usec, recent - 2 * window_recent_slot_usec(recent),
+			recent);
 	assert_true(window_memory(&window) <= 2048);
 	window_free(&window);
 }

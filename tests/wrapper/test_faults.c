@@ -127,7 +127,8 @@ static void config_with_wrong_types(void **state)
 			     "memory limit is not a whole number");
 	assert_config_passes(*state, CONFIG("true", DECLARED, ""), "memory limit is no size");
 	assert_config_passes(*state, CONFIG("[1]", DECLARED, ""), "memory limit is no size");
-	assert_config_passes(*state, CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.ImageRef\":{\"of\":1}"),
+	assert_config_passes(*state,
+			     CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.ImageRef\":{\"of\":1}"),
 			     "is not a string");
 	assert_config_passes(*state, CONFIG(DECLARED, "\"much\"", ""), "memory swap is no size");
 }
@@ -679,8 +680,7 @@ static void runtime_that_is_not_there(void **state)
 	run(node, NULL, CREATE(node), &outcome);
 	assert_int_equal(WEXITSTATUS(outcome.status), 127);
 	assert_string_equal(outcome.out, "");
-	assert_string_equal(outcome.err,
-			    "tidemark: the runtime /nonexistent/crun is missing\n");
+	assert_string_equal(outcome.err, "tidemark: the runtime /nonexistent/crun is missing\n");
 	assert_logged(&outcome, "the runtime /nonexistent/crun is missing");
 }
 

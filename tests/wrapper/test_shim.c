@@ -50,8 +50,9 @@ static int shim_begin(void **state)
 
 #define SHIM_TEST(test) cmocka_unit_test_setup_teardown(test, shim_begin, node_end)
 
-#define CALL(...) ARGS("-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", __VA_ARGS__)
-#define START     CALL(ID, "start")
+#define CALL(...) \
+	ARGS("-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", __VA_ARGS__)
+#define START CALL(ID, "start")
 
 /* In the bundle, without and with us. */
 static struct way in_bundle(void)
@@ -156,7 +157,9 @@ static void stdin_and_stdout_are_the_shims(void **state)
 	const struct node *node = *state;
 	struct way way = in_bundle();
 
-	way.stdin_text = "\n\x03""abc\x12\x07""default\x00\xff\x80 parameters";
+	way.stdin_text = "\n\x03"
+			 "abc\x12\x07"
+			 "default\x00\xff\x80 parameters";
 	way.stdin_length = 29;
 	way.stdin_piped = true;
 	way.env[0] = "PROBE_STDOUT={\"version\":2,\"address\":\"unix:///run/a\"}";
@@ -307,8 +310,9 @@ static void name_without_a_runtime_is_an_error(void **state)
 	start(node);
 	assert_true(WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) != 0);
 	assert_string_equal(outcome.out, "");
-	assert_string_equal(outcome.err, "tidemark: containerd-shim-tidemark-v2 names no runtime: it wants to be called "
-					 "containerd-shim-tidemark-<X>-v2, for containerd-shim-<X>-v2\n");
+	assert_string_equal(outcome.err,
+			    "tidemark: containerd-shim-tidemark-v2 names no runtime: it wants to be called "
+			    "containerd-shim-tidemark-<X>-v2, for containerd-shim-<X>-v2\n");
 	assert_logged(&outcome, "names no runtime");
 	assert_config(node, CONFIG_DECLARED);
 	assert_int_equal(node_record(node, ID, &record), -ENOENT);
@@ -328,16 +332,19 @@ static void shim_that_is_not_installed_is_an_error(void **state)
 
 /* ---- Sandboxes ---- */
 
-#define POD_RESOURCES(limit) "\"pod-linux-resources.crio.io\":\"{\\\"cpu_shares\\\":102,\\\"memory_limit_in_bytes\\\":" limit "}\""
+#define POD_RESOURCES(limit)                                                                                 \
+	"\"pod-linux-resources.crio.io\":\"{\\\"cpu_shares\\\":102,\\\"memory_limit_in_bytes\\\":" limit "}" \
+	"\""
 
-#define SANDBOX(limit, more)                                                                                      \
-	"{\"ociVersion\":\"1.2.0\",\"process\":{\"args\":[\"/pause\"]},\n"                                      \
-	"\"annotations\":{" more "\"io.kubernetes.pod.namespace\":\"shop\","                                    \
-	"\"io.kubernetes.pod.name\":\"web-5d4f8c7b9d-x2k4z\",\"io.kubernetes.container.name\":\"POD\","         \
-	"\"io.kubernetes.cri-o.ContainerType\":\"sandbox\",\"io.kubernetes.cri-o.SandboxID\":\"" ID "\","       \
-	"\"pod-linux-overhead.crio.io\":\"{\\\"memory_limit_in_bytes\\\":167772160}\"," POD_RESOURCES(limit) "," \
-	"\"pod-template-hash\":\"5d4f8c7b9d\"},\n"                                                              \
-	"\"linux\":{\"resources\":{\"cpu\":{\"shares\":2}}}}\n"
+#define SANDBOX(limit, more)                                                                              \
+	"{\"ociVersion\":\"1.2.0\",\"process\":{\"args\":[\"/pause\"]},\n"                                \
+	"\"annotations\":{" more "\"io.kubernetes.pod.namespace\":\"shop\","                              \
+	"\"io.kubernetes.pod.name\":\"web-5d4f8c7b9d-x2k4z\",\"io.kubernetes.container.name\":\"POD\","   \
+	"\"io.kubernetes.cri-o.ContainerType\":\"sandbox\",\"io.kubernetes.cri-o.SandboxID\":\"" ID "\"," \
+	"\"pod-linux-overhead.crio.io\":\"{\\\"memory_limit_in_bytes\\\":167772160}\"," POD_RESOURCES(    \
+		limit) ","                                                                                \
+		       "\"pod-template-hash\":\"5d4f8c7b9d\"},\n"                                         \
+		       "\"linux\":{\"resources\":{\"cpu\":{\"shares\":2}}}}\n"
 
 #define MEMORY(bytes)  "\"io.kubernetes.cri.sandbox-memory\":\"" bytes "\","
 #define DEFAULT(bytes) "\"io.katacontainers.config.hypervisor.default_memory\":\"" bytes "\","
@@ -348,7 +355,8 @@ static void write_sandbox(const struct node *node, const char *text)
 }
 
 /* A container of the pod that is known: its limit now, and the one that it declares, in MiB. */
-static void publish(const struct node *node, const char *container, uint64_t limit, uint64_t declared, int role)
+static void publish(const struct node *node, const char *container, uint64_t limit, uint64_t declared,
+		    int role)
 {
 	struct limits limits = node_limits();
 
@@ -480,7 +488,10 @@ static void default_memory_holds_guest_and_containers(void **state)
 static void vm_is_never_smaller_than_guests_needed_to_boot(void **state)
 {
 	const struct node *node = *state;
-	struct handler handler = {.name = "kata", .n_pods = 3, .pods = {{"a", 1, 0, 0, 400 * MIB}, {"b", 1, 0, 0, 600 * MIB}, {"c", 1, 0, 0, 0}}};
+	struct handler handler = {
+		.name = "kata",
+		.n_pods = 3,
+		.pods = {{"a", 1, 0, 0, 400 * MIB}, {"b", 1, 0, 0, 600 * MIB}, {"c", 1, 0, 0, 0}}};
 
 	publish_pod(node);
 	int fd = node_open(node, "var/lib/tidemark");
@@ -611,8 +622,13 @@ static void runtime_that_knows_no_size_is_given_none(void **state)
 
 static void bad_config_does_not_keep_the_shim_from_starting(void **state)
 {
-	static const char *const configs[] = {"", "{", "[]", "{\"linux\":{},\"linux\":{}}", CONFIG("-5", DECLARED, ""),
-					      CONFIG(DECLARED, "5", ""), CONFIG(DECLARED, DECLARED, ",\"a\":\"\xff\"")};
+	static const char *const configs[] = {"",
+					      "{",
+					      "[]",
+					      "{\"linux\":{},\"linux\":{}}",
+					      CONFIG("-5", DECLARED, ""),
+					      CONFIG(DECLARED, "5", ""),
+					      CONFIG(DECLARED, DECLARED, ",\"a\":\"\xff\"")};
 	const struct node *node = *state;
 
 	for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {

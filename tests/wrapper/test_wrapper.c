@@ -262,7 +262,8 @@ static void switched_off_node_is_left_alone(void **state)
 
 static void program_that_sizes_itself_is_named_in_the_record(void **state)
 {
-	static const char config[] = "{\"process\":{\"args\":[\"/usr/bin/java\",\"-jar\",\"a.jar\"],\"env\":[\"A=1\"]}}";
+	static const char config[] =
+		"{\"process\":{\"args\":[\"/usr/bin/java\",\"-jar\",\"a.jar\"],\"env\":[\"A=1\"]}}";
 	const struct node *node = *state;
 	struct record record;
 
@@ -334,7 +335,8 @@ static void override_is_applied_within_the_guards(void **state)
 	} cases[] = {
 		{CONFIG(DECLARED, DECLARED, OVERRIDES("900Mi")), UINT64_C(900) << 20, "override"},
 		{CONFIG(DECLARED, DECLARED, OVERRIDES("100Mi")), 0, "override+max-change"},
-		{CONFIG(DECLARED, DECLARED, OVERRIDES("8Gi")), UINT64_C(1) << 30, "override+max-change+declared"},
+		{CONFIG(DECLARED, DECLARED, OVERRIDES("8Gi")), UINT64_C(1) << 30,
+		 "override+max-change+declared"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		node_write(node, "bundle/config.json", cases[i].config);
@@ -368,15 +370,18 @@ static void hostile_value_is_told_in_one_clean_line(void **state)
 	node_write(node, "bundle/config.json",
 		   CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"a\\n\\u001b[2J\\u009b\""));
 	run(node, NULL, CREATE(node), &outcome);
-	assert_logged(&outcome, "its annotation tidemark.dev/mode is ignored: a??[2J?? is not off, observe or enforce");
-	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"observe \""));
+	assert_logged(&outcome,
+		      "its annotation tidemark.dev/mode is ignored: a??[2J?? is not off, observe or enforce");
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"observe \""));
 	run(node, NULL, CREATE(node), &outcome);
 	assert_logged(&outcome, "its annotation tidemark.dev/mode is ignored: observe  is not");
 	assert_config(node, CONFIG(TUNED, TUNED, ",\"tidemark.dev/mode\":\"observe \""));
 	node_write(node, "bundle/config.json",
 		   CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"observe observe observe\""));
 	run(node, NULL, CREATE(node), &outcome);
-	assert_logged(&outcome, "its annotation tidemark.dev/mode is ignored: its value is longer than 15 bytes");
+	assert_logged(&outcome,
+		      "its annotation tidemark.dev/mode is ignored: its value is longer than 15 bytes");
 }
 
 /* In a sandbox's config.json an author's annotations stand last: the type says "container" here, and all the names
@@ -386,9 +391,9 @@ static void forged_sandbox_is_not_tuned(void **state)
 	const struct node *node = *state;
 	struct record record;
 
-	node_write(node, "bundle/config.json",
-		   CONFIG(DECLARED, DECLARED,
-			  ",\"io.kubernetes.cri-o.KubeName\":\"web\"" OVERRIDES("900Mi")));
+	node_write(
+		node, "bundle/config.json",
+		CONFIG(DECLARED, DECLARED, ",\"io.kubernetes.cri-o.KubeName\":\"web\"" OVERRIDES("900Mi")));
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
 	assert_int_equal(node_record(node, ID, &record), 0);
@@ -405,7 +410,8 @@ static void annotations_that_are_not_allowed_have_no_effect(void **state)
 	node_configure(node, "enforce", "[annotations]\nallow = none\n");
 	node_write(node, "bundle/config.json",
 		   CONFIG(DECLARED, DECLARED,
-			  OVERRIDES("900Mi") ",\"tidemark.dev/mode\":\"off\",\"tidemark.dev/workload\":\"other\""));
+			  OVERRIDES("900Mi") ",\"tidemark.dev/mode\":\"off\",\"tidemark.dev/"
+					     "workload\":\"other\""));
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
 	assert_int_equal(node_record(node, ID, &record), 0);
@@ -421,7 +427,8 @@ static void author_can_name_the_workload_within_the_namespace(void **state)
 	node_write(node, "bundle/config.json", CONFIG_DECLARED);
 	run(node, NULL, CREATE(node), &outcome);
 	assert_int_equal(node_record(node, ID, &plain), 0);
-	node_write(node, "bundle/config.json", CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/workload\":\"other\""));
+	node_write(node, "bundle/config.json",
+		   CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/workload\":\"other\""));
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
 	assert_int_equal(node_record(node, ID, &record), 0);
@@ -440,7 +447,8 @@ static void namespace_has_its_own_mode(void **state)
 	assert_int_equal(node_record(node, ID, &record), 0);
 	assert_int_equal(record.mode, MODE_ENFORCE);
 	char more[256];
-	snprintf(more, sizeof more, "[namespace \"%.1s*\"]\nmode = observe\n[namespace \"nobody\"]\nmode = off\n",
+	snprintf(more, sizeof more,
+		 "[namespace \"%.1s*\"]\nmode = observe\n[namespace \"nobody\"]\nmode = off\n",
 		 record.identity.namespace);
 	node_configure(node, "enforce", more);
 	node_write(node, "bundle/config.json", CONFIG_DECLARED);
@@ -454,12 +462,14 @@ static void namespace_has_its_own_mode(void **state)
 /* By the same name when it is created as when it is resized. */
 static void outside_of_kubernetes_the_namespace_is_a_dash(void **state)
 {
-	static const char config[] = "{\"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\"},\"linux\":{\"resources\":"
-				     "{\"memory\":{\"limit\":" DECLARED "}}}}";
+	static const char config[] =
+		"{\"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\"},\"linux\":{\"resources\":"
+		"{\"memory\":{\"limit\":" DECLARED "}}}}";
 	const struct node *node = *state;
 	struct record record;
 
-	node_configure(node, "enforce", "[namespace \"-\"]\nmode = observe\n[namespace \"shop\"]\nmode = off\n");
+	node_configure(node, "enforce",
+		       "[namespace \"-\"]\nmode = observe\n[namespace \"shop\"]\nmode = off\n");
 	node_write(node, "bundle/config.json", config);
 	run(node, NULL, CREATE(node), &outcome);
 	assert_silent(&outcome);
@@ -469,7 +479,8 @@ static void outside_of_kubernetes_the_namespace_is_a_dash(void **state)
 
 static void nothing_is_said_where_the_namespace_is_off(void **state)
 {
-	static const char config[] = CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"of\"" OVERRIDES("lots"));
+	static const char config[] =
+		CONFIG(DECLARED, DECLARED, ",\"tidemark.dev/mode\":\"of\"" OVERRIDES("lots"));
 	const struct node *node = *state;
 	struct record record;
 

@@ -74,7 +74,7 @@ struct node {
 	char program[300], report[300], bundle[300], pid_file[320];
 	const char *wrapper, *probe;
 	int presence_fd; /* as a daemon that runs holds it; -1: none runs */
-	pid_t init; /* stands in for a container's init process; 0: none */
+	pid_t init;      /* stands in for a container's init process; 0: none */
 };
 
 /* How one run differs from the usual. */
