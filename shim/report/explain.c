@@ -8,6 +8,7 @@
 
 #include "cgroups/quantity.h"
 #include "oci/sizing.h"
+#include "shim/tune/adaptive.h"
 
 struct sentence {
 	char *buf;

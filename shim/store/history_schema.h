@@ -3,7 +3,7 @@
 
 /* The tables of tidemark.db as they came to be, for history.c alone. */
 
-#include "shim/store/history.h"
+#define HISTORY_VERSION 2
 
 /* What version 1 has for "no limit". */
 #define NATURAL(column) "json(iif(" column " < 0, '18446744073709551615', " column "))"

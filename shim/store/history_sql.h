@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shim/store/history.h"
+#include "cgroups/error.h"
+#include "shim/store/history_row.h"
 
 enum statement {
 	SAVE_WORKLOAD,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "shim/store/history.h"
 #include "shim/store/history_sql.h"
 
 int history_each_slot(struct history *history, int64_t workload_id, uint64_t from_usec,

@@ -4,9 +4,10 @@
  * by and is smaller for containers that do not live long, and never less than a little above the highest peak of 14
  * days. docs/TUNING.md has the reasons and figures for each constant here. */
 
-#include "shim/tune/policy.h"
+#include "shim/tune/adaptive.h"
 
 #include "cgroups/quantity.h"
+#include "shim/tune/policy.h"
 
 static const struct weight {
 	/* The margin of an ordinary container of this size, on its first day, is its size. */

@@ -4,7 +4,7 @@
 /* What a policy is to tuner.c, which has all that they share: clamps, hysteresis, cooldown, OOM kills, warm-up.
  * Pure. Bytes. */
 
-#include "shim/tune/tuner.h"
+#include "shim/tune/recommendation.h"
 
 /* A number on its way to a recommendation, with the term that it came from. */
 struct amount {
@@ -40,6 +40,9 @@ struct amount amount_or(struct amount amount, uint64_t bytes, int term);
  * be rounded up to the next multiple. */
 uint64_t bytes_scale(uint64_t bytes, double factor);
 uint64_t bytes_add(uint64_t a, uint64_t b);
+
+/* Up to the next multiple of round_bytes, then within [min, max]. max wins over min. */
+struct amount amount_fit(struct amount amount, uint64_t round_bytes, uint64_t min_bytes, uint64_t max_bytes);
 
 /* Up to the next multiple of the setting round, then within what a request may be. */
 struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy,

@@ -5,34 +5,6 @@
 
 #include "shim/tune/policy.h"
 
-const char *const tuner_term_names[] = {
-	[TERM_NONE] = "none",
-	[TERM_P95] = "p95",
-	[TERM_AVG] = "avg",
-	[TERM_PEAK] = "peak",
-	[TERM_REQUEST] = "request",
-	[TERM_OOM] = "oom",
-	[TERM_HIGHEST] = "highest",
-	[TERM_MARGIN] = "margin",
-	[TERM_COLD] = "cold",
-	[TERM_MIN] = "min",
-	[TERM_MAX] = "max",
-	[TERM_RATCHET] = "ratchet",
-	NULL,
-};
-
-const char *const tuner_policy_names[] = {
-	[POLICY_PERCENTILE] = "percentile",
-	[POLICY_ADAPTIVE] = "adaptive",
-	NULL,
-};
-
-const char *const adaptive_margin_names[] = {
-	[MARGIN_NORMAL] = "normal",
-	[MARGIN_TIGHT] = "tight",
-	NULL,
-};
-
 static const struct policy *const policies[] = {
 	[POLICY_PERCENTILE] = &policy_percentile,
 	[POLICY_ADAPTIVE] = &policy_adaptive,
@@ -42,41 +14,6 @@ const char *const tuner_outcome_names[] = {
 	[TUNER_NO_SAMPLES] = "no-samples", [TUNER_SAME] = "same",       [TUNER_HYSTERESIS] = "hysteresis",
 	[TUNER_COOLDOWN] = "cooldown",     [TUNER_CHANGED] = "changed", NULL,
 };
-
-uint64_t bytes_scale(uint64_t bytes, double factor)
-{
-	double product = (double)bytes * factor;
-	return product >= 0x1p64 ? UINT64_MAX : (uint64_t)product;
-}
-
-uint64_t bytes_add(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-struct amount amount_or(struct amount amount, uint64_t bytes, int term)
-{
-	return bytes > amount.bytes ? (struct amount){bytes, term} : amount;
-}
-
-/* Up to the next multiple of round_bytes, then within [min, max]. max wins over min. */
-static struct amount amount_fit(struct amount amount, uint64_t round_bytes, uint64_t min_bytes,
-				uint64_t max_bytes)
-{
-	uint64_t over = round_bytes ? amount.bytes % round_bytes : 0;
-	if (over > 0)
-		amount.bytes = bytes_add(amount.bytes, round_bytes - over);
-	amount = amount_or(amount, min_bytes, TERM_MIN);
-	return amount.bytes > max_bytes ? (struct amount){max_bytes, TERM_MAX} : amount;
-}
-
-struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy,
-			  struct amount request)
-{
-	return amount_fit(request, settings->round_bytes / policy->round_divisor, settings->request_min_bytes,
-			  settings->request_max_bytes);
-}
 
 static struct amount limit_fit(const struct tuner_settings *settings, const struct policy *policy,
 			       struct amount limit)
