@@ -13,7 +13,11 @@
 
 #include "cgroups/error.h"
 
-#define MEMORY_GONE      1
+/* What a function that reads or watches a cgroup returns above 0. */
+enum memory_outcome {
+	MEMORY_GONE = 1, /* the cgroup went away */
+};
+
 #define MEMORY_UNLIMITED UINT64_MAX
 
 /* Room for any memory.stat: today's has 60 rows, 1.6 KiB. */

@@ -31,6 +31,10 @@ bool oom_parse(const char *record, size_t length, struct oom_kill *ret);
 /* Opens the log, at its end: what was killed before is past. Needs CAP_SYSLOG where dmesg is restricted. */
 int oom_open(int dev_fd, struct error *err);
 
-/* The next kill. Returns 0; OOM_NONE when all that is there has been read; -errno. */
-#define OOM_NONE 1
+/* What oom_read() returns above 0. */
+enum oom_outcome {
+	OOM_NONE = 1, /* all that is there has been read */
+};
+
+/* The next kill. Returns 0, OOM_NONE, or -errno. */
 int oom_read(int kmsg_fd, struct oom_kill *ret, struct error *err);

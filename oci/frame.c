@@ -57,7 +57,7 @@ int frame_feed(struct frame *frame, const uint8_t *bytes, size_t size, struct er
 	if (size > 0)
 		memcpy(frame->data + have, bytes, size);
 	frame->seen += size;
-	return size == missing;
+	return size == missing ? FRAME_WHOLE : 0;
 }
 
 void frame_clear(struct frame *frame)

@@ -33,7 +33,12 @@ struct frame {
 	uint8_t *data;
 };
 
-/* Takes what was received next, in any portions. Returns 0 while more is to come, 1 when it is whole, or
+/* What frame_feed() returns above 0. */
+enum frame_outcome {
+	FRAME_WHOLE = 1, /* no byte is missing */
+};
+
+/* Takes what was received next, in any portions. Returns 0 while more is to come, FRAME_WHOLE, or
  * -errno: -EMSGSIZE longer than FRAME_DATA_MAX (told before any memory is taken), -EPROTO not the response of
  * that stream, or more than one frame: a shim of which one thing is asked has nothing else to say. -ENOMEM.
  * After an error there is no telling where the next frame begins. */

@@ -261,5 +261,5 @@ int guest_on_ready(struct guest *guest, struct guest_stats *ret, struct error *e
 	}
 	if (r < 0)
 		return error_set(err, why.code, "the shim at %s: %s", guest->name, why.text);
-	return 1;
+	return GUEST_ANSWER;
 }

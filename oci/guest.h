@@ -34,7 +34,12 @@ short guest_events(const struct guest *guest);
  * id. */
 int guest_ask(struct guest *guest, const char *container_id, uint64_t timeout_nsec, struct error *err);
 
-/* When guest_fd() is ready, in any way. 1: the answer, in *ret. 0: not yet. -errno: no answer will come to
+/* What guest_on_ready() returns above 0. */
+enum guest_outcome {
+	GUEST_ANSWER = 1,
+};
+
+/* When guest_fd() is ready, in any way. GUEST_ANSWER: the answer is in *ret. 0: not yet. -errno: no answer will come to
  * what was asked, and a new request may be made; if guest_fd() is -1 then, the connection is lost as well
  * (the shim ended, or sent what is no answer: -ECONNRESET, -EPROTO, -EMSGSIZE), which may also come when
  * nothing was asked; otherwise the shim refused or its answer is of no use, as stats_response_parse() has it.

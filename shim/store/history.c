@@ -391,5 +391,5 @@ int history_prune(struct history *history, const struct history_bounds *bounds, 
 		history_rollback(history);
 	if (r == 0)
 		r = history_give_back(history, bounds->size_max_bytes, err);
-	return r < 0 ? r : r > 0 || deleted > 0;
+	return r < 0 ? r : r > 0 || deleted > 0 ? HISTORY_MORE : 0;
 }

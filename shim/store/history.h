@@ -23,8 +23,12 @@
 
 struct history;
 
-/* The database could not be read as one, was set aside, and a new one begun. */
-#define HISTORY_SET_ASIDE 1
+/* What the functions below return above 0. */
+enum history_outcome {
+	HISTORY_SET_ASIDE = 1, /* history_open(): the file was no database, and a new one was begun */
+	HISTORY_BEGUN,         /* history_begin(): there is a batch already; whoever began it ends it */
+	HISTORY_MORE,          /* history_prune(): there is more to be pruned */
+};
 
 /* Opens or creates tidemark.db (mode 0600) in a directory that exists, and brings its tables up to date. A
  * file that is corrupt or no database is renamed to tidemark.db.corrupt-<now in seconds>. Returns 0;
@@ -88,14 +92,13 @@ struct history_bounds {
 /* One step, of bounded work. Of a run whose end is not known its creation counts. The oldest goes first whatever
  * it is, as if what is kept were kept for less long; workloads that were last seen before older_than_usec
  * and have nothing left go last. Then room at the file's end is given back, where the file is above its size
- * or a quarter of it is free (not of a file that version 1 began: its room is used again). Returns 1 if there is more to be done, or 0.
+ * or a quarter of it is free (not of a file that version 1 began: its room is used again). Returns 0, HISTORY_MORE, or -errno.
  * Not within a batch. */
 int history_prune(struct history *history, const struct history_bounds *bounds, struct error *err);
 
 /* What lies between them becomes one write to disk. A failure in between may have rolled back the whole
- * batch: the commit then returns -ECANCELED. A commit that fails has been rolled back. HISTORY_BEGUN: there is a
- * batch already, which is for whom began it to end. */
-#define HISTORY_BEGUN 1
+ * batch: the commit then returns -ECANCELED. A commit that fails has been rolled back. history_begin() returns 0,
+ * HISTORY_BEGUN, or -errno. */
 int history_begin(struct history *history, struct error *err);
 int history_commit(struct history *history, struct error *err);
 /* Gives up the batch, if it is not over already. */

@@ -242,7 +242,7 @@ int statement_step(struct history *history, sqlite3_stmt *statement, const char 
 {
 	int r = sqlite3_step(statement);
 	if (r == SQLITE_ROW || r == SQLITE_DONE)
-		return r == SQLITE_ROW;
+		return r == SQLITE_ROW ? STATEMENT_ROW : 0;
 	return history_error(history, err, what);
 }
 

@@ -58,7 +58,12 @@ const char *text_read(sqlite3_stmt *row, int column);
 void statement_release(sqlite3_stmt *const *statement);
 #define cleanup_statement __attribute__((cleanup(statement_release)))
 
-/* Takes one step. Returns 1 with a row, 0 at the end, or a negative errno. */
+/* What statement_step() returns above 0. */
+enum statement_outcome {
+	STATEMENT_ROW = 1, /* the statement shows a row */
+};
+
+/* Takes one step. Returns STATEMENT_ROW, 0 at the end, or -errno. */
 int statement_step(struct history *history, sqlite3_stmt *statement, const char *what, struct error *err);
 
 /* Binds the object to the statement's columns, and runs it to its end. */

@@ -79,7 +79,7 @@ int trace_next(struct trace *trace, struct trace_sample *ret, struct error *err)
 			return trace_fault(trace, "the size is no number of bytes", err);
 		sample.time_usec = seconds * 1000000 + millionths;
 		*ret = sample;
-		return 1;
+		return TRACE_SAMPLE;
 	}
 	return 0;
 }

@@ -27,6 +27,11 @@ struct trace_sample {
 	uint64_t time_usec, bytes;
 };
 
-/* Returns 1 with a sample; 0 at the end; -EINVAL for a line that cannot be understood, which *err names with
+/* What trace_next() returns above 0. */
+enum trace_outcome {
+	TRACE_SAMPLE = 1, /* a sample was read */
+};
+
+/* Returns TRACE_SAMPLE with *ret set; 0 at the end; -EINVAL for a line that cannot be understood, which *err names with
  * file and line. */
 int trace_next(struct trace *trace, struct trace_sample *ret, struct error *err);

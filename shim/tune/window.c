@@ -497,7 +497,7 @@ int window_close_slot(struct window *window, uint64_t now_usec)
 	window->empty = true;
 	window->count = window->sum_bytes = window->max_bytes = 0;
 	window->n_bins = 0;
-	return 1;
+	return WINDOW_SLOT_CLOSED;
 }
 
 int window_roll(struct window *window, uint64_t now_usec)

@@ -50,10 +50,15 @@ void window_free(struct window *window);
  * were closed and merges older ones, and of a workload's recent one. */
 uint64_t window_recent_slot_usec(uint64_t recent_usec);
 
+/* What the functions below return above 0. */
+enum window_outcome {
+	WINDOW_SLOT_CLOSED = 1, /* window_closed() shows the slot, which is to be saved */
+};
+
 /* Adds one sample. A slot whose time is over is closed before: at the earliest slot_usec after its first
  * sample. A clock that steps back by less than slot_usec changes nothing but that the sample goes to the
  * open slot; a larger step closes the slot, and no slot ever ends before it begins.
- * Returns 0; 1 if a slot was closed, which window_closed() then shows and which is to be saved; -ENOMEM with
+ * Returns 0; WINDOW_SLOT_CLOSED; -ENOMEM with
  * the window as it was. Allocates only when a slot is closed, or holds more different sizes than the recent
  * ones. */
 int window_add(struct window *window, uint64_t now_usec, uint64_t bytes);
@@ -68,7 +73,7 @@ int window_add_peak(struct window *window, uint64_t now_usec, uint64_t bytes, bo
  * window_add(). */
 int window_roll(struct window *window, uint64_t now_usec);
 
-/* Closes the open slot now, at shutdown for instance. Returns 1, or 0 if it is empty, or -ENOMEM. */
+/* Closes the open slot now, at shutdown for instance. Returns WINDOW_SLOT_CLOSED, 0 if the slot is empty, or -ENOMEM. */
 int window_close_slot(struct window *window, uint64_t now_usec);
 
 /* An encoded slot. data is borrowed: from the window until it is next changed, or from a database. */

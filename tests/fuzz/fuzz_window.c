@@ -53,7 +53,7 @@ static void check_window(struct window *window, uint64_t now_usec)
 		ENSURE(observed.p95_bytes <= observed.max_bytes && observed.avg_bytes <= observed.max_bytes);
 		ENSURE(window_samples(window, 0, UINT64_MAX) == observed.samples);
 	}
-	ENSURE(window_close_slot(window, now_usec + SPAN_USEC) == 1);
+	ENSURE(window_close_slot(window, now_usec + SPAN_USEC) == WINDOW_SLOT_CLOSED);
 	ENSURE(window_closed(window, &closed) && closed.length <= SLOT_BYTES_MAX);
 	ENSURE(window_memory(window) < (size_t)1 << 20);
 }

@@ -22,7 +22,7 @@ static void frame_comes_whole(void **state)
 	struct error err;
 	(void)state;
 
-	assert_int_equal(feed(&frame, five, sizeof five, &err), 1);
+	assert_int_equal(feed(&frame, five, sizeof five, &err), FRAME_WHOLE);
 	assert_int_equal(frame.length, 5);
 	assert_memory_equal(frame.data, "five!", 5);
 	frame_clear(&frame);
@@ -45,7 +45,7 @@ static void frame_comes_in_any_portions(void **state)
 			assert_int_equal(r, second == sizeof five);
 			if (r == 0)
 				r = feed(&frame, five + second, sizeof five - second, &err);
-			assert_int_equal(r, 1);
+			assert_int_equal(r, FRAME_WHOLE);
 			assert_memory_equal(frame.data, "five!", 5);
 			frame_clear(&frame);
 		}
@@ -59,7 +59,7 @@ static void frame_may_be_empty(void **state)
 	(void)state;
 
 	assert_int_equal(feed(&frame, empty, sizeof empty - 1, &err), 0);
-	assert_int_equal(feed(&frame, empty + sizeof empty - 1, 1, &err), 1);
+	assert_int_equal(feed(&frame, empty + sizeof empty - 1, 1, &err), FRAME_WHOLE);
 	assert_int_equal(frame.length, 0);
 	frame_clear(&frame);
 }
@@ -70,9 +70,9 @@ static void another_is_read_after_clear(void **state)
 	struct error err;
 	(void)state;
 
-	assert_int_equal(feed(&frame, five, sizeof five, &err), 1);
+	assert_int_equal(feed(&frame, five, sizeof five, &err), FRAME_WHOLE);
 	frame_clear(&frame);
-	assert_int_equal(feed(&frame, five, sizeof five, &err), 1);
+	assert_int_equal(feed(&frame, five, sizeof five, &err), FRAME_WHOLE);
 	frame_clear(&frame);
 }
 
@@ -82,7 +82,7 @@ static void more_than_one_frame_is_refused(void **state)
 	struct error err;
 	(void)state;
 
-	assert_int_equal(feed(&frame, five, sizeof five, &err), 1);
+	assert_int_equal(feed(&frame, five, sizeof five, &err), FRAME_WHOLE);
 	assert_int_equal(feed(&frame, "\0", 1, &err), -EPROTO);
 	frame_clear(&frame);
 

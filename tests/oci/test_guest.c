@@ -106,11 +106,11 @@ static void answer_comes_in_both_types(void **state)
 
 		assert_int_equal(guest_fd(guest), -1);
 		assert_int_equal(guest_events(guest), 0);
-		assert_int_equal(ask(guest, "web", &stats, &err), 1);
+		assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 		assert_int_equal(stats.usage_bytes, 100 * MIB);
 		assert_int_equal(stats.inactive_file_bytes, 30 * MIB);
 		assert_int_equal(stats.v1, v1);
-		assert_int_equal(ask(guest, "db", &stats, &err), 1);
+		assert_int_equal(ask(guest, "db", &stats, &err), GUEST_ANSWER);
 		assert_int_equal(stats.usage_bytes, 300 * MIB);
 		guest_free(guest);
 		shim_end(&shim);
@@ -125,7 +125,7 @@ static void answer_may_come_byte_by_byte(void **state)
 	shim_start(*state, (struct standin){.fault = STANDIN_BYTES, .log_fd = -1}, &shim);
 	struct guest *guest = guest_at(&shim);
 
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	assert_int_equal(stats.usage_bytes, 100 * MIB);
 	guest_free(guest);
 	shim_end(&shim);
@@ -140,8 +140,8 @@ static void shim_of_version_3_is_asked_in_its_own_way(void **state)
 	shim_start(*state, (struct standin){.task_v3 = true, .log_fd = -1}, &shim);
 
 	guest = guest_at(&shim);
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
-	assert_int_equal(ask(guest, "db", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
+	assert_int_equal(ask(guest, "db", &stats, &err), GUEST_ANSWER);
 	assert_int_equal(stats.usage_bytes, 300 * MIB);
 	guest_free(guest);
 	shim_end(&shim);
@@ -164,9 +164,9 @@ static void one_request_at_a_time(void **state)
 	assert_false(is_ready(guest, 50));
 	assert_int_equal(guest_on_ready(guest, &stats, &err), 0);
 	assert_int_equal(guest_ask(guest, "db", SEC, &err), -EBUSY);
-	assert_int_equal(wait_for(guest, &stats, &err), 1);
+	assert_int_equal(wait_for(guest, &stats, &err), GUEST_ANSWER);
 	assert_int_equal(stats.usage_bytes, 100 * MIB);
-	assert_int_equal(ask(guest, "db", &stats, &err), 1);
+	assert_int_equal(ask(guest, "db", &stats, &err), GUEST_ANSWER);
 	guest_free(guest);
 	shim_end(&shim);
 	assert_true(pread(log_fd, log, sizeof log - 1, 0) > 0);
@@ -187,7 +187,7 @@ static void refusal_keeps_the_connection(void **state)
 	assert_non_null(strstr(err.text, "refused: no such task (status 5)"));
 	int fd = guest_fd(guest);
 	assert_true(fd >= 0);
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	assert_int_equal(guest_fd(guest), fd);
 	guest_free(guest);
 	shim_end(&shim);
@@ -278,7 +278,7 @@ static void shim_that_ends_is_told_while_nothing_is_asked(void **state)
 	shim_start(*state, (struct standin){.log_fd = -1}, &shim);
 	struct guest *guest = guest_at(&shim);
 
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	assert_int_equal(guest_on_ready(guest, &stats, &err), 0);
 	shim_end(&shim);
 	assert_true(is_ready(guest, PATIENCE_MSEC));
@@ -297,7 +297,7 @@ static void shim_that_has_ended_is_told_when_asked(void **state)
 	shim_start(*state, (struct standin){.log_fd = -1}, &shim);
 	struct guest *guest = guest_at(&shim);
 
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	shim_end(&shim);
 	assert_int_equal(guest_ask(guest, "web", SEC, &err), -ECONNRESET);
 	assert_int_equal(guest_fd(guest), -1);
@@ -390,7 +390,7 @@ static void address_may_have_its_scheme(void **state)
 
 	(void)snprintf(text, sizeof text, "unix://%s", shim.path);
 	assert_int_equal(guest_new(&guest, text, &err), 0);
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	guest_free(guest);
 	shim_end(&shim);
 }
@@ -432,10 +432,10 @@ static void abstract_name_is_an_address(void **state)
 	(void)snprintf(url, sizeof url, "unix://%s", name);
 
 	assert_int_equal(guest_new(&guest, name, &err), 0);
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	guest_free(guest);
 	assert_int_equal(guest_new(&guest, url, &err), 0);
-	assert_int_equal(ask(guest, "web", &stats, &err), 1);
+	assert_int_equal(ask(guest, "web", &stats, &err), GUEST_ANSWER);
 	guest_free(guest);
 	shim_end(&shim);
 }

@@ -467,8 +467,8 @@ static void decision_is_kept_when_it_differs_from_the_one_before(void **state)
 static void prune_all(struct history *history, const struct history_bounds *bounds)
 {
 	struct error err = {0};
-	int r = 1;
-	for (int i = 0; r == 1 && i < 1000; i++)
+	int r = HISTORY_MORE;
+	for (int i = 0; r == HISTORY_MORE && i < 1000; i++)
 		r = history_prune(history, bounds, &err);
 	if (r != 0)
 		fail_msg("%d: %s", r, err.text);
@@ -531,7 +531,7 @@ static void what_is_too_much_goes_oldest_first_step_by_step(void **state)
 	assert_int_equal(fstatat(fixture->root_fd, HISTORY_FILE, &before, 0), 0);
 
 	int64_t rows = 30000;
-	assert_int_equal(history_prune(history, &bounds, &err), 1);
+	assert_int_equal(history_prune(history, &bounds, &err), HISTORY_MORE);
 	int64_t left = ask(fixture, "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM slots) +"
 				    " (SELECT count(*) FROM decisions)");
 	assert_true(left < rows && left >= rows - 3 * 256);

@@ -296,7 +296,7 @@ static void lines_are_read(void **state)
 	struct trace_sample one;
 	struct error err;
 
-	assert_int_equal(trace_next(&trace, &one, &err), 1);
+	assert_int_equal(trace_next(&trace, &one, &err), TRACE_SAMPLE);
 	assert_int_equal(one.series_length, 5);
 	assert_memory_equal(one.series, "web@1", 5);
 	assert_int_equal(one.time_usec, 300 * USEC_PER_SEC);
@@ -305,10 +305,10 @@ static void lines_are_read(void **state)
 	assert_string_equal(err.text, "t.csv:4: the series has no name, or one that is too long");
 	assert_int_equal(first_of("", &one, &err), 0);
 	assert_int_equal(first_of("series,time_s,bytes", &one, &err), 0);
-	assert_int_equal(first_of("a,0.25,7.9", &one, &err), 1);
+	assert_int_equal(first_of("a,0.25,7.9", &one, &err), TRACE_SAMPLE);
 	assert_int_equal(one.time_usec, 250000);
 	assert_int_equal(one.bytes, 7);
-	assert_int_equal(first_of("a,1.0000009,0", &one, &err), 1);
+	assert_int_equal(first_of("a,1.0000009,0", &one, &err), TRACE_SAMPLE);
 	assert_int_equal(one.time_usec, USEC_PER_SEC);
 }
 

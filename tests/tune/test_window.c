@@ -218,7 +218,7 @@ static void slot_closes_when_its_time_is_over(void **state)
 	window_init(&window, SLOT, SPAN);
 	assert_int_equal(window_add(&window, NOW, MIB), 0);
 	assert_int_equal(window_add(&window, NOW + SLOT - 1, 2 * MIB), 0);
-	assert_int_equal(window_add(&window, NOW + SLOT, 3 * MIB), 1);
+	assert_int_equal(window_add(&window, NOW + SLOT, 3 * MIB), WINDOW_SLOT_CLOSED);
 	assert_true(window_closed(&window, &closed));
 	assert_int_equal(closed.start_usec, NOW);
 	assert_int_equal(closed.end_usec, NOW + SLOT - 1);
@@ -230,7 +230,7 @@ static void slot_closes_when_its_time_is_over(void **state)
 	assert_int_equal(slot.max_bytes, 2 * MIB);
 
 	assert_int_equal(window_roll(&window, NOW + 2 * SLOT - 1), 0);
-	assert_int_equal(window_roll(&window, NOW + 2 * SLOT), 1);
+	assert_int_equal(window_roll(&window, NOW + 2 * SLOT), WINDOW_SLOT_CLOSED);
 	assert_int_equal(window_roll(&window, NOW + 9 * SLOT), 0);
 	window_free(&window);
 }
@@ -296,7 +296,7 @@ static void slot_of_nothing_but_a_peak_survives_a_restart(void **state)
 	window_init(&window, SLOT, SPAN);
 	window_init(&again, SLOT, SPAN);
 	assert_int_equal(window_add_peak(&window, NOW, 70 * MIB, true), 0);
-	assert_int_equal(window_close_slot(&window, NOW), 1);
+	assert_int_equal(window_close_slot(&window, NOW), WINDOW_SLOT_CLOSED);
 	assert_true(window_closed(&window, &closed));
 	assert_int_equal(window_restore(&again, closed.data, closed.length), 0);
 	assert_int_equal(observe(&again, 0).samples, 0);
@@ -322,7 +322,7 @@ static void restart_brings_everything_back(void **state)
 			assert_true(window_closed(&window, &closed));
 			assert_int_equal(window_restore(&again, closed.data, closed.length), 0);
 		}
-	assert_int_equal(window_close_slot(&window, now), 1);
+	assert_int_equal(window_close_slot(&window, now), WINDOW_SLOT_CLOSED);
 	assert_true(window_closed(&window, &closed));
 	assert_int_equal(window_restore(&again, closed.data, closed.length), 0);
 
@@ -411,7 +411,7 @@ static void large_step_back_of_the_clock_keeps_the_history(void **state)
 	for (uint64_t minute = 0; minute < 120; minute++)
 		add(&window, NOW + minute * USEC_PER_MIN, 100 * MIB);
 	uint64_t back = NOW - 3 * USEC_PER_HOUR;
-	assert_int_equal(window_add(&window, back, 200 * MIB), 1);
+	assert_int_equal(window_add(&window, back, 200 * MIB), WINDOW_SLOT_CLOSED);
 	for (uint64_t minute = 1; minute < 120; minute++)
 		add(&window, back + minute * USEC_PER_MIN, 200 * MIB);
 	assert_int_equal(observe(&window, back - SPAN).samples, 240);
@@ -431,7 +431,7 @@ static void step_forward_closes_the_slot(void **state)
 
 	window_init(&window, SLOT, SPAN);
 	add(&window, NOW, MIB);
-	assert_int_equal(window_add(&window, NOW + 10 * USEC_PER_HOUR, 2 * MIB), 1);
+	assert_int_equal(window_add(&window, NOW + 10 * USEC_PER_HOUR, 2 * MIB), WINDOW_SLOT_CLOSED);
 	assert_int_equal(observe(&window, NOW + USEC_PER_HOUR).samples, 1);
 	assert_int_equal(observe(&window, NOW).samples, 2);
 	window_free(&window);
@@ -500,11 +500,11 @@ static void merging_two_slots_is_as_if_they_were_one(void **state)
 	}
 	struct window *const windows[] = {&one, &two};
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(window_close_slot(windows[i], NOW + SLOT), 1);
+		assert_int_equal(window_close_slot(windows[i], NOW + SLOT), WINDOW_SLOT_CLOSED);
 		assert_true(window_closed(windows[i], &bytes));
 		assert_int_equal(slot_merge(&merged, bytes.data, bytes.length), 0);
 	}
-	assert_int_equal(window_close_slot(&both, NOW + SLOT), 1);
+	assert_int_equal(window_close_slot(&both, NOW + SLOT), WINDOW_SLOT_CLOSED);
 	assert_true(window_closed(&both, &bytes));
 	assert_int_equal(slot_decode(bytes.data, bytes.length, &whole), 0);
 	assert_memory_equal(&merged, &whole, sizeof whole);
