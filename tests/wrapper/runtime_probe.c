@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A stand-in for an OCI runtime, for test_wrapper: it tells in the file PROBE_REPORT what it was given to
+/* A stand-in for an OCI runtime, for tests/wrapper: it tells in the file PROBE_REPORT what it was given to
  * see, prints PROBE_STDOUT and PROBE_STDERR, and exits with PROBE_EXIT. */
 
 #include <dirent.h>

@@ -67,6 +67,16 @@
 #define CONFIG_DECLARED CONFIG(DECLARED, DECLARED, "")
 #define CONFIG_TUNED    CONFIG(TUNED, TUNED, "")
 
+/* What the container of our pod asks for. */
+#define OVERRIDES(limit) ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"limit\\\":\\\"" limit "\\\"}}\""
+
+#define UNIFIED(members) "\"unified\":{" members "},"
+/* The request, 500Mi; and 500Mi and 90 % of the 300Mi above. */
+#define LOW     "\"memory.low\":\"524288000\""
+#define MIN     "\"memory.min\":\"524288000\""
+#define HIGH    "\"memory.high\":\"807403520\""
+#define PROTECT "[enforce]\nrequest = low\nhigh = 90 %\n"
+
 static const struct identity workload = {"shop", "web", "nginx"};
 
 struct node {
@@ -464,4 +474,24 @@ static inline void run_both(const struct node *node, const struct way *way, cons
 	assert_true(without.report[0] || direct.runtime || without.status != 0);
 	run(node, way, args, ret);
 	assert_same(ret, &without);
+}
+
+/* Whether the container is protected, and by what, as the record has it. */
+static inline void assert_protected(const struct node *node, uint64_t low, uint64_t min, uint64_t high)
+{
+	struct record record;
+
+	assert_int_equal(node_record(node, ID, &record), 0);
+	assert_int_equal(record.protect.bytes[UNIFIED_LOW], low);
+	assert_int_equal(record.protect.bytes[UNIFIED_MIN], min);
+	assert_int_equal(record.protect.bytes[UNIFIED_HIGH], high);
+	assert_int_equal(record.protect.request_bytes > 0, low + min + high > 0);
+}
+
+/* For struct way. */
+static inline void close_the_standard_files(void)
+{
+	close(0);
+	close(1);
+	close(2);
 }

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A made-up node and its daemon: records, cgroups, /proc, a kernel log and a clock of its own, and all
+ * that the daemon says. Tests reach into the daemon through the functions at the end only. Include after
+ * <cmocka.h>. */
+
+#include <inttypes.h>
+
+#include "cgroups/quantity.h"
+#include "shim/daemon/node.h"
+#include "tests/fixture.h"
+
+#define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
+
+#define WORLD_SAID_MAX 64 /* the newest are kept */
+
+struct world {
+	struct fixture fixture; /* first */
+	struct node node;
+	struct node_roots roots;
+	struct settings settings; /* as world_start() takes them */
+	struct history *history;
+	bool is_without_history; /* as where the database cannot be opened */
+	int kernel_log[2];
+	uint64_t now_usec;
+	pid_t shim; /* machine.h */
+
+	size_t n_said[EVENTS_COUNT];
+	struct {
+		enum event event;
+		char text[4096]; /* all fields, a line each */
+	} said[WORLD_SAID_MAX];
+	size_t n_all;
+
+	/* What was published for watched when the last oom event was said. */
+	struct identity watched;
+	struct limits at_oom;
+};
+
+/* Of make_record(). */
+extern const struct identity web;
+
+int world_begin(void **state);
+int world_end(void **state);
+#define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_begin, world_end)
+
+/* The daemon's start and end; world_end() ends it, too. */
+void world_start(struct world *world);
+void world_stop(struct world *world);
+
+/* ---- What the daemon said ---- */
+
+/* The newest event of its kind. */
+const char *last(const struct world *world, enum event event);
+void assert_says(const struct world *world, enum event event, const char *what);
+
+/* What is published for web. */
+struct limits published(const struct world *world);
+
+/* ---- Records ---- */
+
+struct record make_record(const struct world *world, const char *id);
+void write_record(const struct world *world, const struct record *record);
+
+/* The record as of the container's start, in the cgroup of make_cgroup(). */
+void start_record(const struct world *world, struct record *record);
+
+/* A container of a shim. bundle: below the fixture's directory. */
+struct record shim_record(const struct world *world, const char *id, const char *bundle, bool is_vm);
+bool is_recorded(const struct world *world, const char *id);
+
+/* ---- Cgroups ---- */
+
+#define CGROUP(id) "/pods/crio-" id ".scope/container"
+
+void make_cgroup(const struct world *world, const char *id, uint64_t max_mib);
+void remove_cgroup(const struct world *world, const char *id);
+void write_cgroup_file(const struct world *world, const char *id, const char *file, const char *text);
+
+/* The container's working set is this from here on. */
+void use(const struct world *world, const char *id, uint64_t mib);
+
+/* Appends a kill to the kernel log. limit_cgroup: "" where the whole node was out of memory. */
+void log_kill(const struct world *world, const char *limit_cgroup, const char *task_cgroup, unsigned pid);
+
+/* ---- Lives ---- */
+
+/* A started container that the daemon knows. */
+struct record run_container(struct world *world, const char *id);
+
+/* A started container with this limit, of a program that takes a quarter of it, for so many seconds. */
+void run_at(struct world *world, const char *id, uint64_t limit_mib, const char *sizes, unsigned seconds);
+
+/* Its cgroup and its record go. */
+void stop(struct world *world, const char *id);
+
+/* So many seconds, with a reading each. */
+void pass(struct world *world, unsigned seconds);
+
+/* A warm-up of ten readings, no cooldown, a window of a minute: before world_start(). */
+void be_quick(struct world *world);
+
+/* ---- The daemon's turns, at world->now_usec ---- */
+
+void world_on_records(struct world *world);
+void world_on_events(struct world *world);
+void world_on_kernel_log(struct world *world);
+void world_on_pressures(struct world *world);
+void world_on_processes(struct world *world);
+void world_on_guests(struct world *world);
+void world_take_exit(struct world *world, const struct exit_peak *exit);
+void world_sample(struct world *world);
+void world_tune(struct world *world);
+void world_watch_guests(struct world *world);
+void world_look_at_conmons(struct world *world);
+void world_report(struct world *world);
+void world_account(struct world *world);
+void world_sweep(struct world *world);
+void world_settle(struct world *world);
+void world_flush(struct world *world);
+
+/* ---- The daemon's insides ---- */
+
+size_t world_n_containers(const struct world *world);
+size_t world_n_workloads(const struct world *world);
+
+/* By the order in which they came; the test fails where there is none. */
+struct container *world_container_at(const struct world *world, size_t i);
+struct workload *world_workload_at(const struct world *world, size_t i);
+
+/* NULL: none. */
+struct container *world_container(const struct world *world, const char *id);
+struct workload *world_workload(const struct world *world, const struct identity *identity);
+
+struct accounts;
+void world_accounts(const struct world *world, struct accounts *ret);
+
+/* As if the kernel told of exits, which world_take_exit() then does. */
+void world_use_exits(struct world *world);
+
+/* As if each reading were of a census; without one for the tick, files are read, but none is kept open. */
+void world_use_census(struct world *world);
+/* The next second goes by what entry says of its cgroup. */
+void pass_by_census(struct world *world, const struct census_entry *entry);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The node of wrapped.h with kata, behind containerd-shim-tidemark-kata-v2. Include after <cmocka.h>. */
+
+#include "tests/wrapper/wrapped.h"
+
+static struct outcome outcome;
+static char shim_path[320]; /* of the real one, which is the probe */
+
+/* By another name from here on. */
+static inline void be_called(struct node *node, const char *name, const char *real)
+{
+	char link[300];
+
+	snprintf(link, sizeof link, "%s/%s", node->fixture.path, name);
+	(void)symlink(node->wrapper, link);
+	snprintf(node->program, sizeof node->program, "%s", link);
+	snprintf(shim_path, sizeof shim_path, "%s/shims/%s", node->fixture.path, real);
+	fixture_parents(node->fixture.root_fd, "shims/");
+	if (real[0])
+		(void)symlink(node->probe, shim_path);
+}
+
+static inline void configure(const struct node *node, const char *mode, const char *more)
+{
+	char text[1024];
+	snprintf(text, sizeof text, "shims = %s/shims\n%s", node->fixture.path, more);
+	node_configure(node, mode, text);
+}
+
+static inline int shim_begin(void **state)
+{
+	if (node_begin(state) < 0)
+		return -1;
+	be_called(*state, "containerd-shim-tidemark-kata-v2", "containerd-shim-kata-v2");
+	configure(*state, "enforce", "");
+	return 0;
+}
+
+#define SHIM_TEST(test) cmocka_unit_test_setup_teardown(test, shim_begin, node_end)
+
+#define CALL(...) \
+	ARGS("-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", __VA_ARGS__)
+#define START CALL(ID, "start")
+
+/* In the bundle, without and with us. */
+static inline struct way in_bundle(void)
+{
+	return (struct way){.cwd = "bundle", .runtime = shim_path};
+}
+
+static inline void start(const struct node *node)
+{
+	const struct way way = in_bundle();
+	run(node, &way, START, &outcome);
+}
+
+static inline void assert_passes(const struct node *node, const char *const *args)
+{
+	const struct way way = in_bundle();
+	run_both(node, &way, args, &outcome);
+	assert_silent(&outcome);
+}
+
+static inline void assert_starts_as_declared(const struct node *node, const char *reason)
+{
+	const struct way way = in_bundle();
+
+	run_both(node, &way, START, &outcome);
+	assert_int_equal(outcome.status, 0);
+	assert_string_equal(outcome.out, "");
+	assert_string_equal(outcome.err, "");
+	assert_logged(&outcome, reason);
+}
