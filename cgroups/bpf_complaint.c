@@ -10,7 +10,8 @@ static libbpf_print_fn_t printed_by;
 
 static int on_complaint(enum libbpf_print_level level, const char *format, va_list args)
 {
-	/* That a memory limit cannot be raised which newer kernels do not have is not the reason. */
+	/* "Failed to bump RLIMIT_MEMLOCK" is never the reason: newer kernels do not have this limit for
+	 * BPF. */
 	if (level == LIBBPF_WARN && !complaint[0] && !strstr(format, "Failed to bump")) {
 		(void)vsnprintf(complaint, sizeof complaint, format, args);
 		complaint[strcspn(complaint, "\n")] = '\0';

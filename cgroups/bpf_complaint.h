@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* libbpf has no other way to say what went wrong than to print it. What it prints between begin and end is
- * kept, as far as it is worth telling: the first warning, since what follows may be the verifier's log. */
+/* libbpf tells the reason of a failure only by printing it. Between begin and end the first warning is kept
+ * and nothing is printed. Later warnings may be the whole log of the kernel's verifier, so they are
+ * dropped. */
 
 void bpf_complaint_begin(void);
 
-/* Returns what was kept, maybe "": valid until the next begin. */
+/* Returns the warning, "" if there was none. It is valid until the next begin. */
 const char *bpf_complaint_end(void);

@@ -7,13 +7,13 @@
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
-/* "MemTotal:       16384000 kB", where kB is 1024 bytes. */
+/* "MemTotal: 16384000 kB": the kernel's kB is 1024 bytes. */
 int capacity_parse(const char *text, uint64_t *ret_bytes)
 {
 	static const char key[] = "MemTotal:";
 	uint64_t kib;
 
-	/* It has been the first row since there is such a file. */
+	/* MemTotal has always been the first row. */
 	if (strncmp(text, key, sizeof key - 1) != 0)
 		return -EBADMSG;
 	text += sizeof key - 1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 
-/* In the kernel: an iterator over all cgroups that leaves what each that is wanted has charged in an array
- * that the daemon has mapped. It reads counters where they are and has nothing added up. The kernel holds
- * cgroup_mutex meanwhile, so that no cgroup comes or goes, and shows no dead one.
+/* Runs in the kernel: an iterator over all cgroups. For each wanted cgroup it writes the charges into an
+ * array that the daemon has mapped. It reads the counters as they are and never makes the kernel add them up.
+ * The kernel holds cgroup_mutex during the pass: no cgroup comes or goes, and dead ones are not shown.
  *
- * Of the kernel's structures only what is read is declared here, as in exit_peak.bpf.c. */
+ * Only those members of the kernel's structures that are read are declared here, as in exit_peak.bpf.c. */
 
 typedef unsigned char __u8;
 typedef short __s16;
@@ -17,7 +17,7 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 
-/* Of linux/bpf.h, which needs headers of the build machine's architecture. */
+/* Copied from linux/bpf.h, since that file needs headers of the build machine's architecture. */
 enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 };
@@ -39,7 +39,7 @@ struct kernfs_node {
 struct cgroup_subsys_state;
 
 struct psi_group {
-	__u64 total[1]; /* of two dimensions: PSI_AVGS comes first */
+	__u64 total[1]; /* in the kernel [aggregator][state]; PSI_AVGS is the first aggregator */
 } in_kernel;
 
 struct cgroup {
@@ -71,7 +71,7 @@ struct mem_cgroup {
 	struct memcg_vmstats *vmstats;
 } in_kernel;
 
-/* Their values differ between kernels. */
+/* These values differ between kernels: libbpf puts in those of the running one. */
 enum cgroup_subsys_id {
 	memory_cgrp_id = 4,
 };
@@ -82,7 +82,7 @@ enum psi_states {
 	PSI_MEM_SOME = 2,
 };
 
-/* What such a program is given, by the kernel's name of it. */
+/* The program's context. The kernel prescribes its name. */
 struct bpf_iter__cgroup {
 	void *meta;
 	struct cgroup *cgroup;
@@ -96,9 +96,9 @@ struct {
 	__type(value, struct census_entry);
 } entries SEC(".maps");
 
-/* Both are the daemon's to set: wanted as it is in census_entry.h, met to 0. */
+/* The daemon sets both: wanted as census_entry.h says, met to 0 before each pass. */
 __u8 wanted[CENSUS_WANTED] = {0};
-__u32 met = 0; /* that were wanted, and have a memory controller, also those that there was no room for */
+__u32 met = 0; /* wanted cgroups with a memory controller, also those without room */
 
 static const struct mem_cgroup *memcg_of(const struct cgroup_subsys_state *css)
 {
@@ -110,8 +110,9 @@ static __u32 bounded(__u64 pages)
 	return pages < CENSUS_MOST ? (__u32)pages : CENSUS_MOST;
 }
 
-/* Newer kernels keep only those that memory.stat shows, and have a table to find them. Those of the LRU lists
- * are the first in both, in the same order; census_taker.c holds what is found here against a memory.stat. */
+/* Newer kernels keep only the counters that memory.stat shows, and have a table to find them. The counters of
+ * the LRU lists come first in both layouts, in the same order. census_taker.c checks the value found here
+ * against memory.stat. */
 static __u32 inactive_file(const struct mem_cgroup *memcg)
 {
 	struct memcg_vmstats *vmstats = BPF_CORE_READ(memcg, vmstats);
@@ -136,7 +137,7 @@ int census(struct bpf_iter__cgroup *context)
 {
 	struct cgroup *cgroup = context->cgroup;
 	if (!cgroup)
-		return 0; /* the end */
+		return 0; /* the end of the pass */
 	const __u64 id = cgroup->kn->id;
 	if (!wanted[id % CENSUS_WANTED])
 		return 0;
@@ -159,10 +160,10 @@ int census(struct bpf_iter__cgroup *context)
 	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
 	entry->inactive_file_pages =
 		bpf_core_field_exists(memcg->vmstats) ? inactive_file(memcg) : CENSUS_UNKNOWN;
-	/* A kernel without PSI has the pointer all the same. */
+	/* A kernel without PSI has the member psi as well, but no totals. */
 	entry->pressure_usec = bpf_core_field_exists(struct psi_group, total) ? pressure(cgroup) : 0;
 	return 0;
 }
 
-/* The kernel lends bpf_probe_read_kernel() to programs under the GPL alone. */
+/* Only programs under the GPL may call bpf_probe_read_kernel(). */
 char census_license[] SEC("license") = "GPL";

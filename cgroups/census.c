@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
-/* Fibonacci hashing: ids are counted up. */
+/* Fibonacci hashing, since the kernel counts ids up. */
 static size_t census_slot(const struct census *census, uint64_t cgroup_id)
 {
 	return (size_t)(cgroup_id * 0x9e3779b97f4a7c15u >> 32) & (census->index_size - 1);
 }
 
-/* An open hash of positions, each plus one; at most half full. */
+/* A hash with open addressing, at most half full. It holds each position plus one; 0 is a free slot. */
 static void census_make_index(struct census *census)
 {
 	size_t size = 64;
@@ -34,7 +34,7 @@ const struct census_entry *census_find(struct census *census, uint64_t cgroup_id
 		return &census->entries[*hint];
 	if (!census->index && census->count > 0)
 		census_make_index(census);
-	/* Without memory for that, what is read is read otherwise. */
+	/* Out of memory: the caller then reads the cgroup's files. */
 	if (!census->index)
 		return NULL;
 	for (size_t slot = census_slot(census, cgroup_id); census->index[slot];
@@ -48,7 +48,7 @@ const struct census_entry *census_find(struct census *census, uint64_t cgroup_id
 	return NULL;
 }
 
-/* A byte that is full stays so: it lets some more through, nothing else. */
+/* A byte at UINT8_MAX stays there: a few unwanted cgroups are read, no more harm than that. */
 void census_want(uint8_t *wanted, uint64_t cgroup_id)
 {
 	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a BPF program in the kernel (census.bpf.c) has found in one pass over all cgroups, of those that are
- * wanted, and the look-up in it. census_taker.h takes one. */
+/* The result of one pass over all cgroups by a BPF program in the kernel (census.bpf.c), and the look-up in
+ * this result. Only wanted cgroups are in it. census_taker.h makes the pass. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,25 +11,26 @@
 #include "cgroups/census_entry.h"
 
 struct census {
-	const struct census_entry *entries; /* borrowed from who has taken it, until it is taken anew */
-	uint32_t count;                     /* entries that there are */
-	uint32_t missed;                    /* that there was no room for */
+	const struct census_entry *entries; /* borrowed from the taker, until the next census */
+	uint32_t count;                     /* of entries */
+	uint32_t missed;                    /* wanted cgroups for which there was no room */
 	uint64_t page_bytes;
-	bool knows_inactive_file; /* those of the entries are what memory.stat says, up to 2 s ago */
+	bool knows_inactive_file; /* inactive_file_pages is memory.stat's value, up to 2 s old */
 
-	uint32_t *index; /* owned: by id, made when an entry is not where it was; NULL: not made yet */
+	/* Owned: a hash of positions by id. NULL until an entry is not found at its hint. */
+	uint32_t *index;
 	size_t index_size;
 };
 #define CENSUS_NONE ((struct census){.entries = NULL})
 
-/* What there is of the cgroup, or NULL. *hint is where it was found last, for the caller to keep (0 at
- * first): a census has the same order each time, so that most are there again. */
+/* Returns the cgroup's entry, or NULL. *hint is the entry's last position: the caller keeps one for each
+ * cgroup, 0 at first. The order of a census stays the same, so that most entries are found at their hint. */
 const struct census_entry *census_find(struct census *census, uint64_t cgroup_id, uint32_t *hint);
 
-/* From the next census on this cgroup is in it, or not any more: as often as it was wanted before. wanted:
- * CENSUS_WANTED bytes, the program's. */
+/* The cgroup is in the next census, or is no longer. The calls are counted: a cgroup that was wanted twice is
+ * let go twice. wanted: CENSUS_WANTED bytes that belong to the BPF program. */
 void census_want(uint8_t *wanted, uint64_t cgroup_id);
 void census_let_go(uint8_t *wanted, uint64_t cgroup_id);
 
-/* Nothing is found from here on. */
+/* Empties the census: nothing is found in it until the next one is taken. */
 void census_forget(struct census *census);

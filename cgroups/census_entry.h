@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What census.bpf.c leaves of a cgroup for census_taker.c. Without includes, since it is compiled for the
- * kernel, too. Amounts in pages, at most CENSUS_MOST. */
+/* One cgroup in the array that census.bpf.c fills and census_taker.c reads. This file includes nothing, since
+ * it is compiled for the kernel as well. Amounts are in pages, at most CENSUS_MOST. */
 
-#define CENSUS_MOST    0xffffffffu /* so much or more; of max_pages: no limit */
-#define CENSUS_UNKNOWN 0xffffffffu /* of inactive_file_pages, where it was not to be read */
+#define CENSUS_MOST    0xffffffffu /* this much or more; max_pages: no limit */
+#define CENSUS_UNKNOWN 0xffffffffu /* inactive_file_pages: could not be read */
 
 struct census_entry {
 	unsigned long long id; /* the inode number of the cgroup's directory */
 	unsigned current_pages, peak_pages, max_pages;
-	unsigned above_max_pages; /* memory.max of the cgroup above */
-	/* As the kernel has added it up last, every 2 s at least. */
+	unsigned above_max_pages; /* the parent's memory.max */
+	/* Up to 2 s old: the kernel adds up memory.stat at least every 2 s. */
 	unsigned inactive_file_pages;
-	unsigned pressure_usec; /* memory.pressure's total of "some", modulo 2^32, up to 2 s old; 0 without
-				   PSI */
+	/* memory.pressure: total of "some", modulo 2^32, up to 2 s old. 0 without PSI. */
+	unsigned pressure_usec;
 };
 
-/* Only those are counted whose byte here, that of the low bits of their id, is not 0. Others may share it. */
+/* Bytes of the program's table "wanted". A cgroup is read if the byte at its id modulo this number is not 0.
+ * Other cgroups may share the byte and are read too. */
 #define CENSUS_WANTED 65536

@@ -20,7 +20,7 @@
 #include "cgroups/file.h"
 #include "cgroups/memory.h"
 
-/* As bpftool writes it: a system's header, so that our warnings do not apply. */
+/* Written by bpftool. Included as a system header, so that our warnings do not apply. */
 #include <census.skel.h>
 
 struct census_taker {
@@ -39,7 +39,7 @@ static int census_attach(struct census_taker *taker, int cgroup_fd)
 	};
 	struct bpf_iter_attach_opts options;
 
-	/* libbpf looks at the padding, too. */
+	/* memset(), since libbpf checks the padding as well. */
 	memset(&options, 0, sizeof options);
 	options.sz = sizeof options;
 	options.link_info = &info;
@@ -61,9 +61,10 @@ static int census_read_inactive_file(int cgroup_fd, uint64_t *ret_bytes)
 	return r;
 }
 
-/* Where the kernel keeps inactive_file is its own affair, and may not be what census.bpf.c takes it for. So
- * the root's is held against its memory.stat, whose reading adds up all below; other processes go on
- * meanwhile, so more than once. */
+/* Checks that census.bpf.c finds inactive_file at the right place: the kernel may move it. The root's value
+ * must lie between two readings of the root's memory.stat, give or take a 64th. Reading memory.stat makes the
+ * kernel add up all cgroups below. Other processes change the value meanwhile, so that the caller tries
+ * several times. */
 static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 {
 	struct census census = CENSUS_NONE;
@@ -134,7 +135,8 @@ uint8_t *census_taker_wanted(struct census_taker *taker)
 	return taker->bpf->bss->wanted;
 }
 
-/* What is mapped counts as ours: so it is what is needed, and a quarter more, and becomes less again. */
+/* Mapped pages count as our memory. So only what is needed and a quarter more is mapped. The mapping shrinks
+ * when less than a quarter of it is needed. */
 static int census_map(struct census_taker *taker, uint32_t count)
 {
 	const size_t page = (size_t)taker->page_bytes, most = CENSUS_CGROUPS_MAX * sizeof *taker->mapped;
@@ -161,7 +163,8 @@ int census_take(struct census_taker *taker, struct census *census, struct error 
 	char nothing[8];
 
 	census_forget(census);
-	/* An iterator is read once; it ends with one read(), since the program writes nothing into it. */
+	/* An iterator serves one pass. One read() makes the whole pass, since the program writes nothing for
+	 * us to read. */
 	cleanup_close int fd = bpf_iter_create(bpf_link__fd(taker->link));
 	if (fd < 0)
 		return error_errno(err, -fd, "cannot go through the cgroups");

@@ -14,7 +14,7 @@
 
 int cgroup_parse(const char *text, char *path, size_t size)
 {
-	/* One line a hierarchy; that of cgroup v2 has the number 0 and no controllers: cgroups(7). */
+	/* One line for each hierarchy. cgroup v2 has the number 0 and no controllers: cgroups(7). */
 	for (const char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
 		if (strncmp(line, "0::/", 4) == 0) {
@@ -89,14 +89,14 @@ bool cgroup_path_parent(const char *path, size_t *ret_length)
 	return true;
 }
 
-/* The first length bytes of path. */
+/* Opens the cgroup whose path is the first length bytes of path. */
 static int cgroup_open_length(int root_fd, const char *path, size_t length, struct error *err)
 {
 	char relative[CGROUP_PATH_SIZE];
 
 	if (length == 0 || path[0] != '/' || length >= sizeof relative)
 		return error_set(err, EINVAL, "no cgroup path: %.80s", path);
-	/* Below the root, so without the slash in front. */
+	/* openat() would take a path with a leading slash from "/", not from root_fd. */
 	memcpy(relative, path + 1, length - 1);
 	relative[length - 1] = '\0';
 	for (const char *part = relative; *part; part += strcspn(part, "/"), part += *part == '/')

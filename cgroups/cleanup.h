@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Scope-bound ownership: every acquisition carries its cleanup_… attribute, and what is handed over
- * goes through take_ptr() or take_fd(). */
+/* Owned things are released at the end of their scope. Every acquisition carries its cleanup_… attribute;
+ * take_ptr() and take_fd() hand ownership over. */
 
 #include <dirent.h>
 #include <stdlib.h>

@@ -13,7 +13,8 @@
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
-/* Since Linux 6.2 the directory's size tells; before that it has to be read. */
+/* Since Linux 6.2 the size of /proc/self/fd is the number of open files. Before, the directory must be
+ * read. */
 static int count_fds(int proc_fd, uint64_t *ret, struct error *err)
 {
 	struct stat st;
@@ -32,7 +33,7 @@ static int count_fds(int proc_fd, uint64_t *ret, struct error *err)
 		for (const struct dirent *entry; (entry = readdir(dir));)
 			count += entry->d_name[0] != '.';
 	}
-	*ret = count > 0 ? count - 1 : 0; /* not this one */
+	*ret = count > 0 ? count - 1 : 0; /* without the one opened here */
 	return 0;
 }
 

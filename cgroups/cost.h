@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What this process costs, as Prometheus' process_* metrics have it. */
+/* What this process uses, as in Prometheus' process_* metrics. */
 
 #include <stdint.h>
 
@@ -13,5 +13,5 @@ struct cost {
 	uint64_t open_fds, max_fds;
 };
 
-/* proc_fd: /proc. Returns 0 or -errno, then with *ret untouched. */
+/* proc_fd: /proc, borrowed. Returns 0, or -errno with *ret untouched. */
 int cost_read(int proc_fd, struct cost *ret, struct error *err);

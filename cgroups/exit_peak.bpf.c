@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 
-/* In the kernel: at a cgroup's removal, sends what its memory controller has counted. The tracepoint is
- * reached within rmdir(2), when no process is left that could be charged, with the cgroup locked and the
- * controller's state whole: memory.peak can be read no more, yet its counter is what it would have said. (The
- * controller's own end, mem_cgroup_css_offline(), comes later, from a work queue, and is no stable place to
- * attach to.)
+/* Runs in the kernel: sends the memory controller's counters of each cgroup that is removed. The tracepoint
+ * is reached within rmdir(2). No process is left that could be charged, the cgroup is locked, and the
+ * controller's state is whole. memory.peak can no longer be read then, but its counter is still there.
+ * (mem_cgroup_css_offline(), the controller's own end, comes later from a work queue and is no stable place
+ * to attach to.)
  *
- * Of the kernel's structures only what is read is declared here; libbpf looks up at load where the running
- * kernel has it (CO-RE). */
+ * Only those members of the kernel's structures that are read are declared here. libbpf finds out at load
+ * where the running kernel has them (CO-RE). */
 
 typedef unsigned char __u8;
 typedef short __s16;
@@ -20,7 +20,7 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 
-/* Of linux/bpf.h, which needs headers of the build machine's architecture. */
+/* Copied from linux/bpf.h, since that file needs headers of the build machine's architecture. */
 enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -61,7 +61,7 @@ struct mem_cgroup {
 	atomic_long_t memory_events[1], memory_events_local[1];
 } in_kernel;
 
-/* Their values differ between kernels. */
+/* These values differ between kernels: libbpf puts in those of the running one. */
 enum cgroup_subsys_id {
 	memory_cgrp_id = 4,
 };
@@ -72,10 +72,10 @@ enum memcg_memory_event {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024); /* 4,000 removals that we have not come to hear of */
+	__uint(max_entries, 256 * 1024); /* 4,600 removals of 56 bytes that wait to be read */
 } events SEC(".maps");
 
-/* Removals that there was no room for. */
+/* Removals that were lost because the ring buffer was full. */
 __u64 lost = 0;
 
 static __u64 event_count(const atomic_long_t *counts, __u64 index)
@@ -116,5 +116,5 @@ int exit_peak(__u64 *arguments)
 	return 0;
 }
 
-/* The kernel lends bpf_probe_read_kernel() to programs under the GPL alone. */
+/* Only programs under the GPL may call bpf_probe_read_kernel(). */
 char exit_peak_license[] SEC("license") = "GPL";

@@ -13,7 +13,7 @@
 #include "cgroups/bpf_complaint.h"
 #include "cgroups/exit_peak_event.h"
 
-/* As bpftool writes it: a system's header, so that our warnings do not apply. */
+/* Written by bpftool. Included as a system header, so that our warnings do not apply. */
 #include <exit_peak.skel.h>
 
 struct exit_peaks {
@@ -21,7 +21,7 @@ struct exit_peaks {
 	struct ring_buffer *ring;
 	uint64_t page_bytes;
 
-	/* Of the reading that is under way. */
+	/* Of the exit_peaks_read() that runs now. */
 	size_t taken;
 	void (*take)(const struct exit_peak *exit, void *data);
 	void *data;
@@ -44,7 +44,7 @@ static int on_event(void *context, void *data, size_t size)
 		.all_oom_kill = event.all_oom_kill,
 	};
 	exits->take(&exit, exits->data);
-	/* What is negative ends the reading; this event counts as read. */
+	/* A negative result ends the reading. This event counts as read. */
 	return ++exits->taken < EXIT_PEAKS_MAX ? 0 : -ECANCELED;
 }
 
@@ -143,7 +143,7 @@ const struct exit_peak *recent_exits_find(const struct recent_exits *recent, uin
 {
 	if (cgroup_id == 0)
 		return NULL;
-	/* Once a container: some microseconds. */
+	/* Searched once for each container, which takes some microseconds. */
 	for (size_t i = 0; i < RECENT_EXITS_MAX; i++)
 		if (recent->exits[i].cgroup_id == cgroup_id)
 			return &recent->exits[i];

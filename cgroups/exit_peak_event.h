@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What exit_peak.bpf.c sends to exit_peak.c. Without includes, since it is compiled for the kernel, too. */
+/* A removal as exit_peak.bpf.c sends it to exit_peak.c. This file includes nothing, since it is compiled for
+ * the kernel as well. */
 
 struct exit_peak_event {
 	unsigned long long cgroup_id;

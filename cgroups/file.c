@@ -14,14 +14,14 @@
 /* flags: O_NOFOLLOW or 0. */
 static int file_open_at(int dir_fd, const char *name, int flags, struct error *err)
 {
-	/* O_NONBLOCK: opening a FIFO that somebody left here must not hang us. */
+	/* O_NONBLOCK: open() must not wait for the writer of a FIFO that somebody left here. */
 	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", name);
 	return fd;
 }
 
-/* Reads until the end or until size bytes are in. */
+/* Reads until the end of the file, at most size bytes. */
 static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t *ret_length,
 			struct error *err)
 {
@@ -73,7 +73,7 @@ static int file_load(int dir_fd, const char *name, int flags, size_t max, char *
 	if ((uintmax_t)st.st_size > max)
 		return error_set(err, E2BIG, "%s is larger than %zu bytes", name, max);
 
-	/* One byte more than it should have: a file that grew meanwhile is seen to be too long. */
+	/* One byte more than the file's size shows that the file grew meanwhile. */
 	size_t size = (size_t)st.st_size + 1;
 	cleanup_free char *text = malloc(size);
 	if (!text)

@@ -17,12 +17,13 @@ struct memory_row {
 
 int memory_judge(int dir_fd, int r, const char *name, struct error *err)
 {
-	/* A removed cgroup's file that is kept open reads as ENODEV; one that is opened anew isn't there. */
+	/* After the cgroup's removal a file that was kept open reads as ENODEV, and opening it again fails
+	 * with ENOENT. */
 	if (r == -ENODEV)
 		return MEMORY_GONE;
 	if (r != -ENOENT)
 		return error_errno(err, -r, "cannot read %s", name);
-	/* Every cgroup but the root has cgroup.type, whatever its controllers. */
+	/* Every cgroup but the root has cgroup.type, with or without the memory controller. */
 	if (faccessat(dir_fd, "cgroup.type", F_OK, 0) == 0)
 		return error_set(err, ENOTSUP, "the cgroup has no %s: no memory controller there", name);
 	return MEMORY_GONE;
@@ -39,7 +40,7 @@ int memory_parse_bytes(const char *text, uint64_t *ret_bytes)
 	return quantity_parse_uint(text, length, ret_bytes) < 0 ? -EBADMSG : 0;
 }
 
-/* Reads "key value" lines. The order of rows may change between kernels, and rows are added. */
+/* Reads "key value" lines. Kernels add rows and may change their order. */
 static int memory_parse_rows(const char *text, const struct memory_row *rows, size_t n_rows, void *object)
 {
 	for (const char *line = text; *line;) {

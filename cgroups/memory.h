@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the kernel says of a cgroup's memory (cgroup v2; kernel Documentation/admin-guide/cgroup-v2.rst,
+/* A cgroup's memory, as the kernel tells it (cgroup v2; kernel Documentation/admin-guide/cgroup-v2.rst,
  * "Memory Interface Files"). Sizes in bytes. dir_fd is always the cgroup's directory, borrowed.
  *
- * A cgroup may go away at any moment, also between two reads; that is no error but MEMORY_GONE. A cgroup that
- * is there without the memory controller is -ENOTSUP. *ret is untouched unless 0 is returned. */
+ * A cgroup may go away at any moment, also between two reads. The functions then return MEMORY_GONE, which is
+ * no error. A cgroup without the memory controller is -ENOTSUP. *ret is untouched unless 0 is returned. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #include "cgroups/error.h"
 
-/* What a function that reads or watches a cgroup returns above 0. */
+/* What functions that read or watch a cgroup return above 0. */
 enum memory_outcome {
 	MEMORY_GONE = 1, /* the cgroup went away */
 };
@@ -26,50 +26,57 @@ enum memory_outcome {
 /* One reading. */
 struct memory {
 	uint64_t current_bytes;
-	uint64_t peak_bytes; /* memory.peak (since Linux 5.19), of the cgroup's whole life; 0: not known */
+	/* The highest of the cgroup's whole life: memory.peak (since Linux 5.19). 0: not known. */
+	uint64_t peak_bytes;
 
-	/* Of memory.stat; shmem is part of file, though it can't be dropped. */
+	/* From memory.stat. shmem is a part of file, but cannot be dropped like other file pages. */
 	uint64_t anon_bytes, file_bytes, shmem_bytes, inactive_file_bytes;
-	uint64_t kernel_bytes;     /* "kernel" (since 5.18), before that the sum of its parts */
-	uint64_t pagetables_bytes; /* of it, with those that KVM keeps for guests ("sec_pagetables") */
+	uint64_t kernel_bytes; /* "kernel" (since 5.18); before, the sum of its parts */
+	/* "pagetables" and "sec_pagetables" (tables that KVM keeps for guests), both a part of
+	 * kernel_bytes. */
+	uint64_t pagetables_bytes;
 };
 
-/* memory.events and memory.events.local: counters that only grow. */
+/* memory.events or memory.events.local: counters that only grow. */
 struct memory_events {
 	uint64_t high, max;
-	uint64_t oom; /* this cgroup's limit was hit and reclaim failed: .local counts none of another's */
-	uint64_t oom_kill; /* processes of it killed by any OOM killer, its own limit's or another's */
+	/* A limit was hit and reclaim failed. In .local only this cgroup's own limit counts. */
+	uint64_t oom;
+	/* Processes of the cgroup that any OOM killer killed, by this cgroup's limit or by another's. */
+	uint64_t oom_kill;
 };
 
-/* All of struct memory. */
+/* Reads all members of struct memory. */
 int memory_read(int dir_fd, struct memory *ret, struct error *err);
 
-/* memory.peak alone: 0 where the kernel has none. */
+/* memory.peak alone. *ret_bytes is 0 if the file is missing: in kernels before 5.19, or without the memory
+ * controller. */
 int memory_read_peak(int dir_fd, uint64_t *ret_bytes, struct error *err);
 /* memory.max alone: MEMORY_UNLIMITED for "max". */
 int memory_read_max(int dir_fd, uint64_t *ret_bytes, struct error *err);
 /* memory.low, memory.min or memory.high alone, by that name. */
 int memory_read_bound(int dir_fd, const char *name, uint64_t *ret_bytes, struct error *err);
 
-/* Counts of the cgroup and all below it, or of the cgroup alone (since Linux 5.2). */
+/* memory_read_events() counts the cgroup and all below it, memory_read_events_local() the cgroup alone (since
+ * Linux 5.2). */
 int memory_read_events(int dir_fd, struct memory_events *ret, struct error *err);
 int memory_read_events_local(int dir_fd, struct memory_events *ret, struct error *err);
 
-/* The names of the files, for those who keep or watch them. */
+/* For callers that open or watch the files themselves. */
 #define MEMORY_FILE_CURRENT      "memory.current"
 #define MEMORY_FILE_STAT         "memory.stat"
 #define MEMORY_FILE_EVENTS       "memory.events"
 #define MEMORY_FILE_EVENTS_LOCAL "memory.events.local"
 
-/* memory.current − inactive_file, never below 0: as the kubelet has it (cAdvisor, setMemoryStats). */
+/* memory.current − inactive_file, never below 0: the kubelet's working set (cAdvisor, setMemoryStats). */
 uint64_t memory_working_set(const struct memory *memory);
 
-/* The parsers, on a whole file's text with its NUL. Return 0 or -EBADMSG. memory_parse_stat sets the members
- * that come from memory.stat and leaves the others. Unknown rows are skipped, missing ones are 0. */
+/* The parsers. text: a whole file with a NUL at its end. Return 0 or -EBADMSG. memory_parse_stat() sets only
+ * the members that come from memory.stat. Unknown rows are skipped; missing rows count as 0. */
 int memory_parse_bytes(const char *text, uint64_t *ret_bytes);
 int memory_parse_stat(const char *text, struct memory *memory);
 int memory_parse_events(const char *text, struct memory_events *ret);
 
-/* For a read that failed with this negative errno: MEMORY_GONE if that was because the cgroup went away,
- * otherwise r, with -ENOTSUP for a cgroup without the controller and *err set. */
+/* Says what a failed read means. r: the read's negative errno. Returns MEMORY_GONE if the cgroup went away,
+ * -ENOTSUP if it has no memory controller, else r. *err is set with every negative value. */
 int memory_judge(int dir_fd, int r, const char *name, struct error *err);

@@ -8,13 +8,13 @@
 
 #include "cgroups/quantity.h"
 
-/* The kernel's CONSOLE_EXT_LOG_MAX / PRINTKRB_RECORD_MAX: no record is longer. */
+/* No record is longer: the kernel's CONSOLE_EXT_LOG_MAX, PRINTKRB_RECORD_MAX. */
 #define OOM_RECORD_MAX 8192
 
 #define OOM_PREFIX   "oom-kill:constraint="
 #define OOM_BY_LIMIT OOM_PREFIX "CONSTRAINT_MEMCG"
 
-/* Cuts the line before key, which may stand there only once, and returns what follows it. */
+/* Cuts the line before key. Returns the text behind key, or NULL if key is missing or stands there twice. */
 static const char *oom_cut(char *line, const char *key)
 {
 	char *at = strstr(line, key);
@@ -24,7 +24,7 @@ static const char *oom_cut(char *line, const char *key)
 	return at + strlen(key);
 }
 
-/* The same at the last place where key stands. */
+/* Cuts the line before the last key. Returns the text behind this key, or NULL if key is missing. */
 static const char *oom_cut_last(char *line, const char *key)
 {
 	char *last = NULL;
@@ -50,7 +50,8 @@ bool oom_parse(const char *record, size_t length, struct oom_kill *ret)
 	char line[OOM_RECORD_MAX];
 	struct oom_kill kill = {0};
 
-	/* The facility, in the priority's upper bits, is 0 for the kernel alone: no program can choose it. */
+	/* The priority's upper bits are the facility. Only the kernel's own is 0; no program can write this
+	 * value. */
 	size_t digits = 0;
 	uint64_t priority;
 	while (digits < length && record[digits] != ',')
@@ -72,7 +73,7 @@ bool oom_parse(const char *record, size_t length, struct oom_kill *ret)
 	memcpy(line, text, length);
 	line[length] = '\0';
 
-	/* From the end, since the process chose its name itself and may have put anything into it. */
+	/* Parsed from the end, since the process's name stands before these parts and may hold any text. */
 	if (!oom_cut_last(line, ",uid="))
 		return false;
 	const char *pid = oom_cut_last(line, ",pid=");
@@ -106,11 +107,12 @@ int oom_read(int kmsg_fd, struct oom_kill *ret, struct error *err)
 	char record[OOM_RECORD_MAX];
 
 	for (;;) {
-		/* One record a read. */
+		/* Each read() returns one record. */
 		ssize_t n = read(kmsg_fd, record, sizeof record);
 		if (n == 0 || (n < 0 && errno == EAGAIN))
 			return OOM_NONE;
-		/* EPIPE: records were overwritten before we read them; the next read goes on after them. */
+		/* EPIPE: records were overwritten before we read them. The next read continues behind
+		 * them. */
 		if (n < 0 && (errno == EINTR || errno == EPIPE))
 			continue;
 		if (n < 0)

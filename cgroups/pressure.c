@@ -14,7 +14,7 @@
 #include "cgroups/memory.h"
 #include "cgroups/quantity.h"
 
-/* "avg10=1.53": the kernel always writes two decimals. */
+/* "1.53": the kernel always writes two decimals. */
 static int average_parse(const char *text, size_t length, uint32_t *ret)
 {
 	const char *point = memchr(text, '.', length);
@@ -28,7 +28,7 @@ static int average_parse(const char *text, size_t length, uint32_t *ret)
 	return 0;
 }
 
-/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0": fields may be added. */
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0". Unknown fields are skipped. */
 static int line_parse(const char *line, size_t length, uint32_t *ret_avg10, uint64_t *ret_total)
 {
 	bool has_average = false, has_total = false;
@@ -68,7 +68,7 @@ int pressure_read(int dir_fd, struct pressure *ret, struct error *err)
 	char text[512];
 
 	int r = file_read_at(dir_fd, "memory.pressure", text, sizeof text, NULL, NULL);
-	/* The file of a kernel that was booted with psi=0 is there, and cannot be read. */
+	/* In a kernel that was booted with psi=0 the file is there, but reading it fails with EOPNOTSUPP. */
 	if (r == -EOPNOTSUPP)
 		return error_set(err, ENOTSUP, "this kernel measures no pressure");
 	if (r < 0)
@@ -89,7 +89,7 @@ int pressure_watch(int dir_fd, uint64_t stall_usec, uint64_t window_usec, int *r
 		return error_errno(err, code, "cannot open memory.pressure to be told of it");
 	}
 	int length = snprintf(trigger, sizeof trigger, "some %" PRIu64 " %" PRIu64, stall_usec, window_usec);
-	/* With the NUL, as the kernel cuts off the last byte. */
+	/* The NUL is written as well, since the kernel cuts off the last byte. */
 	if (write(fd, trigger, (size_t)length + 1) < 0) {
 		if (errno == ENODEV)
 			return MEMORY_GONE;

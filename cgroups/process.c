@@ -13,7 +13,7 @@
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
-/* The beginning of a kernel file: what does not fit is of no interest. */
+/* Reads the first size bytes of a kernel file. Returns the length, 0 on any error. */
 static size_t read_head(int dir_fd, const char *name, char *buf, size_t size)
 {
 	size_t length = 0;
@@ -37,12 +37,12 @@ size_t process_list(int dir_fd, pid_t pids[], size_t max)
 	uint64_t pid;
 
 	size_t length = read_head(dir_fd, "cgroup.procs", text, sizeof text);
-	/* A line that is cut off could be another process's number. */
+	/* The last line may be cut off, and would then be the PID of another process. */
 	for (const char *line = text, *end; count < max && line < text + length; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(text + length - line));
 		if (!end)
 			break;
-		/* 0: a process of another PID namespace. */
+		/* 0: the process is outside our PID namespace. */
 		if (quantity_parse_uint(line, (size_t)(end - line), &pid) == 0 && pid > 0 && pid <= INT_MAX)
 			pids[count++] = (pid_t)pid;
 	}
@@ -97,7 +97,7 @@ int process_children(int dir_fd, pid_t pids[], size_t max, struct error *err)
 		(void)snprintf(name, sizeof name, "%s/children", entry->d_name);
 		int r = file_read_at(fd, name, text, sizeof text, NULL, NULL);
 		if (r < 0)
-			continue; /* the thread has ended, or the kernel tells of none */
+			continue; /* the thread has ended, has too long a list, or has no such file */
 		told = true;
 		for (const char *word = text; count < max && *word; word += strspn(word, " \n")) {
 			size_t length = strcspn(word, " \n");
@@ -109,7 +109,7 @@ int process_children(int dir_fd, pid_t pids[], size_t max, struct error *err)
 	return told ? (int)count : error_set(err, ENOTSUP, "the kernel does not tell of children");
 }
 
-/* "  17652 kB", or a number alone; what is behind the first number is not looked at. */
+/* " 17652 kB" or a number alone. Only the first number is read. */
 static int number_parse(const char *text, const char *end, uint64_t max, uint64_t *ret)
 {
 	text += strspn(text, " \t");
@@ -119,7 +119,6 @@ static int number_parse(const char *text, const char *end, uint64_t max, uint64_
 	return 0;
 }
 
-/* How many words the line has. */
 static unsigned words_count(const char *text, const char *end)
 {
 	unsigned count = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Processes: those of a cgroup, what they were called with, whose children they are and what they hold. Readable
- * without CAP_SYS_PTRACE, which /proc/PID/maps, smaps, exe and environ are not. */
+/* Processes: the ones in a cgroup, their arguments, their children and their memory. All of this is readable
+ * without CAP_SYS_PTRACE, unlike /proc/PID/maps, smaps, exe and environ. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,43 +11,45 @@
 
 #include "cgroups/error.h"
 
-/* Room for any /proc/PID/status: today's has 1.5 KiB, and a line that grows with the processors. */
+/* Room for any /proc/PID/status: 1.5 KiB today, and a line that grows with the number of processors. */
 #define PROCESS_STATUS_SIZE 8192
 
-/* The first processes in cgroup.procs, at most max, and of no more than half a KiB of it; those of cgroups below are not
- * among them. dir_fd: the cgroup's directory. Returns how many, 0 also where it cannot be read. */
+/* The first processes of cgroup.procs: at most max, and only from its first 512 bytes. Processes of cgroups
+ * below are not among them. dir_fd: the cgroup's directory, borrowed. Returns their number, 0 also if the
+ * file cannot be read. */
 size_t process_list(int dir_fd, pid_t pids[], size_t max);
 
-/* /proc/PID/cmdline, each argument with a NUL behind it, as far as it fits. Returns the length, 0 where there
- * is none: a kernel thread, a process that is gone or that hides. */
+/* /proc/PID/cmdline, at most size bytes: each argument has a NUL behind it, the last one may be cut off.
+ * Returns the length. 0: a kernel thread, or a process that is gone or hides its arguments. */
 size_t process_arguments(int proc_fd, pid_t pid, char *buf, size_t size);
 
-/* The process's directory in /proc. What is opened below it, and a file of it that is kept open, is of this very
- * process or fails, also when the number has come to be another's. Returns a file descriptor (O_PATH), -ESRCH or
- * -errno. */
+/* Opens the process's directory in /proc. Files below this directory belong to this very process, or fail,
+ * also after its PID was given to another process. The same holds for such a file that is kept open. Returns
+ * a file descriptor (O_PATH) that the caller closes, -ESRCH or -errno. */
 int process_open(int proc_fd, pid_t pid, struct error *err);
 
-/* process_arguments() of a process that is held so. */
+/* process_arguments() by the directory that process_open() returned. */
 size_t process_arguments_at(int dir_fd, char *buf, size_t size);
 
-/* The children of all its threads (/proc/PID/task/TID/children, CONFIG_PROC_CHILDREN), at most max. Returns how
- * many, -ENOTSUP where the kernel does not tell, or -errno. */
+/* The children of all threads of the process (/proc/PID/task/TID/children, CONFIG_PROC_CHILDREN), at most
+ * max. A thread's list is skipped if it is longer than 2 KiB. Returns their number, -ENOTSUP if no thread's
+ * list could be read, or -errno. */
 int process_children(int dir_fd, pid_t pids[], size_t max, struct error *err);
 
-/* Of /proc/PID/status (proc_pid_status(5)). */
+/* From /proc/PID/status (proc_pid_status(5)). */
 struct process_status {
-	pid_t parent; /* 0: none, or outside of this PID namespace */
+	pid_t parent; /* 0: none, or outside this PID namespace */
 	uid_t uid;    /* the real one */
-	unsigned
-		namespaces; /* PID namespaces from that of /proc down to the process's own, which is 1 then */
+	/* Nested PID namespaces, from that of /proc down to the process's own. 1: both are the same. */
+	unsigned namespaces;
 
-	/* A zombie and a kernel thread have no memory. */
+	/* False for zombies and kernel threads. */
 	bool has_memory;
 	uint64_t anon_bytes, file_bytes, shmem_bytes; /* resident */
-	uint64_t hugetlb_bytes;                       /* resident, and in none of those */
+	uint64_t hugetlb_bytes;                       /* resident; not in the three above */
 	uint64_t pagetables_bytes;                    /* VmPTE: the lowest level */
 };
 
-/* The whole text, with its NUL. Unknown lines are skipped. Returns 0, or -EBADMSG for what has no PPid, Uid
- * and NSpid, or numbers that cannot be. */
+/* The parser. text: the whole file with a NUL at its end. Unknown lines are skipped. Returns 0, or -EBADMSG
+ * if PPid, Uid or NSpid is missing or a number is out of range. */
 int process_parse_status(const char *text, struct process_status *ret);

@@ -37,7 +37,7 @@ static const struct unit duration_units[] = {
 	{"d", USEC_PER_DAY},   {"w", 7 * USEC_PER_DAY},
 };
 
-/* A plain decimal number: strtod() alone would also take hexadecimal, "inf", "nan", signs and blanks. */
+/* A plain decimal number. strtod() alone would also accept hexadecimal, "inf", "nan", signs and blanks. */
 static int parse_decimal(const char *text, const char **ret_end, double *ret_value)
 {
 	size_t length = strspn(text, "0123456789.");
@@ -132,7 +132,7 @@ const char *quantity_format_bytes(uint64_t bytes, char buf[static QUANTITY_MAX])
 {
 	size_t unit = 0;
 
-	/* The binary units are the first seven rows; go up while at least one whole unit remains. */
+	/* The first seven rows are the binary units. The largest one that the amount reaches is taken. */
 	while (unit < 6 && bytes >= byte_units[unit + 1].factor)
 		unit++;
 

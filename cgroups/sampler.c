@@ -10,7 +10,7 @@
 
 #define SAMPLER_STAT_MOVED_LEAST (256 * 1024)
 
-/* By a census, a memory.stat that was not read for so many readings is not kept open any more. */
+/* With a census, a memory.stat that was not read for this many readings is closed. */
 #define SAMPLER_STAT_SELDOM (6 * SAMPLER_STAT_READINGS)
 
 void sampler_init(struct sampler *sampler, int cgroup_fd, size_t kept_max)
@@ -34,7 +34,7 @@ void sampler_free(struct sampler *sampler)
 	sampler_let_go(sampler, 1);
 }
 
-/* id: 0 for any. */
+/* id: 0 for any. *ret_id is the directory's id. */
 static int sampler_open_directory(struct sampler *sampler, const char *path, uint64_t id, uint64_t *ret_id,
 				  int *ret_fd, struct error *err)
 {
@@ -86,7 +86,7 @@ static void sampler_drop(struct sampler *sampler, int *fd)
 	(void)close(*fd);
 	*fd = -1;
 	sampler->kept--;
-	/* Not at the bound, where each that comes or goes would turn it. */
+	/* Half the bound, not the bound itself: there each cgroup that comes or goes would switch it. */
 	if (sampler->kept < sampler->kept_max / 2)
 		sampler->tight = false;
 }
@@ -118,7 +118,8 @@ static int sampler_open_file(struct sampler *sampler, const struct sampled *samp
 	return 0;
 }
 
-/* Whether a descriptor more is kept. By a census only that of a memory.stat which is read often, for now. */
+/* Whether one more descriptor may be kept open. With a census only a memory.stat that is read often now is
+ * kept. */
 static bool sampler_has_room(struct sampler *sampler, const struct sampled *sampled, bool first)
 {
 	if (sampler->by_census &&
@@ -136,12 +137,13 @@ static int sampler_load_fd(struct sampler *sampler, int fd, const char *name, st
 {
 	size_t length = 0;
 
-	/* A kernel file comes whole in one read: only what doesn't end in a newline asks for another. */
+	/* A kernel file comes whole in one read. A second read is made only if the text does not end in a
+	 * newline. */
 	for (;;) {
 		ssize_t n = pread(fd, sampler->text + length, sizeof sampler->text - length, (off_t)length);
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* A removed cgroup's file that is kept open. */
+		/* ENODEV: the file was kept open and its cgroup is removed. */
 		if (n < 0)
 			return errno == ENODEV ? MEMORY_GONE
 					       : error_errno(err, errno, "cannot read %s", name);
@@ -155,7 +157,8 @@ static int sampler_load_fd(struct sampler *sampler, int fd, const char *name, st
 	return 0;
 }
 
-/* The same by the descriptor that is kept of it, or by one that is kept from now on, or one of the moment. */
+/* Reads the whole file by *kept_fd, or by a descriptor opened now. That one stays in *kept_fd if there is
+ * room. */
 static int sampler_load(struct sampler *sampler, const struct sampled *sampled, const char *name,
 			int *kept_fd, bool first, struct error *err)
 {
@@ -187,17 +190,17 @@ bool sampler_stat_is_due(const struct sampled *sampled, uint64_t current_bytes, 
 		return true;
 	if (current_bytes == last->current_bytes)
 		return false;
-	/* At its limit a cgroup's cache gives way to what cannot be dropped, and memory.current only
-	 * trembles. */
+	/* At its limit a cgroup's page cache gives way to memory that cannot be dropped, and memory.current
+	 * hardly moves. */
 	if (!cache_known && last->inactive_file_bytes > last->current_bytes / 16)
 		return true;
-	/* The kernel charges ahead, 64 pages a processor: less says little. */
+	/* The kernel charges 64 pages ahead for each processor, so that a smaller change tells little. */
 	uint64_t moved = current_bytes > last->current_bytes ? current_bytes - last->current_bytes
 							     : last->current_bytes - current_bytes;
 	return moved >= SAMPLER_STAT_MOVED_LEAST && moved >= last->current_bytes / 64;
 }
 
-/* Takes what the census has. Returns whether inactive_file is in it. */
+/* Takes the values of a census entry. Returns whether inactive_file is among them. */
 static bool sampler_take_entry(const struct census *census, const struct census_entry *entry,
 			       struct memory *memory)
 {
@@ -231,7 +234,7 @@ int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory
 	const struct census_entry *entry = sampler_counted(sampler, sampled);
 	if (entry) {
 		cache_known = sampler_take_entry(sampler->census, entry, &memory);
-		sampler_drop(sampler, &sampled->current_fd); /* of a time when no census could be taken */
+		sampler_drop(sampler, &sampled->current_fd); /* left from a time without a census */
 	} else {
 		r = sampler_read_current(sampler, sampled, &memory, err);
 	}
@@ -251,7 +254,7 @@ int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory
 		return error_set(err, -r, "memory.stat cannot be understood");
 	sampled->readings = sampled->stat_known ? 0 : sampled->phase;
 	*ret = memory;
-	memory.peak_bytes = 0; /* not to be told again */
+	memory.peak_bytes = 0; /* a peak is returned only once */
 	sampled->last = memory;
 	sampled->stat_known = true;
 	return 0;

@@ -12,8 +12,8 @@
 #include "cgroups/memory.h"
 #include "cgroups/process.h"
 
-/* Where the arguments don't tell, RAM is taken for shared if RssShmem is more than this part of RssAnon: what else
- * a VMM shares is next to nothing, what it holds for itself is less than the smallest guest. */
+/* If the arguments do not tell, RAM counts as shared when RssShmem is more than this part of RssAnon. A VMM
+ * shares almost nothing else, and its own memory is smaller than the smallest guest. */
 #define RAM_SHARED_PART 8
 
 bool vmm_has(const struct vmm *vmm, enum vmm_part part)
@@ -52,7 +52,7 @@ void vmm_close(struct vmm *vmm)
 		cgroup_remove(vmm, vmm->n_cgroups - 1);
 }
 
-/* "…-pod<uid>.slice" or "pod<uid>": an UUID, of a static pod a hash; systemd has '_' for '-'. */
+/* "…-pod<uid>.slice" or "pod<uid>". The uid is a UUID (systemd has '_' for '-'); a static pod's is a hash. */
 static bool component_is_pod(const char *name, size_t length)
 {
 	static const size_t uids[] = {36, 32};
@@ -81,7 +81,7 @@ size_t vmm_own_cgroup(const char *path, const char *sandbox_id)
 		const size_t length = strcspn(++name, "/");
 		const size_t end = (size_t)(name - path) + length;
 
-		/* The lowest: the kubelet's cgroups may themselves be below those of a pod. */
+		/* The lowest pod wins: the kubelet's cgroups may themselves lie below a pod's. */
 		if (component_is_pod(name, length))
 			pod = end;
 		if (length < sizeof component && named == 0) {
@@ -95,7 +95,8 @@ size_t vmm_own_cgroup(const char *path, const char *sandbox_id)
 	return pod > 0 ? pod : named;
 }
 
-/* Adds the cgroup, in place of those below it, unless it or one above it is there. Returns whether it is counted. */
+/* Adds the cgroup and removes those below it. Does nothing if the cgroup or one above it is there already.
+ * Returns whether the cgroup is counted. */
 static bool cgroup_add(struct vmm *vmm, int cgroup_fd, const char *path, size_t length)
 {
 	struct vmm_cgroup new = {-1, -1, NULL};
@@ -136,7 +137,8 @@ static void look_at_cgroups(struct vmm *vmm, int cgroup_fd)
 
 	for (size_t i = 0; i < vmm->n_processes; i++) {
 		struct vmm_process *process = &vmm->processes[i];
-		/* That of a process that is about to end cannot be read: it stays where it was. */
+		/* The cgroup of a process that is about to end cannot be read: the process stays where it
+		 * was. */
 		if (file_read_at(process->dir_fd, "cgroup", text, sizeof text, NULL, NULL) == 0 &&
 		    cgroup_parse(text, path, sizeof path) == 0)
 			process->outside =
@@ -144,7 +146,8 @@ static void look_at_cgroups(struct vmm *vmm, int cgroup_fd)
 	}
 }
 
-/* A kernel file whole, as it is now. Returns 0, or -errno: -ENODEV of a cgroup that is gone, -ESRCH of a process. */
+/* Reads a whole kernel file from its beginning. Returns 0, or -errno: -ENODEV if the cgroup is gone, -ESRCH
+ * if the process is. */
 static int load(int fd, char *text, size_t size)
 {
 	size_t length = 0;
@@ -169,7 +172,7 @@ static void add(uint64_t *sum, uint64_t bytes)
 {
 	if (*sum == VMM_UNKNOWN)
 		*sum = 0;
-	/* What is impossible stays a number, and a large one. */
+	/* A sum that overflows becomes the largest number below VMM_UNKNOWN. */
 	if (__builtin_add_overflow(*sum, bytes, sum) || *sum == VMM_UNKNOWN)
 		*sum = VMM_UNKNOWN - 1;
 }
@@ -196,7 +199,7 @@ static int read_cgroup(const struct vmm_cgroup *cgroup, struct vmm_memory *sum)
 	return 0;
 }
 
-/* What the processes hold, in cgroups that are the sandbox's own and in others. */
+/* What the processes hold, in the sandbox's own cgroups and in others. */
 struct resident {
 	uint64_t own_bytes, outside_bytes;
 };
@@ -277,12 +280,12 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 
 	if (vmm->readings++ % VMM_CGROUP_READINGS == 0)
 		look_at_cgroups(vmm, cgroup_fd);
-	/* The cgroups first: if the VMM is there afterwards, it was when they were read. */
+	/* The cgroups first: a VMM that is still there afterwards was there when the cgroups were read. */
 	for (size_t i = vmm->n_cgroups; i-- > 0;) {
 		int r = read_cgroup(&vmm->cgroups[i], &memory);
 		if (r == -ENODEV) {
 			cgroup_remove(vmm, i);
-			vmm->readings = 0; /* its processes are elsewhere: the next reading looks where */
+			vmm->readings = 0; /* the processes have moved: look up their cgroups next time */
 		} else if (r < 0) {
 			return error_errno(err, -r, "cannot read the memory of the cgroup %s",
 					   vmm->cgroups[i].path);

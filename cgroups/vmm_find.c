@@ -14,16 +14,17 @@
 #include "cgroups/process.h"
 #include "cgroups/quantity.h"
 
-/* What of a command line is looked at: QEMU's is the longest, and has its -name and -m in the first two KiB. */
+/* The first this many bytes of a command line are read. QEMU's is the longest, and has -name and -m in its
+ * first 2 KiB. */
 #define ARGUMENTS_SIZE 8192
 #define CHILDREN_MAX   32
 #define DEPTH_MAX      8
 
-/* Processes below a shim that are looked at: kata's has a handful, one that is not known may have all of a container's,
- * which are as many as that likes. */
+/* At most this many processes below a shim are looked at. kata's shim has a handful. An unknown shim may have
+ * all processes of its containers below it, without a bound. */
 #define LOOKS_MAX 128
 
-/* What a program's name begins with. */
+/* Programs by the beginning of their name. */
 static const struct {
 	const char *prefix;
 	enum vmm_part part;
@@ -38,10 +39,10 @@ struct search {
 	const char *sandbox_id;
 	const pid_t *hints;
 	struct vmm *vmm;
-	unsigned looks; /* that look_below() took so far */
+	unsigned looks; /* processes that look_below() has looked at so far */
 };
 
-/* A process that is looked at; what is wanted of it moves into the vmm. */
+/* A process that is looked at. If it is accepted, its descriptors move into the vmm. */
 struct candidate {
 	pid_t pid;
 	int dir_fd, status_fd;
@@ -57,7 +58,7 @@ static void candidate_close(struct candidate *candidate)
 }
 #define cleanup_candidate __attribute__((cleanup(candidate_close)))
 
-/* Only the command line is read at first, which tells of most that they are of no interest. */
+/* Reads the command line only: most processes are ruled out by it. */
 static bool candidate_open(const struct search *search, pid_t pid, struct candidate *candidate)
 {
 	candidate->pid = pid;
@@ -85,7 +86,7 @@ static bool candidate_load(struct candidate *candidate)
 	return process_parse_status(text, &candidate->status) == 0;
 }
 
-/* Goes through the arguments: NULL at the end. */
+/* The next argument, the first one after NULL. Returns NULL at the end. */
 static const char *argument_next(const struct candidate *candidate, const char *argument)
 {
 	if (!argument)
@@ -134,7 +135,8 @@ static bool is_shim_of(const struct candidate *candidate, const char *id)
 	return false;
 }
 
-/* "containerd-shim-kata-v2 … -id <sandbox> start", which starts the one that stays and ends. */
+/* "containerd-shim-kata-v2 … -id <sandbox> start": a short-lived process that starts the shim itself, or ends
+ * it. */
 static bool is_verb(const struct candidate *candidate)
 {
 	const char *last = candidate->arguments;
@@ -188,7 +190,8 @@ static enum vmm_part hinted_part(const struct search *search, pid_t pid)
 	return VMM_PARTS;
 }
 
-/* The children of a process of ours. A kernel that tells of none leaves them to look_everywhere(). */
+/* Looks at all descendants of a process that was accepted. If the kernel lists no children, look_everywhere()
+ * finds them. */
 static void look_below(struct search *search, pid_t parent, int dir_fd, enum vmm_part part, unsigned depth)
 {
 	pid_t pids[CHILDREN_MAX];
@@ -206,7 +209,7 @@ static void look_below(struct search *search, pid_t parent, int dir_fd, enum vmm
 			child = program_part(&candidate);
 		if (depth < DEPTH_MAX)
 			look_below(search, pids[i], candidate.dir_fd, child, depth + 1);
-		/* No VMM has PIDs of its own, as virtiofsd does. */
+		/* virtiofsd may have a PID namespace of its own; a VMM never has. */
 		if (child == VMM_VMM && candidate.status.namespaces != 1)
 			continue;
 		if (child < VMM_SHIM && !is_known(search->vmm, pids[i]))
@@ -214,7 +217,7 @@ static void look_below(struct search *search, pid_t parent, int dir_fd, enum vmm
 	}
 }
 
-/* One that need not descend from the shim. */
+/* Looks at a process that need not descend from the shim. */
 static void look_at(const struct search *search, pid_t pid, enum vmm_part hinted)
 {
 	cleanup_candidate struct candidate candidate = {.dir_fd = -1, .status_fd = -1};

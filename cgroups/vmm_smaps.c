@@ -12,25 +12,25 @@
 #include "cgroups/process.h"
 #include "cgroups/quantity.h"
 
-/* More than a process can map. */
+/* No process can map this much. */
 #define SIZE_LEAST_ABSURD (UINT64_C(1) << 52)
 
-/* No guest has less RAM; firmware and video memory are smaller. */
+/* Bytes; no guest has less RAM. Firmware and video memory are smaller. */
 #define RAM_LEAST (32 * MIB)
 
-/* A line of smaps is a path's length, and some. */
+/* The longest line of smaps has a path and some numbers. */
 #define LINE_SIZE (PATH_MAX + 256)
 
 struct mapping {
 	uint64_t size_bytes, resident_bytes, anon_bytes;
 	uint64_t hugetlb_bytes, private_hugetlb_bytes;
-	bool is_shared;    /* of memory that is shared: shmem, a memfd, huge pages */
-	bool is_anonymous; /* or that others cannot see */
+	bool is_shared;    /* of shared memory: shmem, a memfd, huge pages */
+	bool is_anonymous; /* private memory of no file */
 	bool no_fork;
 };
 
 struct sums {
-	struct mapping all, shared, no_fork, sized; /* sized: of the mapping that the size speaks for */
+	struct mapping all, shared, no_fork, sized; /* sized: the mapping chosen by its size */
 	bool has_sized;
 };
 
@@ -92,7 +92,7 @@ static void mapping_line(const char *line, struct mapping *mapping)
 	       size_of(line, "Anonymous:", &mapping->anon_bytes) ||
 	       size_of(line, "Shared_Hugetlb:", &mapping->hugetlb_bytes) ||
 	       size_of(line, "Private_Hugetlb:", &mapping->private_hugetlb_bytes));
-	/* Two letters each: proc_pid_smaps(5). */
+	/* Flags of two letters: proc_pid_smaps(5). "dc": not copied by fork(). */
 	if (begins(line, "VmFlags:"))
 		mapping->no_fork = strstr(line, " dc") != NULL;
 }
@@ -109,7 +109,7 @@ static bool size_is_nearer(const struct sums *sums, const struct mapping *mappin
 
 static void mapping_end(struct mapping *mapping, uint64_t ram_size_bytes, struct sums *sums)
 {
-	/* What is anonymous is resident: the differences below are never negative. */
+	/* Anonymous memory is resident: without this bound the differences below could be negative. */
 	if (mapping->anon_bytes > mapping->resident_bytes)
 		mapping->anon_bytes = mapping->resident_bytes;
 	mapping->hugetlb_bytes += mapping->private_hugetlb_bytes;
