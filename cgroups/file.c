@@ -111,7 +111,7 @@ int file_temporary_name(const char *name, char *buf, size_t size, struct error *
 	return 0;
 }
 
-static int file_write_all(int fd, const char *text, size_t length)
+int file_write(int fd, const char *text, size_t length)
 {
 	while (length > 0) {
 		ssize_t n = write(fd, text, length);
@@ -138,7 +138,7 @@ int file_replace_at(int dir_fd, const char *name, mode_t mode, const char *text,
 	if (fd < 0)
 		return error_errno(err, errno, "cannot create %s", temporary);
 
-	r = file_write_all(fd, text, length);
+	r = file_write(fd, text, length);
 	if (r < 0)
 		error_errno(err, -r, "cannot write %s", temporary);
 	else if (fchmod(fd, mode) < 0)

@@ -25,6 +25,9 @@ int file_load_at(int dir_fd, const char *name, size_t max, char **ret_text, size
 int file_load_link_at(int dir_fd, const char *name, size_t max, char **ret_text, size_t *ret_length,
 		      struct error *err);
 
+/* Writes all of the text, through interruptions. Returns 0 or -errno. After an error a part may be written. */
+int file_write(int fd, const char *text, size_t length);
+
 /* Writes a new file and renames it over name. A reader sees the whole old file or the whole new one, whenever
  * the writer is killed. The new file has exactly this mode. Returns 0 or -errno. */
 int file_replace_at(int dir_fd, const char *name, mode_t mode, const char *text, size_t length,

@@ -63,14 +63,9 @@ static int bundle_write_config(int fd, int old_fd, const char *text, size_t leng
 	if (fstat(old_fd, &st) < 0)
 		return -errno;
 
-	for (size_t done = 0; done < length;) {
-		ssize_t n = write(fd, text + done, length - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
+	int r = file_write(fd, text, length);
+	if (r < 0)
+		return r;
 	/* The owner first: chown(2) may clear mode bits. A file that has the right owner is left alone. */
 	struct stat mine;
 	if (fstat(fd, &mine) < 0)

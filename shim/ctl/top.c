@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroups/hash.h"
 #include "cgroups/pressure.h"
 
 /* So many readings are drawn. */
@@ -62,17 +63,6 @@ struct top {
 };
 
 /* ---- The tree ---- */
-
-/* FNV-1a over the text and its NUL. Two that share a hash would share a line: with 64 bits nobody will see it. */
-static uint64_t hash(uint64_t before, const char *text)
-{
-	uint64_t value = before;
-
-	do
-		value = (value ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	while (*text++);
-	return value;
-}
 
 /* The row of this key; a new one if need be. Returns its index, or SIZE_MAX without memory. */
 static size_t row_find(struct top *top, int level, uint64_t key)
@@ -127,12 +117,13 @@ static int take_container(struct top *top, const struct survey_workload *workloa
 	const char *const pod = record->pod_name[0] ? record->pod_name : workload->identity.owner;
 	const char *const keys[3] = {workload->identity.namespace, pod, record->id};
 	const char *const names[3] = {workload->identity.namespace, pod, workload->identity.container};
-	uint64_t key = UINT64_C(0xcbf29ce484222325);
+	uint64_t key =
+		HASH_BASIS; /* two rows of one key would be one line: with 64 bits nobody will see it */
 	const uint64_t used = memory_working_set(&container->memory), limit = container->effective_bytes;
 	size_t parent = SIZE_MAX;
 
 	for (int level = 0; level < 3; level++) {
-		key = hash(key, keys[level]);
+		key = hash_text(key, keys[level]);
 		const size_t at = row_find(top, level, key);
 		if (at == SIZE_MAX)
 			return -ENOMEM;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cgroups/cleanup.h"
+#include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
 /* More would make the picture large, and could not be seen. */
@@ -187,12 +188,7 @@ static int run_gnuplot(const char *script, size_t length, const char *path, stru
 		return error_errno(err, code, "cannot run gnuplot");
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	for (size_t written = 0; written < length;) {
-		ssize_t n = write(pipe_fd[1], script + written, length - written);
-		if (n <= 0)
-			break; /* gnuplot has said why it went */
-		written += (size_t)n;
-	}
+	(void)file_write(pipe_fd[1], script, length); /* where it fails, gnuplot has said why it went */
 	(void)close(pipe_fd[1]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

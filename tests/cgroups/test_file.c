@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroups/file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -33,6 +37,30 @@ static void a_file_is_read_whole(void **state)
 	fixture_write(root, "empty", "");
 	assert_int_equal(file_read_at(root, "empty", buf, sizeof buf, NULL, &err), 0);
 	assert_string_equal(buf, "");
+}
+
+/* What a short write leaves is written by the next one, until that fails. */
+static void a_text_is_written_to_the_last_byte_that_fits(void **state)
+{
+	int root = *(int *)*state;
+	char buf[16];
+	size_t length;
+	struct error err;
+	struct rlimit before;
+
+	cleanup_close int fd = openat(root, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write(fd, "0123", 4), 0);
+	assert_int_equal(file_write(fd, "", 0), 0);
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_ptr_not_equal(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){10, before.rlim_max}), 0);
+	int r = file_write(fd, "456789abcdef", 12);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(r, -EFBIG);
+	assert_int_equal(file_read_at(root, "f", buf, sizeof buf, &length, &err), 0);
+	assert_string_equal(buf, "0123456789");
 }
 
 static void a_file_larger_than_its_buffer_is_refused(void **state)
@@ -243,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(a_file_is_read_whole),
+		FIXTURE_TEST(a_text_is_written_to_the_last_byte_that_fits),
 		FIXTURE_TEST(a_file_larger_than_its_buffer_is_refused),
 		FIXTURE_TEST(what_is_missing_is_named),
 		FIXTURE_TEST(a_symbolic_link_is_not_followed),
