@@ -44,7 +44,7 @@ static void read_word(const struct reading *reading, const char *key, struct jso
 	}
 }
 
-/* A DNS subdomain, as Kubernetes has names of objects (RFC 1123). */
+/* A DNS subdomain (RFC 1123), as names of Kubernetes objects are. */
 static bool is_name(const char *name)
 {
 	size_t length = strlen(name);
@@ -70,7 +70,8 @@ static int read_overrides(const struct reading *reading, const struct config *co
 	int r = annotation_text(reading->text, config->overrides, value, ANNOTATION_SIZE_MAX + 1, err);
 	if (r < 0 || !value[0])
 		return r;
-	/* Also for json_read(), to which a '>' or no name at all would mean another place. */
+	/* json_read() gets this name as part of a path: a '>' in it, or an empty name, would be another
+	 * path. */
 	if (!is_name(config->container_name))
 		return error_set(err, EINVAL, "the container has no name as Kubernetes has them");
 

@@ -14,7 +14,7 @@
 
 #define CONFIG_NAME "config.json"
 
-/* In the namespace that only root reads and writes, which tmpfs has had for longest. */
+/* Only root can read and write trusted.*. Of the usable namespaces tmpfs has had this one for longest. */
 #define DECLARED_ATTRIBUTE "trusted.tidemark.declared"
 
 int bundle_open(const char *path, struct error *err)
@@ -43,7 +43,7 @@ int bundle_load_sandbox_config(int bundle_fd, const char *sandbox_id, char **ret
 	return file_load_at(bundle_fd, path, CONFIG_SIZE_MAX, ret_text, ret_length, err);
 }
 
-/* The label goes with the file; a file system without labels has none to copy. */
+/* A file system without labels has none to copy. */
 static int copy_selinux_label(int from_fd, int to_fd)
 {
 	char label[256];
@@ -66,7 +66,7 @@ static int bundle_write_config(int fd, int old_fd, const char *text, size_t leng
 	int r = file_write(fd, text, length);
 	if (r < 0)
 		return r;
-	/* The owner first: chown(2) may clear mode bits. A file that has the right owner is left alone. */
+	/* The owner first, since chown(2) may clear mode bits. Not called if the owner is right already. */
 	struct stat mine;
 	if (fstat(fd, &mine) < 0)
 		return -errno;
@@ -91,7 +91,7 @@ int bundle_replace_config(int bundle_fd, const char *text, size_t length, const 
 	if (old_fd < 0)
 		return error_errno(err, errno, "cannot open " CONFIG_NAME);
 
-	/* Readable by nobody else until it has its owner and mode. */
+	/* Mode 0600: nobody else may read the file before it has its owner and mode. */
 	cleanup_close int fd =
 		openat(bundle_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -115,7 +115,7 @@ struct bundle_mark bundle_recall(int bundle_fd, uint64_t limit_bytes)
 	cleanup_close int fd = openat(bundle_fd, CONFIG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return none;
-	/* A mark of before unified was edited ends sooner. */
+	/* Older marks end before the member unified. */
 	ssize_t n = fgetxattr(fd, DECLARED_ATTRIBUTE, &mark, sizeof mark);
 	if ((n != (ssize_t)sizeof mark && n != offsetof(struct bundle_mark, unified)) ||
 	    mark.limit_bytes != limit_bytes)

@@ -5,12 +5,12 @@
 #include <string.h>
 
 enum action {
-	TAKES_VALUE = 1, /* a value that we do not need */
+	TAKES_VALUE = 1, /* has a value that we do not need */
 	SET_BUNDLE,
 	SET_PID_FILE,
 	SET_RESOURCES,
-	SET_FORCE, /* takes no value */
-	GIVE_UP,   /* changes the meaning of the command in a way that we do not follow */
+	SET_FORCE, /* has no value */
+	GIVE_UP,   /* the command means something that we do not follow: VERB_OTHER */
 };
 
 struct option {
@@ -18,7 +18,7 @@ struct option {
 	enum action action;
 };
 
-/* Options before the verb that take a value. crun: libcrun's main; runc: its global flags. */
+/* Options before the verb that have a value. crun: libcrun's main; runc: its global flags. */
 static const struct option global_options[] = {
 	{"root", TAKES_VALUE},           {"log", TAKES_VALUE},
 	{"log-format", TAKES_VALUE},     {"log-level", TAKES_VALUE},
@@ -33,7 +33,7 @@ static const struct option create_options[] = {
 	{"console-socket", TAKES_VALUE},
 	{"preserve-fds", TAKES_VALUE},
 	{"pidfd-socket", TAKES_VALUE},
-	{"config", GIVE_UP}, /* crun: another file in place of config.json */
+	{"config", GIVE_UP}, /* crun: reads another file than config.json */
 	{"f", GIVE_UP},
 	/* restore */
 	{"image-path", TAKES_VALUE},
@@ -48,7 +48,7 @@ static const struct option create_options[] = {
 	{0},
 };
 
-/* A memory option on the command line is a person's own hand: that update passes through. */
+/* A memory option on the command line was typed by a person: such an update is passed on untouched. */
 static const struct option update_options[] = {
 	{"resources", SET_RESOURCES},
 	{"r", SET_RESOURCES},
@@ -82,7 +82,7 @@ static const struct option delete_options[] = {
 
 static const struct option no_options[] = {{0}};
 
-/* With one of these, wherever it stands, the runtime prints something and leaves. */
+/* With one of these, at any place, the runtime prints something and exits. */
 static const struct option probe_options[] = {
 	{"help", GIVE_UP},    {"h", GIVE_UP}, {"usage", GIVE_UP}, {"?", GIVE_UP},
 	{"version", GIVE_UP}, {"v", GIVE_UP}, {"V", GIVE_UP},     {0},
@@ -106,7 +106,7 @@ static const struct option *option_find(const struct option *options, const char
 	return NULL;
 }
 
-/* crun takes "--bun" for "--bundle". */
+/* crun accepts "--bun" for "--bundle". */
 static bool option_is_abbreviated(const struct option *options, const char *name, size_t length)
 {
 	for (const struct option *o = options; o->name; o++)
@@ -115,8 +115,8 @@ static bool option_is_abbreviated(const struct option *options, const char *name
 	return false;
 }
 
-/* Takes in the option at argv[*i] and moves *i over its value. An option that we do not know takes none.
- * Returns false where we do not follow. */
+/* Reads the option at argv[*i] and moves *i to its value. An unknown option counts as one without a value.
+ * Returns false if the command is not to be followed. */
 static bool command_take_option(struct command *command, const struct option *options, int argc,
 				char *const argv[], int *i)
 {
@@ -130,8 +130,8 @@ static bool command_take_option(struct command *command, const struct option *op
 	const struct option *option = option_find(options, name, length);
 	if (!option && is_long)
 		return !option_is_abbreviated(options, name, length);
-	/* runc's flag package takes "-bundle" for "--bundle"; to crun a letter may carry its value, "-bDIR".
-	 * Letters may also run together, but we know no two that do. */
+	/* runc accepts "-bundle" for "--bundle". crun accepts a value right behind a letter: "-bDIR". Letters
+	 * may also be joined, but no two letters known here are. */
 	if (!option && length > 1) {
 		length = 1;
 		option = option_find(options, name, length);
@@ -142,7 +142,7 @@ static bool command_take_option(struct command *command, const struct option *op
 		return true;
 	if (option->action == SET_FORCE) {
 		command->force = true;
-		return name[length] == '\0'; /* "--force=false" is runc's */
+		return name[length] == '\0'; /* runc has "--force=false" */
 	}
 
 	const char *value = name + length + (name[length] == '=');
@@ -202,7 +202,7 @@ struct command command_parse(int argc, char *const argv[])
 	bool only_operands = false;
 	for (i++; i < argc; i++) {
 		if (only_operands || argv[i][0] != '-' || argv[i][1] == '\0') {
-			/* The id is the only operand; to runc, options may still follow it. */
+			/* The id is the only operand. With runc, options may stand behind it. */
 			if (command.id || argv[i][0] == '\0')
 				return other;
 			command.id = argv[i];

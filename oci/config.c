@@ -81,7 +81,7 @@ int resources_parse_number(const char *text, struct json_span span, const char *
 		value++;
 		length -= 2;
 	}
-	/* -1 is "no limit" in the runtime-spec; 0 is what Go writers leave where none was set. */
+	/* -1 is "no limit" in the runtime-spec. Programs in Go write 0 if no limit was set. */
 	if ((!quoted && length == 2 && memcmp(value, "-1", 2) == 0) ||
 	    (!quoted && length == 1 && *value == '0') ||
 	    (quoted && length == 3 && memcmp(value, "max", 3) == 0)) {
@@ -100,7 +100,7 @@ static int resources_parse(const char *text, struct resources *resources, struct
 {
 	uint64_t limit_bytes, unified_bytes;
 
-	/* The types: memory's are numbers, unified's are strings (a map of string to string). */
+	/* In memory, values are numbers. unified is a map of string to string. */
 	if (resources->limit.length > 0 && text[resources->limit.at] == '"')
 		return error_set(err, EBADMSG, "memory limit is not a whole number");
 	if (resources->unified_max.length > 0 && text[resources->unified_max.at] != '"')
@@ -112,14 +112,14 @@ static int resources_parse(const char *text, struct resources *resources, struct
 	r = resources_parse_number(text, resources->unified_max, "unified memory.max", &unified_bytes, err);
 	if (r < 0)
 		return r;
-	/* In memory.max 0 is no word for "none": it kills whatever starts. */
+	/* memory.max = 0 does not mean "no limit": it kills whatever starts. */
 	if (unified_bytes == 0)
 		return error_set(err, EBADMSG, "unified memory.max is 0");
 	resources->limit_bytes = resources->unified_max.length > 0 ? unified_bytes : limit_bytes;
 	return 0;
 }
 
-/* A pod's author may have put anything there, where the kubelet is one that does not. */
+/* Any text may stand here: older kubelets do not set this annotation, and a pod's author may. */
 static int role_of(const char *text, struct json_span span)
 {
 	for (int role = ROLE_CONTAINER; container_role_names[role]; role++) {
@@ -186,7 +186,7 @@ static const struct {
 #undef LABEL
 };
 
-/* The value, if `: "value"` stands here. A label's value has no escapes in it. */
+/* Takes the value if `: "value"` stands here. A label's value has no escapes. */
 static void pod_label_take(const char *at, char *value, size_t size)
 {
 	at += strspn(at, " \t\r\n");
@@ -207,8 +207,8 @@ void pod_labels_find(const char *text, size_t length, struct pod_labels *ret)
 {
 	struct pod_labels labels = {0};
 
-	/* Inside a string a quote has a backslash before it; so a bare quote, a label's key, a quote and a colon are
-	 * never anything but a member. */
+	/* A quote inside a string has a backslash before it. So a bare quote, a label's key, a quote and a
+	 * colon are always a member of an object. */
 	for (size_t i = 0; i < sizeof label_rows / sizeof *label_rows; i++) {
 		const char *key = label_rows[i].key, *end = text + length;
 		for (const char *at = text; (at = memmem(at, (size_t)(end - at), key, strlen(key))); at++)

@@ -9,7 +9,7 @@
 
 #define PAGE UINT64_C(4096)
 
-/* Rounded down to whole pages, as the kernel would; but not to 0, which would mean something else. */
+/* Rounds down to whole pages, as the kernel does. Never to 0, which means something else. */
 static uint64_t scale(uint64_t bytes, uint64_t numerator, uint64_t denominator)
 {
 	__extension__ typedef unsigned __int128 wide;
@@ -21,7 +21,7 @@ static uint64_t scale(uint64_t bytes, uint64_t numerator, uint64_t denominator)
 	return (uint64_t)scaled & ~(PAGE - 1);
 }
 
-/* Keeps the changes in the order of the text. */
+/* Inserts a change; changes stay in the order of the text. */
 static void edit_add(struct edit *edit, struct json_span span, const char *text)
 {
 	size_t i = edit->n_changes++;
@@ -46,7 +46,7 @@ static void edit_set_number(struct edit *edit, struct json_span span, uint64_t n
 	edit_add(edit, span, text);
 }
 
-/* What stands for a value that the text does not have, or has as null: a length of 0, but a place. */
+/* null: length 0, at > 0. Absent: both 0. */
 static bool span_is_null(struct json_span span)
 {
 	return span.length == 0 && span.at > 0;
@@ -57,7 +57,7 @@ static struct json_span span_of_null(struct json_span span)
 	return (struct json_span){span.at, sizeof "null" - 1};
 }
 
-/* Members that an object of the text is to get: "\"limit\":5,\"swap\":7". */
+/* Members to insert into an object: "\"limit\":5,\"swap\":7". */
 struct members {
 	char text[192];
 };
@@ -70,8 +70,8 @@ static void members_add(struct members *members, const char *key, const char *be
 		       used > 0 ? "," : "", key, before, value, after);
 }
 
-/* Puts the members into the object, or in place of a null. Of an object that is not there they become one,
- * among the members of the object around it: a key must not come twice. */
+/* Inserts the members into the object, or replaces a null by them. If the object is absent, the members in
+ * braces become a member of the object around it: a key must not come twice. */
 static void edit_insert(const char *text, struct json_span braces, const char *key,
 			const struct members *members, struct members *around, struct edit *edit)
 {
@@ -84,7 +84,7 @@ static void edit_insert(const char *text, struct json_span braces, const char *k
 		edit_add(edit, span_of_null(braces), insertion);
 	} else if (braces.length > 0) {
 		const size_t at = braces.at + 1;
-		/* The white space is the parser's, which knows two more than JSON. */
+		/* White space as the parser accepts it: '\v' and '\f' are not JSON's. */
 		const char *next = text + at + strspn(text + at, " \t\r\n\v\f");
 		(void)snprintf(insertion, sizeof insertion, "%s%s", members->text, *next == '}' ? "" : ",");
 		edit_add(edit, (struct json_span){at, 0}, insertion);
@@ -103,8 +103,7 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 		return r;
 	if (swap == RESOURCES_UNLIMITED)
 		return 0;
-	/* Which the runtimes refuse as well, in their own words: a limit of ours must not make sense of it.
-	 */
+	/* Runtimes refuse this too, in their own words. A limit of ours must not make it valid. */
 	if (old_limit == RESOURCES_UNLIMITED)
 		return error_set(err, EBADMSG, "memory swap has a limit, but memory has none");
 	if (swap < old_limit)
@@ -115,7 +114,7 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 	return 0;
 }
 
-/* The limit that is declared; where there is none yet it goes to the members of memory. */
+/* Moves the declared limit. If there is none, adds one to the members of memory. */
 static int edit_limit(const char *text, const struct resources *resources, uint64_t limit_bytes,
 		      struct members *memory, struct edit *edit, struct error *err)
 {
@@ -146,11 +145,11 @@ static int edit_limit(const char *text, const struct resources *resources, uint6
 	return edit_swap(text, resources, old_limit, new_limit, edit, err);
 }
 
-/* One key of unified, on its way from what the text has to what it is to have. */
+/* One key of unified before the edit. */
 struct unified_value {
-	bool is_there;  /* in the text */
-	bool is_ours;   /* by our hand from before, whether it is there or not */
-	uint64_t bytes; /* RESOURCES_UNLIMITED: "max", or not there */
+	bool is_there;  /* present in the text */
+	bool is_ours;   /* we wrote it, whether it is still there or not */
+	uint64_t bytes; /* RESOURCES_UNLIMITED: "max" or absent */
 };
 
 static int unified_read(const char *text, const struct resources *resources, const struct unified_mark *mark,
@@ -162,7 +161,7 @@ static int unified_read(const char *text, const struct resources *resources, con
 		char name[32];
 
 		(void)snprintf(name, sizeof name, "unified %s", unified_names[key]);
-		/* memory.low need not be understood: where it is not ours it does not move. */
+		/* A memory.low that is not understood is no error: it is not ours, and does not move. */
 		int r = resources_parse_number(text, span, name, &value->bytes, err);
 		if (r < 0 && key != UNIFIED_LOW)
 			return r;
@@ -190,7 +189,7 @@ static void unified_write(const struct resources *resources, enum unified_key ke
 		edit_add(edit, span, number);
 }
 
-/* Ours, in place of what was ours or of nothing. */
+/* Writes our value over our old one, or where there was none. */
 static void unified_write_ours(const struct resources *resources, enum unified_key key,
 			       const struct unified_value *old, uint64_t bytes, struct members *members,
 			       struct edit *edit)
@@ -204,7 +203,7 @@ static uint64_t min_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* memory.reservation is what runtimes write to memory.low. */
+/* Runtimes write memory.reservation to memory.low. */
 static bool has_reservation(const char *text, const struct resources *resources)
 {
 	uint64_t bytes;
@@ -222,7 +221,7 @@ static int edit_unified(const char *text, const struct resources *resources, con
 	if (r < 0)
 		return r;
 
-	/* The pod's own that stand: memory.high moves, and memory.min comes under it. */
+	/* The pod's own values first: memory.high moves, and memory.min is kept at or below it. */
 	const struct unified_value *high = &old[UNIFIED_HIGH], *min = &old[UNIFIED_MIN];
 	const bool own_high = high->is_there && !high->is_ours, own_min = min->is_there && !min->is_ours;
 	uint64_t high_bytes = RESOURCES_UNLIMITED, min_bytes = 0;
@@ -243,7 +242,7 @@ static int edit_unified(const char *text, const struct resources *resources, con
 		edit->mark.min_before_bytes = min_bytes < before ? before : 0;
 	}
 
-	/* Ours. A memory.high below a memory.min could hold nobody back. */
+	/* Then ours. A memory.high at or below memory.min would slow nobody down. */
 	if (!own_high) {
 		const uint64_t wanted = wish->unified_bytes[UNIFIED_HIGH];
 		if (wanted > min_bytes)

@@ -16,7 +16,7 @@ void frame_header_pack(uint32_t length, uint32_t stream, enum frame_type type,
 	ret_header[9] = 0;
 }
 
-/* What the header says. Flags are not looked at: a response has none so far. */
+/* Reads the header. Flags are ignored: a response has none so far. */
 static int header_take(struct frame *frame, struct error *err)
 {
 	uint32_t words[2];

@@ -31,7 +31,7 @@ struct guest {
 
 /* ---- Addresses ---- */
 
-/* "/path" or "@name". */
+/* address: "/path" or "@name". */
 static int name_set(struct guest *guest, const char *name, struct error *err)
 {
 	struct sockaddr_un *un = &guest->address;
@@ -40,7 +40,7 @@ static int name_set(struct guest *guest, const char *name, struct error *err)
 
 	if (name[0] != '/' && !(is_abstract && length > 1))
 		return error_set(err, EINVAL, "\"%.80s\" is no shim's address", name);
-	/* A path with its NUL, an abstract name without. */
+	/* A path has a NUL at its end, an abstract name has none. */
 	if (length + !is_abstract > sizeof un->sun_path)
 		return error_set(err, ENAMETOOLONG,
 				 "the shim's address %.80s… is longer than a socket's can be", name);
@@ -74,7 +74,8 @@ static void connection_end(struct guest *guest)
 	frame_clear(&guest->answer);
 }
 
-/* Who listens. A path below /run is root's anyway; an abstract name is anybody's once its shim has gone. */
+/* Checks who listens. A path below /run is root's. An abstract name can be taken by anybody once its shim has
+ * gone. */
 static int peer_check(int fd, const char *name, struct error *err)
 {
 	struct ucred peer;
@@ -93,7 +94,7 @@ static int connection_begin(struct guest *guest, struct error *err)
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot make a socket");
-	/* On a unix socket this is done at once or not at all: EAGAIN is a full backlog. */
+	/* On a unix socket connect() never waits. EAGAIN: the backlog is full. */
 	if (connect(fd, (const struct sockaddr *)&guest->address, guest->address_length) < 0)
 		return errno == EAGAIN
 			       ? error_set(err, EAGAIN, "the shim at %s takes no more connections",
@@ -142,17 +143,17 @@ static int request_begin(struct guest *guest, struct error *err)
 	guest->request_length = FRAME_HEADER_SIZE + length;
 	guest->request_sent = 0;
 	guest->answer.stream = guest->next_stream;
-	guest->next_stream += 2; /* a client's are odd */
+	guest->next_stream += 2; /* a client's streams are odd */
 	guest->asking = true;
 	return request_send(guest, err);
 }
 
-/* Receives for the longest answer. A shim that sends a byte at a time, as fast as it is read, has to wait for
- * the next call with the rest. */
+/* Calls of recv() that are enough for the longest answer. A shim that sends single bytes as fast as they are
+ * read has to wait for our next call. */
 #define RECEIVES_MAX (2 * FRAME_DATA_MAX / RECEIVE_SIZE)
 #define RECEIVE_SIZE 8192
 
-/* Returns 1 when the answer is whole. */
+/* Returns FRAME_WHOLE when the answer is complete. */
 static int answer_receive(struct guest *guest, struct error *err)
 {
 	uint8_t bytes[RECEIVE_SIZE];
@@ -253,8 +254,8 @@ int guest_on_ready(struct guest *guest, struct guest_stats *ret, struct error *e
 	r = stats_response_parse(guest->answer.data, guest->answer.length, ret, &why);
 	frame_clear(&guest->answer);
 	guest->asking = false;
-	/* containerd's own shim has had version 3 alone since 2.0, and a file `address` does not tell which.
-	 */
+	/* containerd's own shim knows only version 3 since 2.0, and its file `address` does not tell the
+	 * version. */
 	if (r == -ENOSYS && strcmp(guest->service, STATS_SERVICE_V2) == 0) {
 		guest->service = STATS_SERVICE_V3;
 		return request_begin(guest, err);

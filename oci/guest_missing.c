@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-/* In place of guest.c where there is no protobuf-c. */
+/* Replaces guest.c in a build without protobuf-c. */
 
 int guest_new(struct guest **ret, const char *address, struct error *err)
 {

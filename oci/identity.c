@@ -7,11 +7,11 @@
 #include <string.h>
 
 #define SUFFIX_LENGTH     5
-#define BASE_MAX          58 /* what a generated name's base, its dash with it, is cut to */
+#define BASE_MAX          58 /* a generated name's base, with its dash, is cut to this */
 #define GENERATED_MAX     (BASE_MAX + SUFFIX_LENGTH)
 #define GENERATED_LETTERS "bcdfghjklmnpqrstvwxz2456789"
 #define DIGITS            "0123456789"
-/* A template hash is a 32-bit number in decimal, each digit spelled as one of the letters above. */
+/* A template hash is a 32-bit number in decimal, each digit written as one of these letters. */
 #define HASH_LETTERS "456789bcdf"
 
 const char *const owner_kind_names[] = {"unknown", "Pod",     "Deployment",     "StatefulSet", "DaemonSet",
@@ -22,8 +22,8 @@ static bool all_of(const char *text, size_t length, const char *letters)
 	return length > 0 && strspn(text, letters) >= length;
 }
 
-/* The length of the name without "-<last part>", if that part has min to max characters, all of letters;
- * else 0. Looks at the first length characters only. */
+/* The length of the name without "-<last part>", if this part has min to max characters, all of letters; else
+ * 0. Only the first length characters of the name count. */
 static size_t without_part(const char *name, size_t length, size_t min, size_t max, const char *letters)
 {
 	size_t dash = length;
@@ -35,7 +35,7 @@ static size_t without_part(const char *name, size_t length, size_t min, size_t m
 	return part >= min && part <= max && all_of(name + dash, part, letters) ? dash - 1 : 0;
 }
 
-/* The base of a generated name. One of BASE_MAX characters was cut, and has lost its dash. */
+/* The length of a generated name's base. A base of BASE_MAX characters was cut, and its dash with it. */
 static size_t without_suffix(const char *name, size_t length)
 {
 	size_t base = without_part(name, length, SUFFIX_LENGTH, SUFFIX_LENGTH, GENERATED_LETTERS);
@@ -44,8 +44,8 @@ static size_t without_suffix(const char *name, size_t length)
 	return base;
 }
 
-/* A pod of a ReplicaSet whose template hash is known: "<owner>-<hash>-<5>". Where the base was cut, some of
- * the hash may be missing, or all of it. */
+/* A pod of a ReplicaSet whose template hash is known: "<owner>-<hash>-<5>". If the base was cut, the end of
+ * the hash or all of it may be missing. */
 static size_t without_template_hash(const char *name, size_t length, const char *hash)
 {
 	size_t hash_length = strlen(hash);
@@ -61,15 +61,16 @@ static size_t without_template_hash(const char *name, size_t length, const char 
 	return length == GENERATED_MAX ? base : 0;
 }
 
-/* What a CronJob adds to its jobs: the scheduled time in minutes (8 digits; seconds in old versions: 10). */
+/* A CronJob adds the scheduled time in minutes to its jobs' names (8 digits; old versions: 10, in
+ * seconds). */
 static size_t without_schedule(const char *name, size_t length, size_t min)
 {
 	size_t base = without_part(name, length, min, 10, DIGITS);
 	return base > 0 ? base : length;
 }
 
-/* The owner of a pod of the job, where its name begins as such a pod's does: a CronJob, if the job's name has
- * a time in it. */
+/* The owner of a job's pod, if the pod's name begins as such a name does. A job whose name has a time in it
+ * belongs to a CronJob. */
 static size_t owner_by_job(const char *name, size_t length, const char *job, int *kind)
 {
 	size_t job_length = strlen(job);
@@ -91,7 +92,7 @@ static size_t owner_by_labels(const char *name, size_t length, const struct pod_
 		return without_part(name, length, 1, 10, DIGITS);
 	}
 	if (labels->pod_template_hash[0]) {
-		/* Knative makes a Deployment for each revision, and undoes what others do to it. */
+		/* Knative makes a Deployment for each revision, and undoes changes that others make to it. */
 		*kind = labels->knative_service[0]         ? OWNER_KNATIVE_SERVICE
 			: labels->knative_configuration[0] ? OWNER_UNKNOWN
 							   : OWNER_DEPLOYMENT;
@@ -111,7 +112,7 @@ static size_t owner_by_shape(const char *name, size_t length, int *kind)
 {
 	size_t base = without_suffix(name, length);
 	if (base > 0) {
-		/* Of a base that was cut, only the first characters of a hash or a time may be left. */
+		/* If the base was cut, only the first characters of a hash or a time may be left. */
 		const bool cut = base == BASE_MAX;
 		size_t deployment = without_part(name, base, cut ? 1 : 6, 10, HASH_LETTERS);
 		size_t cron_job = without_schedule(name, base, cut ? 1 : 8);
@@ -131,12 +132,12 @@ int identity_owner(const char *pod_name, const struct pod_labels *labels, char *
 
 	if (base == 0 || base > length) {
 		base = owner_by_shape(pod_name, length, &kind);
-		/* Those controllers put labels on their pods: without them a name of their shape is
-		 * another's. */
+		/* These controllers set labels on their pods. Without the labels, somebody else uses such a
+		 * name. */
 		if (labels && kind != OWNER_POD)
 			kind = OWNER_UNKNOWN;
 	}
-	/* Cut off, it names no object that can be found. */
+	/* An owner's name that was cut off names no object that can be found. */
 	if (length == GENERATED_MAX && base == BASE_MAX && kind != OWNER_STATEFULSET &&
 	    kind != OWNER_KNATIVE_SERVICE)
 		kind = OWNER_UNKNOWN;
@@ -145,7 +146,7 @@ int identity_owner(const char *pod_name, const struct pod_labels *labels, char *
 	return kind;
 }
 
-/* Ids that container managers draw: 64 hexadecimal digits. */
+/* Ids that container managers generate: 64 hexadecimal digits. */
 static bool is_generated_id(const char *id)
 {
 	return strlen(id) == 64 && strspn(id, DIGITS "abcdef") == 64;
@@ -188,7 +189,7 @@ bool identity_of(const struct config *config, const struct pod_labels *labels, c
 	return true;
 }
 
-/* One component of identity_path(). */
+/* Writes one component of identity_path(). */
 static int put_component(const char *name, char **buf, const char *end)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -224,7 +225,7 @@ int identity_path(const struct identity *identity, char *buf, size_t size)
 		if (!parts[i][0])
 			return -EINVAL;
 		if (i > 0)
-			*at++ = '/'; /* put_component() leaves room for one more */
+			*at++ = '/'; /* put_component() leaves room for one byte */
 		int r = put_component(parts[i], &at, end);
 		if (r < 0)
 			return r;

@@ -13,15 +13,15 @@
 
 #define NO_FIELD SIZE_MAX
 
-/* An open object or array, and the rows of the table that lie in it: bit i of a set stands for row i. Only
- * they are looked at when a key comes, so most of a document costs nothing here. */
+/* An open object or array, and the rows of the table that lie in it. In a set, bit i stands for row i. Only
+ * these rows are compared with a key, so that most of a document costs nothing here. */
 struct json_level {
-	size_t prefix; /* of those rows' paths: the keys down to here, "linux>resources>" */
-	uint64_t rows; /* whose paths begin with it */
-	uint64_t seen; /* of these: those that a key of this object has led to */
-	uint64_t now;  /* of these: those that the last key led to */
-	size_t end;    /* of that key in their paths */
-	size_t field;  /* the row that this object or array is the value of, or none */
+	size_t prefix; /* length of the keys down to here, "linux>resources>" */
+	uint64_t rows; /* rows whose paths begin with these keys */
+	uint64_t seen; /* the rows whose key this object has had */
+	uint64_t now;  /* the rows that the last key leads to */
+	size_t end;    /* where this key ends in their paths */
+	size_t field;  /* the row whose value this object or array is, or NO_FIELD */
 };
 
 struct json_reader {
@@ -30,7 +30,7 @@ struct json_reader {
 	struct error *err;
 	int result;
 
-	struct json_level level[1 + JSON_DEPTH_MAX]; /* the first one holds the document */
+	struct json_level level[1 + JSON_DEPTH_MAX]; /* level[0] holds the document */
 	unsigned depth;                              /* of open objects and arrays */
 
 	const struct json_field *fields;
@@ -49,7 +49,7 @@ static struct json_level *json_level(struct json_reader *reader)
 	return &reader->level[reader->depth];
 }
 
-/* Takes the lowest row out of the set. */
+/* Removes the lowest row from the set, and returns it. */
 static size_t row_next(uint64_t *set)
 {
 	size_t row = (size_t)__builtin_ctzll(*set);
@@ -57,7 +57,8 @@ static size_t row_next(uint64_t *set)
 	return row;
 }
 
-/* The row of the value that comes now, or NO_FIELD. What is no object cannot hold the rows below it. */
+/* Finds the row of the value that comes now, or NO_FIELD. A value that is no object, but has rows below it,
+ * is an error. */
 static int json_find(struct json_reader *reader, bool may_hold_rows, size_t *ret_field)
 {
 	const struct json_level *level = json_level(reader);
@@ -108,7 +109,7 @@ static int json_store_integer(struct json_reader *reader, size_t field, const ch
 		return error_set(reader->err, EBADMSG, "%s is out of range: %.*s", row->path,
 				 length < 40 ? (int)length : 40, digits);
 	if (row->kind == JSON_INT)
-		value = negative ? 0 - value : value; /* two's complement, as int64_t is in C17 on Linux */
+		value = negative ? 0 - value : value; /* int64_t is two's complement */
 	memcpy(reader->object + row->offset, &value, sizeof value);
 	return 0;
 }
@@ -134,7 +135,7 @@ static int json_store_string(struct json_reader *reader, size_t field, const cha
 	return 0;
 }
 
-/* The text's bytes of the token that the parser has just read end here. */
+/* Where the token that the parser has just read ends in the text. */
 static size_t json_token_end(const struct json_reader *reader)
 {
 	return yajl_get_bytes_consumed(reader->parser);
@@ -213,9 +214,9 @@ static int on_string(void *data, const unsigned char *value, size_t length)
 		if (row->kind == JSON_STRING || row->kind == JSON_ENUM) {
 			r = json_store_string(reader, field, (const char *)value, length);
 		} else if (row->kind == JSON_VALUE) {
-			/* Back from the closing quote to the opening one: the one not behind a backslash. An
-			 * even number of backslashes before a quote escapes backslashes, not the quote; but
-			 * no quote stands inside a string unescaped, so the first such one is the opening. */
+			/* Goes back from the closing quote to the opening one. A quote inside the string is
+			 * escaped: an odd number of backslashes stands before it. Before the opening quote
+			 * the number is even. */
 			size_t end = json_token_end(reader), at = end - 1;
 			for (;;) {
 				size_t backslashes = 0;
@@ -256,7 +257,7 @@ static int json_open(struct json_reader *reader, bool is_array)
 	uint64_t rows = above->now;
 	if (field != NO_FIELD)
 		rows &= ~(UINT64_C(1) << field);
-	/* Behind the '>' that follows the key; no key leads to the top. */
+	/* The prefix includes the '>' behind the key. No key leads to the top. */
 	size_t prefix = reader->depth > 0 ? above->end + 1 : 0;
 	reader->depth++;
 	*json_level(reader) = (struct json_level){.prefix = prefix, .rows = rows, .field = field};
@@ -297,7 +298,7 @@ static int on_map_key(void *data, const unsigned char *key, size_t length)
 	struct json_level *level = json_level(reader);
 
 	level->now = 0;
-	/* A '>' or a NUL in a key is no part of our paths. */
+	/* A key with a '>' or a NUL is in no path of the table. */
 	if (level->rows == 0 || memchr(key, '>', length) || memchr(key, '\0', length))
 		return 1;
 	level->end = level->prefix + length;
@@ -330,14 +331,15 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-/* yajl's memory: it needs some 500 bytes for a document of ours, and a little more for a string with escapes. What
- * is asked for is handed out in turn and never taken back; only more than there is comes from malloc(). */
+/* Memory for yajl, which needs some 500 bytes for one of our documents, and a little more for a string with
+ * escapes. Pieces of the block are given out in order and never taken back. malloc() serves only what does
+ * not fit. */
 struct json_memory {
 	size_t used;
 	_Alignas(max_align_t) char block[8192];
 };
 
-/* Before each piece: its size, and what keeps the piece aligned. */
+/* Before each piece stands its size, padded so that the piece is aligned. */
 #define MEMORY_HEAD sizeof(max_align_t)
 
 static bool memory_holds(const struct json_memory *memory, const void *piece)
@@ -385,12 +387,12 @@ static int json_parse(struct json_reader *reader, size_t length)
 	struct json_memory memory;
 	yajl_alloc_funcs functions = {memory_alloc, memory_realloc, memory_free, &memory};
 
-	memory.used = 0; /* the block is left as it is */
+	memory.used = 0; /* the block itself is not cleared */
 	reader->parser = yajl_alloc(&callbacks, &functions, reader);
 	if (!reader->parser)
 		return error_errno(reader->err, ENOMEM, "cannot parse");
 
-	/* All rows lie in the document; the row "" is the document. */
+	/* All rows lie in the document. The row "" is the document itself. */
 	uint64_t all = reader->n_fields == 64 ? UINT64_MAX : (UINT64_C(1) << reader->n_fields) - 1;
 	reader->level[0] = (struct json_level){.rows = all, .now = all, .field = NO_FIELD};
 
@@ -423,7 +425,8 @@ int json_read(const char *text, size_t length, const struct json_field *fields, 
 	return json_parse(&reader, length);
 }
 
-/* Where the value that begins at text ends: at the ',' or the bracket behind it. It is whole, for it was read before. */
+/* The end of the value that begins at text: the ',' or the bracket behind it. The value was read before, so
+ * it is whole. */
 static const char *json_skip(const char *text)
 {
 	unsigned depth = 0;
@@ -537,7 +540,6 @@ static bool json_is_skipped(const struct json_field *row, const char *member)
 
 	if (row->kind == JSON_VALUE || row->kind == JSON_BRACES)
 		return true;
-	/* JSON has no words for infinity and not-a-number. */
 	if (!row->skip)
 		return false;
 	if (row->kind == JSON_STRING)
@@ -581,11 +583,11 @@ static void json_out_member(struct json_out *out, const struct json_field *row, 
 	}
 }
 
-/* Closes the objects of the last path that this one is not in, and opens its own. Returns its last key.
- * *last holds the path whose objects are open; depth counts them. */
+/* Closes the objects of the path last that are not in path, and opens those of path. Returns the last key of
+ * path. */
 static const char *json_out_path(struct json_out *out, const char *last, const char *path, bool *first)
 {
-	/* How far both share whole objects, "a>b>". */
+	/* The length of the objects that both share, "a>b>". */
 	size_t shared = 0;
 	for (size_t i = 0; last[i] && last[i] == path[i]; i++)
 		if (path[i] == '>')

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* JSON in and out. Reading goes through libyajl's callbacks; json.c is the only file that knows it.
+/* JSON in and out. json.c is the only file that knows libyajl, whose callbacks read documents.
  *
- * A document is read into a struct, and a struct written as a document, by one table of fields. Integers
- * never pass through a double, and what the table does not name is skipped unread, so a document from a
- * newer version of its writer can still be understood. */
+ * One table of fields reads a document into a struct, or writes the struct as a document. Integers never pass
+ * through a double. Members that the table does not name are skipped: a document from a newer writer is still
+ * understood. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,13 +13,13 @@
 
 #include "cgroups/error.h"
 
-/* Deeper documents are refused: the deepest config.json that a container manager writes has 8 levels. */
+/* Levels: deeper documents are refused. The deepest config.json that a container manager writes has 8. */
 #define JSON_DEPTH_MAX 48
 
-/* So many rows a table has at most. */
+/* The most rows that a table can have. */
 #define JSON_FIELDS_MAX 64
 
-/* Bytes of the text: [at, at + length). An absent span has length 0. */
+/* The bytes [at, at + length) of the text. An absent span has length 0. */
 struct json_span {
 	size_t at, length;
 };
@@ -29,21 +29,23 @@ enum json_kind {
 	JSON_UINT,   /* uint64_t */
 	JSON_INT,    /* int64_t */
 	JSON_BOOL,   /* bool */
-	JSON_ENUM,   /* int, written as its name in names[], a NULL-ended list; an unknown name is an error */
-	JSON_VALUE,  /* struct json_span: where any value lies in the text. Read only. */
-	JSON_BRACES, /* struct json_span: where an object lies, "{" to "}". Read only; not an object: an error */
-	/* Of both: a null has length 0, as what is absent has, but a place: at is never 0 then. */
+	JSON_ENUM,   /* int: an index into names[], a NULL-ended list; any other name is an error */
+	/* The places of values in the text, as struct json_span; they are only read. null: length 0, at > 0.
+	 * Absent: both 0. */
+	JSON_VALUE,  /* any value */
+	JSON_BRACES, /* an object, "{" to "}"; any other value is an error */
 };
 
 struct json_field {
-	/* The keys from the top, joined by '>': "linux>resources>memory>limit"; "" is the top itself. Rows that
-	 * share an object stand side by side, or it would be written twice. */
+	/* The keys from the top, joined by '>': "linux>resources>memory>limit". "" is the top itself. For
+	 * writing, rows of one object stand side by side: an object is closed when a row of another one
+	 * follows. */
 	const char *path;
 	enum json_kind kind;
 	size_t offset; /* of the member in the struct */
 	size_t size;   /* of the member */
 	const char *const *names;
-	/* What is left out when written: an empty string, or a number equal to skip_value. */
+	/* Not written: an empty string, or a number equal to skip_value. */
 	bool skip;
 	uint64_t skip_value;
 };
@@ -61,23 +63,26 @@ struct json_field {
 		path, JSON_ENUM, offsetof(type, member), sizeof(((type *)NULL)->member), names, false, 0 \
 	}
 
-/* Sets the members that the text has; the others keep what they hold. null counts as absent.
- * Errors (negative errno): -EBADMSG not JSON, not UTF-8, deeper than JSON_DEPTH_MAX, a field of the wrong
- * type, or one of the objects around it, a string too long for its member, a number out of range, a
- * field's key (or one of the objects around it) given twice, or a top level that is no object. *object may then
- * be half filled. */
+/* Sets the members that the text has; the others stay as they are. null counts as absent (spans: see above).
+ *
+ * Returns 0, or -EBADMSG with the reason in *err: not JSON; not UTF-8; deeper than JSON_DEPTH_MAX; the top
+ * level is no object; a field, or an object around it, has the wrong type or comes twice; a string too long
+ * for its member; a number out of range. -EINVAL: a table of more than JSON_FIELDS_MAX rows. After an error
+ * *object may be half filled. */
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
 	      struct error *err);
 
-/* Calls visit with each element of an array, until it returns non-zero, which is passed on. span is a JSON_VALUE's
- * that json_read() has found in this text; one that is absent or null has no elements. -EBADMSG: it is no array. */
+/* Calls visit with each element of an array until visit returns non-zero, and returns this value, else 0.
+ * span: a JSON_VALUE that json_read() found in this text; an absent or null one has no elements. -EBADMSG: no
+ * array. */
 int json_each(const char *text, struct json_span span,
 	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err);
 
 /* The length of the UTF-8 sequence that text begins with, or 0 if it is none (RFC 3629). */
 size_t json_utf8_length(const char *text);
 
-/* Text that grows in a buffer of fixed size; one that was too small is told at the end, once. */
+/* Text that grows in a buffer of fixed size. overflow is set when something did not fit; check it once, at
+ * the end. */
 struct json_out {
 	char *buf;
 	size_t size, length;
@@ -91,7 +96,7 @@ void json_out_raw(struct json_out *out, const char *text);
 void json_out_string(struct json_out *out, const char *text);
 void json_out_uint(struct json_out *out, uint64_t value);
 
-/* Writes the struct as one object, a line, with a newline at its end. A string that is not UTF-8 is
- * written with U+FFFD for what is not. Returns 0 with *ret_length set, or -ENOBUFS. */
+/* Writes the struct as one object on one line, with a newline at its end. U+FFFD replaces bytes that are not
+ * UTF-8. Returns 0 with *ret_length set, or -ENOBUFS. */
 int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf, size_t size,
 	       size_t *ret_length, struct error *err);

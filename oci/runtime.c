@@ -10,8 +10,8 @@
 
 #define PROGRAM "tidemark"
 
-/* Where CRI-O's packages (libexec/crio) and distributions install them. Not $PATH: it is not always set,
- * and what runs as root should not hang on it. */
+/* Where CRI-O's packages (libexec/crio) and distributions install runtimes. $PATH is not used: it is not
+ * always set, and must not choose what runs as root. */
 static const char *const directories[] = {
 	"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/libexec/crio", "/bin", "/sbin",
 };
@@ -42,7 +42,7 @@ int runtime_find(const char *name, const char *path, char *ret_path, size_t size
 			return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", path);
 		if (runtime_is_ourselves(path))
 			return error_set(err, ELOOP, "the runtime %s is tidemark itself", path);
-		return 0; /* whether it is there, execve() will say */
+		return 0; /* execve() will say if it is missing */
 	}
 
 	bool seen_ourselves = false;

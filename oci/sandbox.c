@@ -12,10 +12,10 @@
 #include "cgroups/quantity.h"
 #include "oci/json.h"
 
-/* persist.json holds the configuration of all containers of the pod. */
+/* Bytes: persist.json holds the configuration of all containers of the pod. */
 #define STATE_SIZE_MAX (4U << 20)
 
-/* Of persist.json and of state.json. */
+/* What both persist.json and state.json may tell. */
 struct state {
 	char sandbox_id[256], kind[64];
 	uint64_t vmm_pid, virtiofsd_pid;
@@ -28,7 +28,7 @@ static const struct json_field persist_fields[] = {
 	JSON_FIELD("HypervisorState>VirtiofsDaemonPid", JSON_UINT, struct state, virtiofsd_pid),
 };
 
-/* The PIDs are always null and 0 so far. */
+/* The PIDs are always null or 0 so far. */
 static const struct json_field state_fields[] = {
 	JSON_FIELD("hypervisor>id", JSON_STRING, struct state, sandbox_id),
 	JSON_FIELD("hypervisor>hypervisor_type", JSON_STRING, struct state, kind),
@@ -71,8 +71,8 @@ static bool read_pid(int bundle_fd, pid_t *ret)
 	return r != -ENOENT;
 }
 
-/* "unix:///run/containerd/s/1f…"; without the scheme it is the name of an abstract socket, in older versions of
- * containerd's library. */
+/* "unix:///run/containerd/s/1f…". Older versions of containerd's library write an abstract socket's name,
+ * without the scheme. */
 static bool read_address(int bundle_fd, char ret[static SANDBOX_ADDRESS_SIZE])
 {
 	static const char scheme[] = "unix://";
@@ -87,7 +87,7 @@ static bool read_address(int bundle_fd, char ret[static SANDBOX_ADDRESS_SIZE])
 	if (is_path)
 		name += sizeof scheme - 1;
 	size_t n = strcspn(name, "\n");
-	/* Nothing but one line of printable characters. */
+	/* The file is accepted only if it is one line of printable characters. */
 	bool is_sane = n > 0 && n < SANDBOX_ADDRESS_SIZE - 1 &&
 		       (size_t)(name - text) + n + (name[n] == '\n') == length;
 	for (size_t i = 0; i < n; i++)
@@ -106,7 +106,7 @@ int sandbox_files_read(int run_fd, const char *bundle, const char *sandbox_id, s
 	struct state persist = {.kind = ""}, state = {.kind = ""};
 	bool found = false;
 
-	/* It becomes a part of paths. */
+	/* The id becomes a part of paths. */
 	if (sandbox_id[0] == '\0' || sandbox_id[0] == '.' || strchr(sandbox_id, '/') ||
 	    strlen(sandbox_id) > NAME_MAX)
 		return error_set(err, EINVAL, "no id of a sandbox: %.80s", sandbox_id);

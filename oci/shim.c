@@ -12,8 +12,8 @@
 #define PROGRAM "containerd-shim-"
 #define OURS    PROGRAM "tidemark-"
 
-/* kata's programs are mostly one for all hypervisors: "kata-qemu" is a name for it that tells them apart. What is not
- * known is taken for a virtual machine: to look for its containers in the node's cgroups would be no use. */
+/* kata has mostly one program for all hypervisors: "kata-qemu" is another name for it. An unknown shim counts
+ * as a virtual machine: if it is one, looking for its containers in the node's cgroups would find nothing. */
 static const struct shim_kind kinds[] = {
 	{.pattern = "runc", .pid_file = "init.pid"},
 	{.pattern = "kata", .is_vm = true, .takes_size = true},
@@ -21,7 +21,7 @@ static const struct shim_kind kinds[] = {
 	{.pattern = "*", .is_vm = true},
 };
 
-/* Beside $PATH: the last two are kata-deploy's, for the runtime in Go and the one in Rust. */
+/* Searched after $PATH. The last two are kata-deploy's, for the runtime in Go and the one in Rust. */
 static const char *const directories[] = {
 	"/usr/local/bin", "/usr/bin",          "/usr/local/sbin", "/usr/sbin",
 	"/usr/libexec",   "/usr/libexec/crio", "/opt/kata/bin",   "/opt/kata/runtime-rs/bin",
@@ -45,7 +45,7 @@ const char *shim_from_program(const char *argv0)
 	return strncmp(base, OURS, length) == 0 ? base + length : NULL;
 }
 
-/* The length of "-v2" at the end of the name; the name may also be nothing but "v2". */
+/* The length of "-v2" at the end of the name. The whole name may also be "v2". */
 static size_t version_length(const char *program)
 {
 	const size_t length = strlen(program);
@@ -66,7 +66,7 @@ void shim_name_of(const char *program, char *ret_name, size_t size)
 }
 
 struct search {
-	const char *name; /* the file's */
+	const char *name; /* the file's name */
 	char *path;
 	size_t size;
 	bool seen_ourselves;

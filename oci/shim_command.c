@@ -5,15 +5,15 @@
 #include "oci/command.h"
 
 enum action {
-	IS_SWITCH, /* takes no value but one behind '=' */
+	IS_SWITCH, /* has no value, except behind '=' */
 	TAKES_VALUE,
 	SET_ID,
 	SET_BUNDLE,
 };
 
-/* The flags of containerd's pkg/shim and of the shims in Rust. Those that make the program print something and leave
- * (info, v, version, h, help) are not among them: what we do not know passes through, as the value of a flag that came
- * after our time could not be told from a verb. */
+/* The flags of containerd's pkg/shim and of the shims in Rust. Flags that print something and exit (info, v,
+ * version, h, help) are not listed. A command line with an unlisted flag is passed on untouched: the value of
+ * an unknown flag could look like a verb. */
 static const struct {
 	const char *name;
 	enum action action;
@@ -24,7 +24,8 @@ static const struct {
 	{"debug-socket", TAKES_VALUE},   {"debug", IS_SWITCH},
 };
 
-/* Takes in the flag at argv[*i] and moves *i over its value. Returns false where we do not follow. */
+/* Reads the flag at argv[*i] and moves *i to its value. Returns false if the command is not to be
+ * followed. */
 static bool take_flag(struct command *command, int argc, char *const argv[], int *i)
 {
 	const char *name = argv[*i] + (argv[*i][1] == '-' ? 2 : 1), *value;
@@ -61,7 +62,7 @@ struct command shim_command_parse(int argc, char *const argv[])
 		if (!take_flag(&command, argc, argv, &i))
 			return other;
 	}
-	/* What follows the verb is not looked at by the shims, either. */
+	/* The shims ignore what follows the verb, too. */
 	if (i < argc && strcmp(argv[i], "start") == 0)
 		command.verb = VERB_SHIM_START;
 	else if (i < argc && strcmp(argv[i], "delete") == 0)

@@ -14,14 +14,14 @@ const char *const sizing_names[] = {
 
 #define LOOKED_AT_MAX (64u << 10)
 
-/* What a JVM is told of its heap (the java command's options; docs.oracle.com, "The java Command"). */
+/* Options of a JVM about its heap (docs.oracle.com, "The java Command"). */
 static const struct {
 	const char *word;
 	enum sizing sizing;
 } java_options[] = {
 	{"-Xmx", SIZING_FIXED},
 	{"-XX:MaxHeapSize=", SIZING_FIXED},
-	{"-XX:MaxRAM=", SIZING_FIXED}, /* instead of the limit */
+	{"-XX:MaxRAM=", SIZING_FIXED}, /* replaces the limit */
 	{"-XX:MaxRAMPercentage", SIZING_JVM},
 	{"-XX:MaxRAMFraction", SIZING_JVM},
 	{"-XX:InitialRAMPercentage", SIZING_JVM},
@@ -29,7 +29,7 @@ static const struct {
 };
 
 static const struct variable {
-	const char *name; /* with its "=" */
+	const char *name; /* with "=" at its end */
 	size_t length;
 	enum sizing sizing;
 	bool holds_options;
@@ -38,7 +38,7 @@ static const struct variable {
 	{                                                     \
 		name "=", sizeof(name), sizing, holds_options \
 	}
-	/* The first three are read by the JVM itself, the others by the scripts that start it. */
+	/* The JVM itself reads the first three, scripts that start it read the others. */
 	VARIABLE("JAVA_TOOL_OPTIONS", SIZING_UNKNOWN, true),
 	VARIABLE("JDK_JAVA_OPTIONS", SIZING_UNKNOWN, true),
 	VARIABLE("_JAVA_OPTIONS", SIZING_UNKNOWN, true),
@@ -46,11 +46,11 @@ static const struct variable {
 	VARIABLE("JAVA_OPTIONS", SIZING_UNKNOWN, true),
 	VARIABLE("CATALINA_OPTS", SIZING_UNKNOWN, true),
 	VARIABLE("GOMEMLIMIT", SIZING_GO, false),
-	VARIABLE("AUTOMEMLIMIT", SIZING_GO, false), /* makes GOMEMLIMIT of the cgroup's limit */
+	VARIABLE("AUTOMEMLIMIT", SIZING_GO, false), /* sets GOMEMLIMIT from the cgroup's limit */
 #undef VARIABLE
 };
 
-/* What says more about it: that the heap's size is given wins over all, since then the limit does not matter. */
+/* The stronger of two judgements. A given heap size wins over all: the limit does not matter then. */
 static enum sizing sizing_or(enum sizing a, enum sizing b)
 {
 	if (a == SIZING_FIXED || b == SIZING_FIXED)
@@ -66,7 +66,7 @@ enum sizing sizing_of_name(const char *name)
 	return SIZING_UNKNOWN;
 }
 
-/* Anywhere in it: it may be a whole command for a shell. */
+/* Options count anywhere in the text: it may be a whole shell command. */
 static enum sizing sizing_of_options(const char *text, size_t length)
 {
 	enum sizing sizing = SIZING_UNKNOWN;
@@ -92,7 +92,8 @@ static enum sizing sizing_of_variable(const char *text, size_t length)
 {
 	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
 		const struct variable *variable = &variables[i];
-		/* A pod has a hundred variables of its neighbours' addresses: most are told by their first letter. */
+		/* A pod may have a hundred variables with its neighbours' addresses: the first letter rules
+		 * most of them out. */
 		if (length <= variable->length || *text != *variable->name ||
 		    memcmp(text, variable->name, variable->length) != 0)
 			continue;
@@ -105,8 +106,8 @@ static enum sizing sizing_of_variable(const char *text, size_t length)
 	return SIZING_UNKNOWN;
 }
 
-/* The next string between *at and end, without its quotes and with its escapes as they stand: none of the words
- * above has a character that a writer would escape. */
+/* The next string between *at and end, without its quotes. Escapes are not decoded: no writer would escape a
+ * character of the words above. */
 static bool next_string(const char **at, const char *end, const char **ret, size_t *ret_length)
 {
 	const char *start = memchr(*at, '"', (size_t)(end - *at));
@@ -152,7 +153,7 @@ enum sizing sizing_of_config(const char *text, struct json_span args, struct jso
 
 enum sizing sizing_of_command(const char *arguments, size_t length)
 {
-	/* Of other programs the options may mean anything. */
+	/* In another program the same options may mean anything. */
 	enum sizing sizing = sizing_of_program(arguments, strnlen(arguments, length));
 	return sizing == SIZING_UNKNOWN ? sizing : sizing_or(sizing, sizing_of_options(arguments, length));
 }

@@ -7,11 +7,11 @@
 
 #include "oci/stats.pb-c.h"
 
-/* An exbibyte: more is an error of the shim's, or its "no limit", which v1 rounds down to whole pages. */
+/* An exbibyte. More is an error of the shim's, or v1's "no limit" rounded down to whole pages. */
 #define AMOUNT_MAX (UINT64_C(1) << 60)
 
-/* protobuf-c allocates for every field, known or not: of a hostile answer 45 times its size. A well-formed
- * one takes a copy for each of the levels, and some room for its fields; it gets that and no more. */
+/* Bytes that protobuf-c may allocate. It allocates for every field, known or not: 45 times the size of a
+ * hostile answer. A well-formed answer needs one copy for each level, and some room for its fields. */
 #define BUDGET(size) (4 * (size) + 64 * 1024)
 
 static void *budget_alloc(void *data, size_t size)
@@ -36,7 +36,7 @@ static void cleanup_message_ptr(ProtobufCMessage **message)
 }
 #define cleanup_message __attribute__((cleanup(cleanup_message_ptr)))
 
-/* NULL: it is not such a message, or beyond the budget. */
+/* NULL: no message of this type, or beyond the budget. */
 static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, ProtobufCBinaryData bytes,
 				size_t *budget)
 {
@@ -68,7 +68,7 @@ int stats_request_pack(const char *service, const char *container_id, uint64_t t
 	return 0;
 }
 
-/* google.rpc.Code, those that tell a caller something. */
+/* The values of google.rpc.Code that tell the caller something. */
 static const struct {
 	int32_t status;
 	int code;
@@ -78,8 +78,8 @@ static const struct {
 	{12, ENOSYS},   /* UNIMPLEMENTED */
 };
 
-/* kata's agent, of a container that has ended and was removed from the guest, as each that ends is: INVALID_ARGUMENT, of
- * which runtime-rs keeps the words alone. */
+/* The words of kata's agent for a container that has ended: every ended one is removed from the guest. Its
+ * status is INVALID_ARGUMENT, but runtime-rs keeps the words alone. */
 static const char no_container[] = "invalid container id";
 
 static int refused(const Tidemark__RpcStatus *status, struct error *err)
@@ -102,7 +102,7 @@ static int refused(const Tidemark__RpcStatus *status, struct error *err)
 	return error_set(err, code, "refused: %s (status %d)", words, status->code);
 }
 
-/* With the prefix that protobuf's own libraries put before it, or as containerd does, without. */
+/* protobuf's own libraries put a prefix before the name; containerd does not. */
 static bool is_type(ProtobufCBinaryData url, const char *name)
 {
 	static const char prefix[] = "type.googleapis.com/";
@@ -118,7 +118,7 @@ static uint64_t amount(bool has, uint64_t bytes)
 	return has && bytes <= AMOUNT_MAX ? bytes : GUEST_UNKNOWN;
 }
 
-/* A sum, of which one part is enough. */
+/* The sum; one known part is enough. */
 static uint64_t amount_sum(uint64_t a, uint64_t b)
 {
 	if (a == GUEST_UNKNOWN || b == GUEST_UNKNOWN)
@@ -126,7 +126,7 @@ static uint64_t amount_sum(uint64_t a, uint64_t b)
 	return a + b;
 }
 
-/* The hierarchy's where it is told: a v1 usage is the hierarchy's, too. */
+/* The hierarchy's figure if it is told, since a v1 usage is the hierarchy's as well. */
 static uint64_t amount_total(bool has_total, uint64_t total, bool has, uint64_t own)
 {
 	return has_total ? amount(true, total) : amount(has, own);
@@ -163,8 +163,8 @@ static void stats_of_v1(const Tidemark__MemoryV1 *m, struct guest_stats *ret)
 	};
 }
 
-/* Whoever sends proto3 leaves out what is 0. A process has some anonymous memory, so if that was told, the
- * rest of memory.stat was as well, and what is not there is 0. */
+/* Senders of proto3 leave out a 0. A process always has some anonymous memory. So if anonymous memory was
+ * told, the rest of memory.stat was told as well, and a missing figure is 0. */
 static void zeroes_fill(struct guest_stats *stats)
 {
 	if (stats->anon_bytes == GUEST_UNKNOWN)

@@ -11,7 +11,7 @@
 
 static const struct {
 	const char *key;
-	size_t span; /* in struct config */
+	size_t span; /* offset in struct config */
 	uint64_t unit_bytes;
 } sizes[] = {
 	[VM_SIZE_SANDBOX_MEMORY] = {"io.kubernetes.cri.sandbox-memory", offsetof(struct config, vm_memory),
