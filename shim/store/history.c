@@ -121,7 +121,7 @@ static int history_open_file(const char *path, struct history **ret, struct erro
 		return error_errno(err, ENOMEM, "cannot open %s", path);
 	/* Before anything is written: a newer version may mean other things by it. */
 	char text[128];
-	long version;
+	long version = 0;
 	r = history_connect(history, path, SQLITE_OPEN_READWRITE, &version, err);
 	if (r < 0)
 		return r;
@@ -188,7 +188,7 @@ int history_open(const char *directory, uint64_t now_usec, struct history **ret,
 int history_open_to_read(const char *directory, struct history **ret, struct error *err)
 {
 	char path[PATH_MAX];
-	long version;
+	long version = 0;
 
 	if (snprintf(path, sizeof path, "%s/%s", directory, HISTORY_FILE) >= (int)sizeof path)
 		return error_set(err, ENAMETOOLONG, "the path %.64s… is too long", directory);

@@ -215,7 +215,7 @@ static void no_id_is_refused(void **state)
 static pid_t spawn_kata(void)
 {
 	/* The last command of a shell would take its place. */
-	static const char wait[] = "echo >&3; sleep 100; :";
+	static const char wait[] = "echo >&3; sleep 3600; :";
 	int ready[2];
 	char byte;
 
@@ -232,7 +232,7 @@ static pid_t spawn_kata(void)
 			      "sandbox-" SID, (char *)NULL);
 		else if (fork() == 0)
 			execl("/bin/sh", "/opt/kata/libexec/virtiofsd", "-c",
-			      "(echo >&3; sleep 100; :); :", "x", "--shared-dir=/run/" SID "/shared",
+			      "(echo >&3; sleep 3600; :); :", "x", "--shared-dir=/run/" SID "/shared",
 			      (char *)NULL);
 		else
 			execl("/bin/sh", "/opt/kata/bin/containerd-shim-kata-v2", "-c", wait, "-id", SID,

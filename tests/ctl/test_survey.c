@@ -449,9 +449,9 @@ static void thousands_of_workloads_take_a_moment(void **state)
 	}
 
 	struct timespec t[2];
-	clock_gettime(CLOCK_MONOTONIC, &t[0]);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t[0]);
 	struct survey survey = take(tree);
-	clock_gettime(CLOCK_MONOTONIC, &t[1]);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t[1]);
 	double seconds = (double)(t[1].tv_sec - t[0].tv_sec) + (double)(t[1].tv_nsec - t[0].tv_nsec) / 1e9;
 	print_message("# %d workloads: %.2f s\n", N, seconds);
 

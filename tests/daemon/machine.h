@@ -16,7 +16,7 @@
 enum { SHIM_PID = 1001, VMM_PID, VIRTIOFSD_PID };
 
 /* Nothing here takes as long, however slow the machine. */
-#define PATIENCE_MSEC 20000
+#define PATIENCE_MSEC 600000
 
 int machine_begin(void **state);
 int machine_end(void **state);

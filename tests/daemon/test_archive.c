@@ -61,7 +61,7 @@ static void held_history_stalls_nothing_and_is_made_up_for(void **state)
 	pass(world, 60);
 	world_tune(world);
 	clock_gettime(CLOCK_MONOTONIC, &ended);
-	assert_true(ended.tv_sec - began.tv_sec < 4); /* 100 ms a workload and slot: 25 s */
+	assert_true(ended.tv_sec - began.tv_sec < 20); /* 100 ms a workload and slot: 25 s */
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
 	assert_says(world, EVENT_FAULT, "the history is not kept");
 

@@ -266,7 +266,7 @@ static void what_is_no_file_is_refused_without_waiting(void **state)
 	const struct fixture *fixture = *state;
 	struct handler handler;
 
-	alarm(10);
+	alarm(600);
 	fixture_directory(fixture->root_fd, "handlers");
 	assert_int_equal(mkfifoat(fixture->root_fd, PATH, 0600), 0);
 	assert_int_equal(handler_read(fixture->root_fd, "kata-qemu", &handler, NULL), -EBADMSG);

