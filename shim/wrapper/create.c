@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The wrapper's create, run and restore. */
+/* The wrapper's create, run and restore, and a shim's start: steps 3 to 9 of "A creation, step by step" in
+ * docs/ARCHITECTURE.md. The first two, command and settings, are main()'s for every verb. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,62 +22,47 @@
 #include "shim/report/fault.h"
 #include "shim/wrapper/wrapper.h"
 
-/* The path as another process can use it, whatever its working directory; empty where it does not fit, since
- * half a path is another path. */
-static void copy_path(char *to, size_t size, const char *from)
-{
-	char here[PATH_MAX];
+/* What the steps hand on. */
+struct creation {
+	struct wrapper *wrapper;
+	struct record record; /* filled by each step from find_mode() on */
 
-	const char *base = from[0] == '/' || !getcwd(here, sizeof here) ? "" : here;
-	if ((size_t)snprintf(to, size, "%s%s%s", base, base[0] ? "/" : "", from) >= size)
-		to[0] = '\0';
-}
-
-/* What conmon calls the container ("conmon … -n <name> …"), our parent at create under podman and CRI-O:
- * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
-static const char *container_name_of_parent(char *buf, size_t size)
-{
-	char path[64], cmdline[8192];
+	/* read_config() */
+	int bundle_fd;
+	char *text; /* config.json */
 	size_t length;
+	struct config config;
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)getppid());
-	if (file_read_at(AT_FDCWD, path, cmdline, sizeof cmdline, &length, NULL) < 0)
-		return NULL;
-	if (!strstr(cmdline, "conmon"))
-		return NULL; /* others give -n another meaning */
-	for (const char *arg = cmdline, *end = cmdline + length; arg < end; arg += strlen(arg) + 1)
-		if (strcmp(arg, "-n") == 0 && arg + 3 < end) {
-			wrapper_copy_text(buf, size, arg + 3);
-			return buf;
-		}
-	return NULL;
-}
+	/* find_mode() */
+	struct annotations annotations;
+	bool is_steered; /* by the pod's annotations, allowed or not: no profile tells what its containers get */
 
-/* text is the container's own config.json. */
-static void find_identity(const struct config *config, const char *text, size_t length, int bundle_fd,
-			  struct record *record)
+	/* make_edit() */
+	struct bundle_mark mark;
+	char *edited; /* NULL: nothing changes */
+	size_t edited_length;
+};
+
+/* ---- 3. The config ---- */
+
+static int read_config(struct creation *creation, struct error *err)
 {
-	char name[CONFIG_NAME_SIZE];
-	cleanup_free char *loaded = NULL;
-	const char *sandbox = config_is_sandbox(config) ? text : NULL;
-	struct pod_labels labels;
+	const char *bundle = creation->wrapper->command.bundle;
+	struct error fault;
 
-	/* The labels are a help, not a need: where they are not found the pod's name has to do. */
-	if (!sandbox && config->sandbox_id[0] &&
-	    bundle_load_sandbox_config(bundle_fd, config->sandbox_id, &loaded, &length, NULL) == 0)
-		sandbox = loaded;
-	if (sandbox) {
-		pod_labels_find(sandbox, length, &labels);
-		wrapper_copy_text(record->template, sizeof record->template,
-				  labels.pod_template_hash[0] ? labels.pod_template_hash
-							      : labels.controller_revision_hash);
-	}
-	const char *fallback = config->pod_name[0] ? NULL : container_name_of_parent(name, sizeof name);
-	if (!identity_of(config, sandbox ? &labels : NULL, record->id, fallback, &record->identity))
-		record->identity = (struct identity){0};
+	creation->bundle_fd = bundle_open(bundle ? bundle : ".", err);
+	if (creation->bundle_fd < 0)
+		return creation->bundle_fd;
+	int r = bundle_load_config(creation->bundle_fd, &creation->text, &creation->length, err);
+	if (r < 0)
+		return r;
+	r = config_read(creation->text, creation->length, &creation->config, &fault);
+	return r < 0 ? error_set(err, -r, "config.json: %s", fault.text) : STEP_DONE;
 }
 
-/* A fault of the pod's author: passed over. */
+/* ---- 4. The mode ---- */
+
+/* A fault of the pod's author is passed over. */
 static void on_annotation_fault(const char *key, const char *why, void *data)
 {
 	const struct wrapper *wrapper = data;
@@ -109,67 +95,62 @@ static void drop_annotations(struct config *config, unsigned allowed)
 		config->overrides.length = 0;
 }
 
-/* Of a sandbox that is started in a virtual machine of its own. */
-static int create_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
-		     bool is_steered, const char *text, size_t length, char **ret_text, size_t *ret_length,
-		     struct error *err)
+static int find_mode(struct creation *creation, struct error *err)
 {
-	struct edit edit = {0};
+	struct wrapper *wrapper = creation->wrapper;
+	struct config *config = &creation->config;
+	struct record *record = &creation->record;
+	(void)err;
 
-	record->overhead_bytes = vm_overhead_of(text, config);
-	int r = is_steered ? 0 : wrapper_size_vm(wrapper, record, config, text, &edit, err);
-	if (r == 0 && edit.n_changes > 0)
-		r = edit_apply(text, length, &edit, ret_text, ret_length, err);
-	if (r < 0)
-		record->vm_memory_bytes = 0;
-	return r;
-}
-
-static int create(struct wrapper *wrapper, struct record *record, struct error *err)
-{
-	const char *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
-	cleanup_free char *text = NULL, *absolute = NULL, *edited = NULL;
-	cleanup_free struct config *config = malloc(sizeof *config);
-	size_t length, edited_length;
-
-	if (!config)
-		return error_errno(err, ENOMEM, "cannot read config.json");
-	cleanup_close int bundle_fd = bundle_open(path, err);
-	if (bundle_fd < 0)
-		return bundle_fd;
-	int r = bundle_load_config(bundle_fd, &text, &length, err);
-	if (r < 0)
-		return r;
-	struct error fault;
-	r = config_read(text, length, config, &fault);
-	if (r < 0)
-		return error_set(err, -r, "config.json: %s", fault.text);
-
-	struct annotations annotations;
 	settings_for_namespace(&wrapper->settings, identity_is_of_pod(config) ? config->pod_namespace : "-");
 	if (wrapper->settings.mode == MODE_OFF)
-		return 0;
-	/* By these its containers may get what no profile of theirs tells, be it allowed or not. */
-	const bool is_steered = config->overrides.length > 0 || config->workload.length > 0;
+		return STEP_LEAVE_ALONE;
+	creation->is_steered = config->overrides.length > 0 || config->workload.length > 0;
 	drop_annotations(config, wrapper->settings.annotations);
-	annotations_read(text, config, &annotations, on_annotation_fault, wrapper);
-	record->mode = mode_of(wrapper->settings.mode, annotations.mode, wrapper->command.id);
-	if (record->mode == MODE_OFF)
-		return 0;
-	record->override_bytes = annotations.limit_bytes;
-	record->override_request_bytes = annotations.request_bytes;
-	if (strlen(wrapper->command.id) >= sizeof record->id)
-		return error_set(err, ENAMETOOLONG, "its id has more than %zu bytes", sizeof record->id - 1);
-	if (path[0] != '/')
-		path = absolute = realpath(path, NULL);
-	if (path)
-		copy_path(record->bundle, sizeof record->bundle, path);
+	annotations_read(creation->text, config, &creation->annotations, on_annotation_fault, wrapper);
+	record->mode = mode_of(wrapper->settings.mode, creation->annotations.mode, wrapper->command.id);
+	record->override_bytes = creation->annotations.limit_bytes;
+	record->override_request_bytes = creation->annotations.request_bytes;
+	return record->mode == MODE_OFF ? STEP_LEAVE_ALONE : STEP_DONE;
+}
+
+/* ---- 5. The identity ---- */
+
+/* Makes the path one that another process can use, whatever its working directory. Empty where it does not fit:
+ * half a path is another path. */
+static void copy_path(char *to, size_t size, const char *from)
+{
+	char here[PATH_MAX];
+
+	const char *base = from[0] == '/' || !getcwd(here, sizeof here) ? "" : here;
+	if ((size_t)snprintf(to, size, "%s%s%s", base, base[0] ? "/" : "", from) >= size)
+		to[0] = '\0';
+}
+
+/* Where the container lies: its bundle, and the file that will hold the id of its process. */
+static void take_places(struct creation *creation)
+{
+	const struct wrapper *wrapper = creation->wrapper;
+	struct record *record = &creation->record;
+	const char *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
+	cleanup_free char *absolute = path[0] == '/' ? NULL : realpath(path, NULL);
+
+	if (absolute || path[0] == '/')
+		copy_path(record->bundle, sizeof record->bundle, absolute ? absolute : path);
 	if (wrapper->command.pid_file)
 		copy_path(record->pid_file, sizeof record->pid_file, wrapper->command.pid_file);
 	if (wrapper->shim && wrapper->shim->pid_file &&
 	    (size_t)snprintf(record->pid_file, sizeof record->pid_file, "%s/%s", record->bundle,
 			     wrapper->shim->pid_file) >= sizeof record->pid_file)
 		record->pid_file[0] = '\0';
+}
+
+/* What config.json says of the container, as the record has it. */
+static void take_description(struct creation *creation)
+{
+	const struct config *config = &creation->config;
+	struct record *record = &creation->record;
+
 	wrapper_copy_text(record->pod_name, sizeof record->pod_name, config->pod_name);
 	wrapper_copy_text(record->pod_uid, sizeof record->pod_uid, config->pod_uid);
 	wrapper_copy_text(record->sandbox_id, sizeof record->sandbox_id, config->sandbox_id);
@@ -177,68 +158,194 @@ static int create(struct wrapper *wrapper, struct record *record, struct error *
 	record->is_sandbox = config_is_sandbox(config);
 	record->role = config->role;
 	record->oom_score_adj = config->oom_score_adj;
-	enum sizing sizing = sizing_of_config(text, config->args, config->env);
+	enum sizing sizing = sizing_of_config(creation->text, config->args, config->env);
 	if (sizing != SIZING_UNKNOWN)
 		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
-	struct bundle_mark mark = bundle_recall(bundle_fd, config->resources.limit_bytes);
-	record->declared_bytes = mark.declared_bytes;
-	find_identity(config, text, length, bundle_fd, record);
+}
+
+/* The labels are a help, not a need: where they are not found the pod's name has to do. */
+static bool find_labels(const struct creation *creation, struct pod_labels *ret)
+{
+	const struct config *config = &creation->config;
+	cleanup_free char *sandbox = NULL;
+	size_t length;
+
+	if (config_is_sandbox(config)) {
+		pod_labels_find(creation->text, creation->length, ret);
+		return true;
+	}
+	if (!config->sandbox_id[0] ||
+	    bundle_load_sandbox_config(creation->bundle_fd, config->sandbox_id, &sandbox, &length, NULL) < 0)
+		return false;
+	pod_labels_find(sandbox, length, ret);
+	return true;
+}
+
+/* What conmon calls the container ("conmon … -n <name> …"), our parent at create under podman and CRI-O:
+ * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
+static const char *container_name_of_parent(char *buf, size_t size)
+{
+	char path[64], cmdline[8192];
+	size_t length;
+
+	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)getppid());
+	if (file_read_at(AT_FDCWD, path, cmdline, sizeof cmdline, &length, NULL) < 0)
+		return NULL;
+	if (!strstr(cmdline, "conmon"))
+		return NULL; /* others give -n another meaning */
+	for (const char *arg = cmdline, *end = cmdline + length; arg < end; arg += strlen(arg) + 1)
+		if (strcmp(arg, "-n") == 0 && arg + 3 < end) {
+			wrapper_copy_text(buf, size, arg + 3);
+			return buf;
+		}
+	return NULL;
+}
+
+static int find_identity(struct creation *creation, struct error *err)
+{
+	const struct config *config = &creation->config;
+	struct record *record = &creation->record;
+	char name[CONFIG_NAME_SIZE];
+	struct pod_labels labels;
+
+	if (strlen(creation->wrapper->command.id) >= sizeof record->id)
+		return error_set(err, ENAMETOOLONG, "its id has more than %zu bytes", sizeof record->id - 1);
+	take_places(creation);
+	take_description(creation);
+
+	const bool is_labelled = find_labels(creation, &labels);
+	if (is_labelled)
+		wrapper_copy_text(record->template, sizeof record->template,
+				  labels.pod_template_hash[0] ? labels.pod_template_hash
+							      : labels.controller_revision_hash);
+	const char *fallback = config->pod_name[0] ? NULL : container_name_of_parent(name, sizeof name);
+	if (!identity_of(config, is_labelled ? &labels : NULL, record->id, fallback, &record->identity))
+		record->identity = (struct identity){0};
 	/* Within the pod's own namespace an author may join pods of several names, or part them. */
-	if (annotations.workload[0] && identity_is_of_pod(config)) {
+	if (creation->annotations.workload[0] && identity_is_of_pod(config)) {
 		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
-				  annotations.workload);
+				  creation->annotations.workload);
 		record->identity.kind = OWNER_UNKNOWN;
 		record->identity.service[0] = '\0';
 	}
-	wrapper_decide(wrapper, record, 0);
+	return STEP_DONE;
+}
 
-	/* The record first: a limit that nobody could account for must not be set. */
-	cleanup_close int containers_fd = wrapper_open_containers(wrapper, err);
+/* ---- 6. The decision ---- */
+
+static int make_decision(struct creation *creation, struct error *err)
+{
+	(void)err;
+	creation->mark = bundle_recall(creation->bundle_fd, creation->config.resources.limit_bytes);
+	creation->record.declared_bytes = creation->mark.declared_bytes;
+	wrapper_decide(creation->wrapper, &creation->record, 0);
+	return STEP_DONE;
+}
+
+/* ---- 7. The edit ---- */
+
+/* Of a sandbox that is started in a virtual machine of its own. */
+static int edit_vm(struct creation *creation, struct error *err)
+{
+	struct record *record = &creation->record;
+	struct edit edit = {0};
+
+	record->overhead_bytes = vm_overhead_of(creation->text, &creation->config);
+	int r = creation->is_steered ? 0
+				     : wrapper_size_vm(creation->wrapper, record, &creation->config,
+						       creation->text, &edit, err);
+	if (r == 0 && edit.n_changes > 0)
+		r = edit_apply(creation->text, creation->length, &edit, &creation->edited,
+			       &creation->edited_length, err);
+	return r;
+}
+
+/* The record tells that the container keeps the limit that config.json has. */
+static void fall_back(struct creation *creation, const struct error *err)
+{
+	wrapper_fall_back(&creation->record, creation->config.resources.limit_bytes, err);
+	creation->record.vm_memory_bytes = 0;
+}
+
+/* One that cannot be made leaves config.json alone, and a record that says why. */
+static int make_edit(struct creation *creation, struct error *err)
+{
+	struct record *record = &creation->record;
+
+	int r = wrapper_edit(record, creation->text, creation->length, &creation->config.resources,
+			     &creation->mark.unified, &creation->edited, &creation->edited_length,
+			     &creation->mark.unified, err);
+	if (r == 0 && record->is_vm && record->is_sandbox && !creation->edited)
+		r = edit_vm(creation, err);
+	if (r < 0)
+		fall_back(creation, err);
+	return STEP_DONE;
+}
+
+/* ---- 8. The record ---- */
+
+/* Before the file: a limit that nobody could account for must not be set. */
+static int write_record(struct creation *creation, struct error *err)
+{
+	cleanup_close int containers_fd = wrapper_open_containers(creation->wrapper, err);
 	if (containers_fd < 0)
 		return containers_fd;
-	if (wrapper_is_alive(containers_fd, record->id))
-		return 0;
-	int edit = wrapper_edit(record, text, length, &config->resources, &mark.unified, &edited,
-				&edited_length, &mark.unified, err);
-	if (edit == 0 && record->is_vm && record->is_sandbox && !edited)
-		edit = create_vm(wrapper, record, config, is_steered, text, length, &edited, &edited_length,
-				 err);
-	if (edit < 0)
-		wrapper_fall_back(record, config->resources.limit_bytes, err);
-	r = record_write(containers_fd, record, edit < 0 ? NULL : err);
-	if (edit < 0)
-		return edit;
-	if (r < 0 || !edited)
-		return r;
-	mark.declared_bytes = record->declared_bytes;
-	mark.limit_bytes = record->limit_bytes;
-	r = bundle_replace_config(bundle_fd, edited, edited_length, &mark, err);
+	if (wrapper_is_alive(containers_fd, creation->record.id))
+		return STEP_LEAVE_ALONE;
+	return record_write(containers_fd, &creation->record, err);
+}
+
+/* ---- 9. The file ---- */
+
+static int replace_file(struct creation *creation, struct error *err)
+{
+	struct record *record = &creation->record;
+
+	if (!creation->edited)
+		return STEP_DONE;
+	creation->mark.declared_bytes = record->declared_bytes;
+	creation->mark.limit_bytes = record->limit_bytes;
+	int r = bundle_replace_config(creation->bundle_fd, creation->edited, creation->edited_length,
+				      &creation->mark, err);
 	if (r < 0) {
-		wrapper_fall_back(record, config->resources.limit_bytes, err);
-		record->vm_memory_bytes = 0;
-		(void)record_write(containers_fd, record, NULL);
+		fall_back(creation, err);
+		(void)write_record(creation, NULL);
 	}
 	return r;
 }
 
+static int (*const steps[])(struct creation *creation, struct error *err) = {
+	read_config, find_mode, find_identity, make_decision, make_edit, write_record, replace_file,
+};
+
 void wrapper_create(struct wrapper *wrapper)
 {
-	struct record record = {
-		.version = RECORD_VERSION,
-		.declared_bytes = DECISION_UNLIMITED,
-		.limit_bytes = DECISION_UNLIMITED,
-		.created_usec = wrapper_now_usec(),
+	struct creation creation = {
+		.wrapper = wrapper,
+		.bundle_fd = -1,
+		.record.version = RECORD_VERSION,
+		.record.declared_bytes = DECISION_UNLIMITED,
+		.record.limit_bytes = DECISION_UNLIMITED,
+		.record.created_usec = wrapper_now_usec(),
+		.record.is_shim = wrapper->shim,
+		.record.is_vm = wrapper->shim && wrapper->shim->is_vm,
 	};
+	struct record *record = &creation.record;
 	struct error err;
+	int r = STEP_DONE;
 
 	if (wrapper->settings.mode == MODE_OFF && wrapper->settings.n_namespaces == 0)
 		return;
-	wrapper_copy_text(record.id, sizeof record.id, wrapper->command.id);
-	wrapper_copy_text(record.runtime, sizeof record.runtime, wrapper->runtime);
-	record.is_shim = wrapper->shim;
-	record.is_vm = wrapper->shim && wrapper->shim->is_vm;
-	if (create(wrapper, &record, &err) < 0)
+	wrapper_copy_text(record->id, sizeof record->id, wrapper->command.id);
+	wrapper_copy_text(record->runtime, sizeof record->runtime, wrapper->runtime);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && r == STEP_DONE; i++)
+		r = steps[i](&creation, &err);
+	if (r < 0)
 		fault_log("container %s starts as declared: %s", wrapper->command.id, err.text);
-	else if (record.fault[0])
-		fault_log("container %s starts as declared: %s", wrapper->command.id, record.fault);
+	else if (record->fault[0])
+		fault_log("container %s starts as declared: %s", wrapper->command.id, record->fault);
+	free(creation.edited);
+	free(creation.text);
+	if (creation.bundle_fd >= 0)
+		(void)close(creation.bundle_fd);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The wrapper's update, an in-place resize: what is asked for is the new declared limit, and the decision is
- * made again. */
+/* The wrapper's update, an in-place resize, in five steps. What is asked for is the new declared limit, and the
+ * decision is made again. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +24,24 @@
 
 /* The largest page that Linux uses. */
 #define PAGE_SIZE_MAX 65536
+
+/* What the steps hand on. */
+struct resize {
+	struct wrapper *wrapper;
+	char *text; /* the resources that are asked for */
+	size_t length;
+	struct resources resources;
+
+	int containers_fd;
+	struct record record;
+	struct protection before; /* of the container, until now */
+
+	struct unified_mark ours; /* what unified holds by our hand */
+	char *edited;             /* NULL: the runtime reads what was asked for */
+	size_t edited_length;
+};
+
+/* ---- 1. What is asked for ---- */
 
 /* Copies the whole of stdin, which can be read but once, into memory that takes its place. */
 static int keep_stdin(struct error *err)
@@ -48,30 +66,6 @@ static int keep_stdin(struct error *err)
 	}
 	if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
 		return error_errno(err, errno, "cannot hand on what stdin held");
-	return 0;
-}
-
-/* Makes this text what the runtime reads its resources from, and argv say so. */
-static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t length, struct error *err)
-{
-	const struct command *command = &wrapper->command;
-	char *argument = wrapper->argv[command->resources_index];
-	/* The value ends the argument: "--resources=FILE" or "FILE". */
-	int prefix = (int)(command->resources - argument);
-
-	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot make a file in memory");
-	if (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
-		return error_errno(err, errno, "cannot write a file in memory");
-	char *replaced;
-	if (asprintf(&replaced, "%.*s-", prefix, argument) < 0)
-		return error_errno(err, ENOMEM, "cannot change the command line");
-	if (dup2(fd, STDIN_FILENO) < 0) {
-		free(replaced);
-		return error_errno(err, errno, "cannot replace stdin");
-	}
-	wrapper->argv[command->resources_index] = replaced;
 	return 0;
 }
 
@@ -100,6 +94,39 @@ static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t
 	return 0;
 }
 
+static int read_resources(struct resize *resize, struct error *err)
+{
+	int r = load_resources(resize->wrapper, &resize->text, &resize->length, err);
+	if (r == 0)
+		r = resources_read(resize->text, resize->length, &resize->resources, err);
+	if (r < 0)
+		return r;
+	const bool is_of_memory =
+		resize->resources.limit.length > 0 || resize->resources.unified_max.length > 0;
+	return is_of_memory ? STEP_DONE : STEP_LEAVE_ALONE;
+}
+
+/* ---- 2. The record ---- */
+
+static int read_record(struct resize *resize, struct error *err)
+{
+	struct record *record = &resize->record;
+
+	resize->containers_fd = wrapper_open_containers(resize->wrapper, err);
+	if (resize->containers_fd < 0)
+		return resize->containers_fd;
+	int r = record_read(resize->containers_fd, resize->wrapper->command.id, record, err);
+	if (r < 0)
+		return r == -ENOENT ? STEP_LEAVE_ALONE : r;
+	resize->before = record->protect;
+	record->declared_bytes = resize->resources.limit_bytes;
+	record->updated_usec = wrapper_now_usec();
+	record->fault[0] = '\0';
+	return STEP_DONE;
+}
+
+/* ---- 3. The decision ---- */
+
 /* What a container that runs has room for now, and may be using the next moment: its memory.max, or what is
  * charged to it where there is none. A limit below that could make the kernel reclaim, or kill, at once. */
 static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret_bytes,
@@ -118,8 +145,8 @@ static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret
 	return 0;
 }
 
-/* Of what we would write, or wrote before, that which is ours to write: what the cgroup has otherwise than we
- * left it is the pod's own, from its creation, or an administrator's. */
+/* Finds the keys that we may change: those that still have the value that we wrote. Any other value is the pod's
+ * or an administrator's. */
 static int find_ours(int cgroup_fd, const struct protection *before, struct record *record,
 		     struct unified_mark *ret_ours, struct error *err)
 {
@@ -145,22 +172,28 @@ static int find_ours(int cgroup_fd, const struct protection *before, struct reco
 	return 0;
 }
 
-/* The limit that a container which runs gets in place of the one that is asked for, and its protection. */
-static int decide_resize(struct wrapper *wrapper, struct record *record, struct unified_mark *ret_ours,
-			 struct error *err)
+/* What the node has stopped doing since the creation is not done here either. */
+static void apply_settings(struct wrapper *wrapper, struct record *record)
 {
-	const struct protection before = record->protect;
-	uint64_t in_use_bytes = 0, working_set_bytes = 0;
-	cleanup_close int cgroup_fd = -1;
-
 	const char *namespace = record->identity.namespace;
+
 	settings_for_namespace(&wrapper->settings, namespace[0] ? namespace : "-");
-	/* What the node has stopped doing since the creation is not done here either. */
 	if (record->mode > wrapper->settings.mode)
 		record->mode = wrapper->settings.mode;
 	if (!(wrapper->settings.annotations & SETTINGS_ALLOW_OVERRIDES))
 		record->override_bytes = record->override_request_bytes = 0;
-	if (record->mode == MODE_ENFORCE || before.request_bytes > 0 || before.bytes[UNIFIED_HIGH] > 0) {
+}
+
+/* The limit that a container which runs gets in place of the one that is asked for, and its protection. */
+static int decide(struct resize *resize, struct error *err)
+{
+	struct record *record = &resize->record;
+	uint64_t in_use_bytes = 0, working_set_bytes = 0;
+	cleanup_close int cgroup_fd = -1;
+
+	apply_settings(resize->wrapper, record);
+	if (record->mode == MODE_ENFORCE || resize->before.request_bytes > 0 ||
+	    resize->before.bytes[UNIFIED_HIGH] > 0) {
 		if (!record->cgroup[0])
 			return error_set(err, ESRCH, "its cgroup is not known");
 		cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
@@ -170,74 +203,96 @@ static int decide_resize(struct wrapper *wrapper, struct record *record, struct 
 		if (r < 0)
 			return r;
 	}
-	wrapper_decide(wrapper, record, in_use_bytes);
+	wrapper_decide(resize->wrapper, record, in_use_bytes);
 	/* Nor may memory.high take away what it works with. */
 	if (record->protect.bytes[UNIFIED_HIGH] < working_set_bytes)
 		record->protect.bytes[UNIFIED_HIGH] = 0;
-	return cgroup_fd < 0 ? 0 : find_ours(cgroup_fd, &before, record, ret_ours, err);
+	return cgroup_fd < 0 ? 0 : find_ours(cgroup_fd, &resize->before, record, &resize->ours, err);
 }
 
-/* What protected it before still does. */
-static void fall_back(struct record *record, uint64_t limit_bytes, const struct protection *before,
-		      const struct error *err)
+/* The container gets the limit that is asked for. What protected it before still does. */
+static void fall_back(struct resize *resize, const struct error *err)
 {
-	wrapper_fall_back(record, limit_bytes, err);
-	record->protect = *before;
+	wrapper_fall_back(&resize->record, resize->resources.limit_bytes, err);
+	resize->record.protect = resize->before;
 }
 
-static int update(struct wrapper *wrapper, struct record *record, struct error *err)
+static int make_decision(struct resize *resize, struct error *err)
 {
-	cleanup_free char *text = NULL, *edited = NULL;
-	size_t length, edited_length;
-	struct resources resources;
-	struct unified_mark ours = {0};
-
-	int r = load_resources(wrapper, &text, &length, err);
-	if (r < 0)
-		return r;
-	r = resources_read(text, length, &resources, err);
-	if (r < 0)
-		return r;
-	if (resources.limit.length == 0 && resources.unified_max.length == 0)
-		return 0; /* no memory limit is resized */
-
-	cleanup_close int containers_fd = wrapper_open_containers(wrapper, err);
-	if (containers_fd < 0)
-		return containers_fd;
-	r = record_read(containers_fd, wrapper->command.id, record, err);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-
-	const struct protection before = record->protect;
-	record->declared_bytes = resources.limit_bytes;
-	record->updated_usec = wrapper_now_usec();
-	record->fault[0] = '\0';
-	r = decide_resize(wrapper, record, &ours, err);
+	int r = decide(resize, err);
 	if (r == 0)
-		r = wrapper_edit(record, text, length, &resources, &ours, &edited, &edited_length, &ours,
-				 err);
+		r = wrapper_edit(&resize->record, resize->text, resize->length, &resize->resources,
+				 &resize->ours, &resize->edited, &resize->edited_length, &resize->ours, err);
 	if (r < 0)
-		fall_back(record, resources.limit_bytes, &before, err);
-	r = record_write(containers_fd, record, err);
-	if (r < 0 || !edited)
-		return r;
-	r = hand_on_resources(wrapper, edited, edited_length, err);
+		fall_back(resize, err);
+	return STEP_DONE;
+}
+
+/* ---- 4. The record again ---- */
+
+static int write_record(struct resize *resize, struct error *err)
+{
+	return record_write(resize->containers_fd, &resize->record, err);
+}
+
+/* ---- 5. What the runtime reads ---- */
+
+/* Makes this text what the runtime reads its resources from, and argv say so. */
+static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t length, struct error *err)
+{
+	const struct command *command = &wrapper->command;
+	char *argument = wrapper->argv[command->resources_index];
+	/* The value ends the argument: "--resources=FILE" or "FILE". */
+	int prefix = (int)(command->resources - argument);
+
+	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot make a file in memory");
+	if (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, errno, "cannot write a file in memory");
+	char *replaced;
+	if (asprintf(&replaced, "%.*s-", prefix, argument) < 0)
+		return error_errno(err, ENOMEM, "cannot change the command line");
+	if (dup2(fd, STDIN_FILENO) < 0) {
+		free(replaced);
+		return error_errno(err, errno, "cannot replace stdin");
+	}
+	wrapper->argv[command->resources_index] = replaced;
+	return 0;
+}
+
+static int hand_on(struct resize *resize, struct error *err)
+{
+	if (!resize->edited)
+		return STEP_DONE;
+	int r = hand_on_resources(resize->wrapper, resize->edited, resize->edited_length, err);
 	if (r < 0) {
-		fall_back(record, resources.limit_bytes, &before, err);
-		(void)record_write(containers_fd, record, NULL);
+		fall_back(resize, err);
+		(void)write_record(resize, NULL);
 	}
 	return r;
 }
 
+static int (*const steps[])(struct resize *resize, struct error *err) = {
+	read_resources, read_record, make_decision, write_record, hand_on,
+};
+
 void wrapper_update(struct wrapper *wrapper)
 {
-	struct record record = {.version = RECORD_VERSION};
+	struct resize resize = {.wrapper = wrapper, .containers_fd = -1};
 	struct error err;
+	int r = STEP_DONE;
 
 	if (!wrapper->command.resources)
 		return;
-	if (update(wrapper, &record, &err) < 0)
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && r == STEP_DONE; i++)
+		r = steps[i](&resize, &err);
+	if (r < 0)
 		fault_log("container %s is resized as asked: %s", wrapper->command.id, err.text);
-	else if (record.fault[0])
-		fault_log("container %s is resized as asked: %s", wrapper->command.id, record.fault);
+	else if (resize.record.fault[0])
+		fault_log("container %s is resized as asked: %s", wrapper->command.id, resize.record.fault);
+	free(resize.edited);
+	free(resize.text);
+	if (resize.containers_fd >= 0)
+		(void)close(resize.containers_fd);
 }

@@ -24,6 +24,11 @@
 /* kata refuses less. */
 #define DEFAULT_MEMORY_MIN (256 * MIB)
 
+enum walk {
+	WALK_ON,
+	WALK_STOP,
+};
+
 struct share {
 	uint64_t declared_bytes, limit_bytes;
 };
@@ -56,20 +61,20 @@ static int add_container(const struct limits *limits, void *data)
 
 	if (pod->is_unclear || ++pod->n_profiles > PROFILES_MAX) {
 		pod->is_unclear = true;
-		return 1;
+		return WALK_STOP;
 	}
 	if (limits->role == ROLE_EPHEMERAL || strcmp(limits->template, pod->sandbox->template) != 0)
-		return 0;
+		return WALK_ON;
 	wrapper_decide_by(pod->wrapper, &container, limits, 0);
 	if (++pod->n_containers > CONTAINERS_MAX || container.declared_bytes > LIMIT_MAX ||
 	    container.limit_bytes > LIMIT_MAX) {
 		pod->is_unclear = true;
-		return 1;
+		return WALK_STOP;
 	}
 	share_add(limits->role == ROLE_INIT ? &pod->init : &pod->containers, &container);
 	if (limits->role == ROLE_INIT && container.limit_bytes > pod->init_most_bytes)
 		pod->init_most_bytes = container.limit_bytes;
-	return 0;
+	return WALK_ON;
 }
 
 static void on_fault(const char *path, const struct error *err, void *data)
@@ -112,37 +117,48 @@ static int find_floor(const struct wrapper *wrapper, int state_fd, uint64_t *ret
 	return 0;
 }
 
-int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
-		    const char *text, struct edit *ret, struct error *err)
+/* By its containers' profiles. 0: the size is to stay. */
+static int find_size(const struct wrapper *wrapper, const struct record *record, int state_fd,
+		     uint64_t declared_bytes, uint64_t *ret_bytes, struct error *err)
 {
-	const int sizing = wrapper->settings.vm.sizing;
 	struct pod pod = {.wrapper = wrapper, .sandbox = record};
-	uint64_t floor_bytes = 0, there_bytes, size_bytes;
+	uint64_t floor_bytes = 0;
 
-	if (sizing == VM_SIZING_DYNAMIC || !wrapper->shim->takes_size || record->mode != MODE_ENFORCE ||
-	    !record->template[0] || !record->identity.owner[0])
-		return 0;
-	const uint64_t declared_bytes = vm_declared_of(text, config);
-	cleanup_close int state_fd = wrapper_open_below(wrapper, "/var/lib/tidemark", err);
-	if (state_fd < 0)
-		return state_fd == -ENOENT ? 0 : state_fd;
+	*ret_bytes = 0;
 	(void)limits_each_of(state_fd, &record->identity, add_container, on_fault, &pod);
 	const uint64_t need_bytes = need_of(&pod, declared_bytes);
 	if (need_bytes == 0 || need_bytes >= declared_bytes)
 		return 0;
 
-	/* To the first kata adds what it gives a guest without containers; the second is all that there is. */
-	int r = 0;
-	if (sizing == VM_SIZING_DEFAULT_MEMORY)
-		r = find_floor(wrapper, state_fd, &floor_bytes, err);
+	/* default_memory is what kata gives a guest without containers; sandbox-memory is all that there is. */
+	const bool holds_guest = wrapper->settings.vm.sizing == VM_SIZING_DEFAULT_MEMORY;
+	int r = holds_guest ? find_floor(wrapper, state_fd, &floor_bytes, err) : 0;
 	if (r < 0)
 		return r;
-	size_bytes = need_bytes + floor_bytes;
-	if (sizing == VM_SIZING_DEFAULT_MEMORY && size_bytes < DEFAULT_MEMORY_MIN)
+	uint64_t size_bytes = need_bytes + floor_bytes;
+	if (holds_guest && size_bytes < DEFAULT_MEMORY_MIN)
 		size_bytes = DEFAULT_MEMORY_MIN;
-	size_bytes = (size_bytes + MIB - 1) / MIB * MIB; /* kata rounds down */
+	*ret_bytes = (size_bytes + MIB - 1) / MIB * MIB; /* kata rounds down */
+	return 0;
+}
+
+int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
+		    const char *text, struct edit *ret, struct error *err)
+{
+	const int sizing = wrapper->settings.vm.sizing;
 	const enum vm_size size =
 		sizing == VM_SIZING_STATIC ? VM_SIZE_SANDBOX_MEMORY : VM_SIZE_DEFAULT_MEMORY;
+	uint64_t there_bytes, size_bytes;
+
+	if (sizing == VM_SIZING_DYNAMIC || !wrapper->shim->takes_size || record->mode != MODE_ENFORCE ||
+	    !record->template[0] || !record->identity.owner[0])
+		return 0;
+	cleanup_close int state_fd = wrapper_open_below(wrapper, "/var/lib/tidemark", err);
+	if (state_fd < 0)
+		return state_fd == -ENOENT ? 0 : state_fd;
+	int r = find_size(wrapper, record, state_fd, vm_declared_of(text, config), &size_bytes, err);
+	if (r < 0 || size_bytes == 0)
+		return r;
 	/* What the pod's author or its administrator has asked for is never raised. */
 	r = vm_size_of(text, config, size, &there_bytes, err);
 	if (r < 0 || (there_bytes > 0 && there_bytes <= size_bytes))

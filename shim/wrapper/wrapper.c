@@ -20,7 +20,6 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
-#include "cgroups/memory.h"
 #include "cgroups/quantity.h"
 #include "oci/edit.h"
 #include "oci/runtime.h"
@@ -183,104 +182,6 @@ bool wrapper_is_alive(int containers_fd, const char *id)
 	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return cgroup_of_pid(proc_fd, (pid_t)record.pid, cgroup, sizeof cgroup, NULL) == 0 &&
 	       cgroup_path_names(cgroup, id);
-}
-
-/* The init process that the runtime has left for `start`, by the pid file that it was told to write. */
-static int read_pid_file(const char *path, uint64_t *ret_pid, struct error *err)
-{
-	char text[32];
-
-	int r = file_read_at(AT_FDCWD, path, text, sizeof text, NULL, err);
-	if (r < 0)
-		return r;
-	if (quantity_parse_uint(text, strcspn(text, "\n"), ret_pid) < 0 || *ret_pid > INT_MAX)
-		return error_set(err, EBADMSG, "%s holds no process id", path);
-	return 0;
-}
-
-/* Finds the container's cgroup, and what is charged to it before the user's program runs. */
-static int measure_prestart(struct record *record, struct error *err)
-{
-	struct memory memory;
-
-	int r = read_pid_file(record->pid_file, &record->pid, err);
-	if (r < 0)
-		return r;
-	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = cgroup_of_pid(proc_fd, (pid_t)record->pid, record->cgroup, sizeof record->cgroup, err);
-	if (r < 0)
-		return r;
-	if (!cgroup_path_names(record->cgroup, record->id)) {
-		r = error_set(err, ESRCH,
-			      "process %d of %.80s is in the cgroup %.80s, which is not the container's",
-			      (int)record->pid, record->pid_file, record->cgroup);
-		record->cgroup[0] = '\0';
-		return r;
-	}
-	cleanup_close int cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
-	if (cgroup_fd < 0)
-		return cgroup_fd;
-	/* It may be gone before anyone else can ask. */
-	record->cgroup_id = cgroup_id(cgroup_fd);
-	r = memory_read(cgroup_fd, &memory, err);
-	if (r != 0)
-		return r < 0 ? r : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
-	record->prestart.current_bytes = memory.current_bytes;
-	record->prestart.peak_bytes = memory.peak_bytes;
-	record->prestart.anon_bytes = memory.anon_bytes;
-	record->prestart.file_bytes = memory.file_bytes;
-	record->prestart.kernel_bytes = memory.kernel_bytes;
-	return 0;
-}
-
-void wrapper_start(struct wrapper *wrapper)
-{
-	struct record record;
-	struct error err;
-
-	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
-	int r = containers_fd < 0 ? containers_fd
-				  : record_read(containers_fd, wrapper->command.id, &record, &err);
-	if (r == -ENOENT)
-		return; /* created without us, or with the mode off */
-	if (r == 0) {
-		record.started_usec = wrapper_now_usec();
-		r = record.pid_file[0] ? measure_prestart(&record, &err) : 0;
-		int written = record_write(containers_fd, &record, r < 0 ? NULL : &err);
-		r = r < 0 ? r : written;
-	}
-	if (r < 0)
-		fault_log("container %s: its pre-start footprint is not recorded: %s", wrapper->command.id,
-			  err.text);
-}
-
-void wrapper_delete(struct wrapper *wrapper)
-{
-	const char *id = wrapper->command.id;
-	struct error err;
-
-	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
-	if (containers_fd < 0 || (!wrapper->command.force && wrapper_is_alive(containers_fd, id)))
-		return;
-	if (record_remove(containers_fd, id, &err) < 0 && err.code != ENOENT)
-		fault_log("container %s: %s", id, err.text);
-}
-
-/* Ids are one containerd namespace's own, so another container's record may bear the same: the bundle tells. Removed by
- * containerd in the end, while CRI-O never asks: then the daemon does it. */
-void wrapper_shim_delete(struct wrapper *wrapper)
-{
-	const char *id = wrapper->command.id, *path = wrapper->command.bundle ? wrapper->command.bundle : ".";
-	struct record record;
-	struct error err;
-
-	cleanup_close int containers_fd = wrapper_open_containers(wrapper, &err);
-	if (containers_fd < 0 || record_read(containers_fd, id, &record, NULL) < 0 || !record.is_shim)
-		return;
-	cleanup_free char *absolute = realpath(path, NULL);
-	if (strcmp(absolute ? absolute : path, record.bundle) == 0 &&
-	    record_remove(containers_fd, id, &err) < 0 && err.code != ENOENT)
-		fault_log("container %s: %s", id, err.text);
 }
 
 static void (*const handlers[])(struct wrapper *wrapper) = {

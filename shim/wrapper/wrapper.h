@@ -25,14 +25,18 @@ struct wrapper {
 	struct settings settings;
 };
 
-/* One for each verb. They cannot fail: a fault is one log line, and the runtime is run as it would have been.
- */
-void wrapper_create(
-	struct wrapper *wrapper); /* create, run, restore, a shim's start: identity, decision, edit, record */
+/* One for each verb. They cannot fail: a fault is one log line, and the runtime is run as it would have been. */
+void wrapper_create(struct wrapper *wrapper); /* create, run, restore, a shim's start */
 void wrapper_start(struct wrapper *wrapper);  /* the pre-start footprint */
 void wrapper_update(struct wrapper *wrapper); /* an in-place resize */
 void wrapper_delete(struct wrapper *wrapper); /* the record ends */
 void wrapper_shim_delete(struct wrapper *wrapper);
+
+/* How a step of a creation, or of a resize, ends that has not failed. */
+enum step_end {
+	STEP_DONE,
+	STEP_LEAVE_ALONE, /* the container is none of ours: the steps that follow are left out */
+};
 
 /* Return a file descriptor that the caller closes, or -errno. path begins with a slash; cgroup paths are
  * those below the cgroup v2 root. */

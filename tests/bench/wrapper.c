@@ -3,7 +3,8 @@
 /* What the wrapper adds to a runtime call. Everything runs in turn, in one process, on the same data, so that a
  * noisy machine touches all alike; a figure is the median of the differences (or ratios) within one round.
  *
- * usage: bench_wrapper ROUNDS WRAPPER BARE BARE_MUSL|- TARGET CRUN|-
+ * usage: bench_wrapper ROUNDS WRAPPER BARE BARE_MUSL|- TARGET CRUN|- [AGAINST]
+ * AGAINST: another built wrapper, which runs in the same rounds.
  * Needs root: it works in a mount namespace of its own, with its files on a tmpfs, as CRI-O has them. */
 
 #include <errno.h>
@@ -18,10 +19,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/bench/instructions.h"
 
 #define WORK           "/run/tidemark-bench"
 #define ROOT           WORK "/root"
@@ -31,6 +35,8 @@
 #define SANDBOX        "92fbe7c4eadc9de48a015218a002362b03ce053e8d3cf61d511292af3f7201ef"
 #define SHIM           WORK "/containerd-shim-tidemark-kata-v2"
 #define CONFIG_SIZE    16384
+#define OURS           WORK "/tidemark-crun"
+#define AGAINST        WORK "/against/tidemark-crun"
 
 extern char **environ;
 
@@ -83,11 +89,17 @@ static double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* Runs the program to its end, without output, and returns the microseconds that it took. */
-static double run(const char *path, char *const argv[])
+struct cost {
+	double us;
+	double faults; /* of pages, without a read from disk */
+};
+
+/* Runs the program to its end, without output. */
+static struct cost run(const char *path, char *const argv[])
 {
 	static posix_spawn_file_actions_t actions;
 	static bool ready;
+	struct rusage usage;
 	pid_t pid;
 	int status;
 
@@ -100,14 +112,14 @@ static double run(const char *path, char *const argv[])
 	double start = now_us();
 	if ((errno = posix_spawn(&pid, path, &actions, NULL, argv, environ)) != 0)
 		die(path);
-	if (waitpid(pid, &status, 0) < 0)
-		die("waitpid");
+	if (wait4(pid, &status, 0, &usage) < 0)
+		die("wait4");
 	double took = now_us() - start;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		(void)fprintf(stderr, "bench_wrapper: %s %s failed (%d)\n", path, argv[1], status);
 		exit(1);
 	}
-	return took;
+	return (struct cost){took, (double)usage.ru_minflt};
 }
 
 static int compare(const void *a, const void *b)
@@ -208,7 +220,7 @@ static void make_config(char *text)
 
 /* Our own files, on a tmpfs that goes with this process. On a host with both cgroup versions crun works only where
  * it does not see the second. */
-static void set_up(const char *wrapper, const char *target)
+static void set_up(const char *wrapper, const char *target, const char *against)
 {
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("a mount namespace of our own (this needs root)");
@@ -228,7 +240,11 @@ static void set_up(const char *wrapper, const char *target)
 	make_directories(ROOT "/etc/tidemark");
 	make_directories(ROOT "/run/tidemark/containers");
 	make_directories(ROOT "/var/lib/tidemark/limits/shop/web");
-	copy_program(wrapper, WORK "/tidemark-crun");
+	copy_program(wrapper, OURS);
+	if (against) {
+		make_directories(WORK "/against");
+		copy_program(against, AGAINST);
+	}
 	copy_program(target, WORK "/target");
 	make_directories(WORK "/shims");
 	copy_program(target, WORK "/shims/containerd-shim-kata-v2");
@@ -283,17 +299,21 @@ static char *const shim_argv[] = {
 	SHIM,      "-namespace", "default", "-address", "",  "-publish-binary", "/usr/bin/crio", "-id",
 	CONTAINER, "-bundle",    BUNDLE,    "start",    NULL};
 
-enum cost {
+enum call {
 	PASS,   /* a verb that passes through */
 	CREATE, /* an edit */
-	COSTS,
+	CALLS,
 };
+static const char *const call_names[CALLS] = {"pass", "create"};
 
 struct contender {
 	const char *path;
-	const char *reports[COSTS]; /* NULL: not told, since all calls cost it the same */
-	double *took[COSTS];
+	const char *name; /* before the call's name, with its dot */
 	bool is_shim;
+	bool is_told_once; /* all calls cost it the same */
+	double *us[CALLS]; /* of each round; in the end what it adds */
+	double *faults[CALLS];
+	double added_us[CALLS];
 };
 
 static void report(const char *name, double value, const char *unit)
@@ -301,28 +321,66 @@ static void report(const char *name, double value, const char *unit)
 	(void)printf("bench wrapper.%s %.*f %s\n", name, unit[0] == 'r' ? 4 : 1, value, unit);
 }
 
+static void report_of(const char *prefix, const char *name, double value, const char *unit)
+{
+	char whole[128];
+	(void)snprintf(whole, sizeof whole, "%s%s", prefix, name);
+	report(whole, value, unit);
+}
+
+static double *new_values(size_t rounds)
+{
+	double *values = calloc(rounds, sizeof *values);
+	if (!values)
+		die("calloc");
+	return values;
+}
+
+static const char *call_name(const struct contender *it, enum call call)
+{
+	if (it->is_told_once)
+		return call == PASS ? "" : NULL;
+	return it->is_shim && call == CREATE ? "start." : call == PASS ? "pass." : "create.";
+}
+
 /* What each adds to a program that does nothing. The first contender is no wrapper at all. */
 static void bench_added(struct contender *contenders, size_t n, size_t rounds)
 {
+	char name[64];
+
 	set_runtime(WORK "/target");
 	for (size_t i = 0; i < n; i++)
-		for (enum cost cost = 0; cost < COSTS; cost++)
-			if (!(contenders[i].took[cost] = calloc(rounds, sizeof(double))))
-				die("calloc");
+		for (enum call call = 0; call < CALLS; call++) {
+			contenders[i].us[call] = new_values(rounds);
+			contenders[i].faults[call] = new_values(rounds);
+		}
 	for (size_t round = 0; round < rounds; round++)
 		for (size_t i = 0; i < n; i++) {
 			struct contender *it = &contenders[(i + round) % n];
-			it->took[PASS][round] = run(it->path, it->is_shim ? info_argv : state_argv);
-			new_bundle();
-			it->took[CREATE][round] = run(it->path, it->is_shim ? shim_argv : create_argv);
+			for (enum call call = 0; call < CALLS; call++) {
+				if (call == CREATE)
+					new_bundle();
+				struct cost cost =
+					run(it->path, it->is_shim    ? call == PASS ? info_argv : shim_argv
+						      : call == PASS ? state_argv
+								     : create_argv);
+				it->us[call][round] = cost.us;
+				it->faults[call][round] = cost.faults;
+			}
 		}
 	for (size_t i = 1; i < n; i++)
-		for (enum cost cost = 0; cost < COSTS; cost++) {
-			if (!contenders[i].reports[cost])
+		for (enum call call = 0; call < CALLS; call++) {
+			struct contender *it = &contenders[i];
+			for (size_t round = 0; round < rounds; round++) {
+				it->us[call][round] -= contenders[0].us[call][round];
+				it->faults[call][round] -= contenders[0].faults[call][round];
+			}
+			it->added_us[call] = median(it->us[call], rounds);
+			if (!call_name(it, call))
 				continue;
-			for (size_t round = 0; round < rounds; round++)
-				contenders[i].took[cost][round] -= contenders[0].took[cost][round];
-			report(contenders[i].reports[cost], median(contenders[i].took[cost], rounds), "us");
+			(void)snprintf(name, sizeof name, "%s%s", it->name, call_name(it, call));
+			report_of(name, "added_us", it->added_us[call], "us");
+			report_of(name, "faults", median(it->faults[call], rounds), "pages");
 		}
 }
 
@@ -335,53 +393,56 @@ static struct cycle run_cycle(const char *path)
 	struct cycle cycle;
 
 	new_bundle();
-	cycle.create = run(path, create_argv);
-	cycle.all = cycle.create + run(path, start_argv) + run(path, delete_argv);
+	cycle.create = run(path, create_argv).us;
+	cycle.all = cycle.create + run(path, start_argv).us + run(path, delete_argv).us;
 	return cycle;
 }
 
-/* The real runtime, with us and without. */
-static void bench_runtime(const char *crun, size_t rounds)
+/* The real runtime: alone, behind us, and behind the other wrapper if there is one. */
+static void bench_runtime(const char *crun, size_t n_wrappers, size_t rounds)
 {
-	double *create = calloc(rounds, sizeof *create), *all = calloc(rounds, sizeof *all);
-	double *direct_us = calloc(rounds, sizeof *direct_us);
+	const char *const paths[] = {crun, OURS, AGAINST}, *const names[] = {"", "", "against."};
+	const size_t n = 1 + n_wrappers;
+	double *create[3], *all[3];
 
-	if (!create || !all || !direct_us)
-		die("calloc");
+	for (size_t i = 0; i < n; i++) {
+		create[i] = new_values(rounds);
+		all[i] = new_values(rounds);
+	}
 	set_runtime(crun);
 	for (size_t round = 0; round < rounds; round++) {
-		struct cycle direct, ours;
-		if (round % 2) {
-			direct = run_cycle(crun);
-			ours = run_cycle(WORK "/tidemark-crun");
-		} else {
-			ours = run_cycle(WORK "/tidemark-crun");
-			direct = run_cycle(crun);
+		for (size_t i = 0; i < n; i++) {
+			const size_t at = (i + round) % n;
+			struct cycle cycle = run_cycle(paths[at]);
+			create[at][round] = cycle.create;
+			all[at][round] = cycle.all;
 		}
-		direct_us[round] = direct.create;
-		create[round] = ours.create / direct.create;
-		all[round] = ours.all / direct.all;
+		for (size_t i = 1; i < n; i++) {
+			create[i][round] /= create[0][round];
+			all[i][round] /= all[0][round];
+		}
 	}
-	report("crun.create_us", median(direct_us, rounds), "us");
-	report("create.ratio", median(create, rounds), "ratio");
-	report("cycle.ratio", median(all, rounds), "ratio");
+	report("crun.create_us", median(create[0], rounds), "us");
+	for (size_t i = 1; i < n; i++) {
+		report_of(names[i], "create.ratio", median(create[i], rounds), "ratio");
+		report_of(names[i], "cycle.ratio", median(all[i], rounds), "ratio");
+	}
 }
 
 /* The wrapper's peak as it ends, by the kernel: a runtime that is not there makes it end instead of becoming that. */
-static void bench_rss(void)
+static double rss_kib(const char *wrapper)
 {
 	char path[64], line[256];
 	int status;
 	double peak = 0;
 
-	set_runtime(WORK "/not-there");
 	new_bundle();
 	pid_t pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
 		(void)dup2(null, 2);
 		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		(void)execv(WORK "/tidemark-crun", create_argv);
+		(void)execv(wrapper, create_argv);
 		_exit(126);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
@@ -398,34 +459,93 @@ static void bench_rss(void)
 		(void)fclose(file);
 	(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	(void)waitpid(pid, &status, 0);
-	report("rss_kib", peak, "KiB");
+	return peak;
+}
+
+/* Up to where the wrapper would become the runtime, which is missing. Its line about that is counted, too. */
+static uint64_t instructions_of(enum instructions_source source, const char *wrapper, char *const argv[])
+{
+	uint64_t count = 0;
+
+	new_bundle();
+	if (instructions_count(source, WORK, wrapper, argv, &count) < 0)
+		die("counting instructions");
+	return count;
+}
+
+static void bench_instructions(size_t n_wrappers)
+{
+	const char *const paths[] = {OURS, AGAINST}, *const names[] = {"", "against."};
+	const enum instructions_source source = instructions_probe(WORK);
+	double counts[2][CALLS];
+
+	if (source == INSTRUCTIONS_NONE) {
+		(void)puts("# instructions are not counted: valgrind is not installed, and the processor's "
+			   "counter is "
+			   "not to be had");
+		return;
+	}
+	(void)printf("# instructions by %s\n", instructions_source_names[source]);
+	set_runtime(WORK "/not-there");
+	for (size_t i = 0; i < n_wrappers; i++)
+		for (enum call call = 0; call < CALLS; call++) {
+			char name[64];
+			counts[i][call] = (double)instructions_of(source, paths[i],
+								  call == PASS ? state_argv : create_argv);
+			(void)snprintf(name, sizeof name, "%s.instructions", call_names[call]);
+			report_of(names[i], name, counts[i][call], "instructions");
+		}
+	for (enum call call = 0; call < CALLS && n_wrappers > 1; call++) {
+		char name[64];
+		(void)snprintf(name, sizeof name, "%s.instructions_ratio", call_names[call]);
+		report(name, counts[0][call] / counts[1][call], "ratio");
+	}
 }
 
 int main(int argc, char *argv[])
 {
-	const char *const wrapper = WORK "/tidemark-crun", *const shell = WORK "/shell";
-	struct contender contenders[6] = {{WORK "/target", {0}, {0}}};
+	const char *const shell = WORK "/shell";
+	struct contender contenders[7] = {{.path = WORK "/target"}};
 	size_t n = 1;
 
-	if (argc != 7) {
-		(void)fputs("usage: bench_wrapper ROUNDS WRAPPER BARE BARE_MUSL|- TARGET CRUN|-\n", stderr);
+	if (argc < 7 || argc > 8) {
+		(void)fputs("usage: bench_wrapper ROUNDS WRAPPER BARE BARE_MUSL|- TARGET CRUN|- [AGAINST]\n",
+			    stderr);
 		return 2;
 	}
-	const size_t rounds = strtoul(argv[1], NULL, 10);
-	set_up(argv[2], argv[5]);
+	const size_t rounds = strtoul(argv[1], NULL, 10), n_wrappers = argc == 8 ? 2 : 1;
+	set_up(argv[2], argv[5], argv[7]);
 
-	contenders[n++] = (struct contender){argv[3], {"bare.added_us"}, {0}};
+	const struct contender *const bare = &contenders[n];
+	contenders[n++] = (struct contender){.path = argv[3], .name = "bare.", .is_told_once = true};
 	if (strcmp(argv[4], "-") != 0)
-		contenders[n++] = (struct contender){argv[4], {"bare_musl.added_us"}, {0}};
+		contenders[n++] =
+			(struct contender){.path = argv[4], .name = "bare_musl.", .is_told_once = true};
 	write_file(shell, "#!/bin/sh\nexec \"$BENCH_TARGET\" \"$@\"\n");
 	if (chmod(shell, 0755) < 0)
 		die("chmod");
-	contenders[n++] = (struct contender){shell, {"peer_shell.added_us"}, {0}};
-	contenders[n++] = (struct contender){wrapper, {"pass.added_us", "create.added_us"}, {0}};
-	contenders[n++] = (struct contender){SHIM, {"shim.pass.added_us", "shim.start.added_us"}, {0}, true};
+	contenders[n++] = (struct contender){.path = shell, .name = "peer_shell.", .is_told_once = true};
+	const struct contender *const ours = &contenders[n];
+	contenders[n++] = (struct contender){.path = OURS, .name = ""};
+	contenders[n++] = (struct contender){.path = SHIM, .name = "shim.", .is_shim = true};
+	const struct contender *const against = &contenders[n];
+	if (n_wrappers > 1)
+		contenders[n++] = (struct contender){.path = AGAINST, .name = "against."};
 	bench_added(contenders, n, rounds);
+	for (enum call call = 0; call < CALLS; call++) {
+		report_of(call_names[call], ".bare_ratio", ours->added_us[call] / bare->added_us[PASS],
+			  "ratio");
+		if (n_wrappers == 1)
+			continue;
+		report_of(call_names[call], ".against_ratio", ours->added_us[call] / against->added_us[call],
+			  "ratio");
+	}
 	if (strcmp(argv[6], "-") != 0)
-		bench_runtime(argv[6], rounds / 5 + 1);
-	bench_rss();
+		bench_runtime(argv[6], n_wrappers, rounds / 5 + 1);
+	set_runtime(WORK "/not-there");
+	report("rss_kib", rss_kib(OURS), "KiB");
+	if (n_wrappers > 1)
+		report("against.rss_kib", rss_kib(AGAINST), "KiB");
+	bench_instructions(n_wrappers);
 	return 0;
 }
