@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroups/memory.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +40,38 @@ int memory_parse_bytes(const char *text, uint64_t *ret_bytes)
 		return 0;
 	}
 	return quantity_parse_uint(text, length, ret_bytes) < 0 ? -EBADMSG : 0;
+}
+
+int memory_parse_limit(const char *text, size_t length, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGTPE", blanks[] = " \t\n\v\f\r";
+	char buf[64];
+	char *end;
+
+	while (length > 0 && strchr(blanks, *text))
+		text++, length--;
+	while (length > 0 && strchr(blanks, text[length - 1]))
+		length--;
+	if (length == 0 || length >= sizeof buf || memchr(text, '\0', length))
+		return -EINVAL;
+	memcpy(buf, text, length);
+	buf[length] = '\0';
+	if (strcmp(buf, "max") == 0) {
+		*ret_bytes = MEMORY_UNLIMITED;
+		return 0;
+	}
+	/* strtoull() would take a sign, too. */
+	if (!isdigit((unsigned char)buf[0]))
+		return -EINVAL;
+	errno = 0;
+	uint64_t bytes = strtoull(buf, &end, 0);
+	const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (errno != 0 || end[unit != NULL] != '\0' || bytes > UINT64_MAX >> shift)
+		return -EINVAL;
+	bytes <<= shift;
+	*ret_bytes = bytes >= MEMORY_LIMIT_NONE ? MEMORY_UNLIMITED : bytes;
+	return 0;
 }
 
 /* Reads "key value" lines. Kernels add rows and may change their order. */

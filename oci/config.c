@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cgroups/memory.h"
 #include "cgroups/quantity.h"
 
 const char *const unified_names[UNIFIED_KEYS] = {"memory.low", "memory.min", "memory.high"};
@@ -76,20 +77,23 @@ int resources_parse_number(const char *text, struct json_span span, const char *
 	}
 	const char *value = text + span.at;
 	size_t length = span.length;
-	bool quoted = *value == '"';
-	if (quoted) {
-		value++;
-		length -= 2;
-	}
-	/* -1 is "no limit" in the runtime-spec. Programs in Go write 0 if no limit was set. */
-	if ((!quoted && length == 2 && memcmp(value, "-1", 2) == 0) ||
-	    (!quoted && length == 1 && *value == '0') ||
-	    (quoted && length == 3 && memcmp(value, "max", 3) == 0)) {
-		*ret = RESOURCES_UNLIMITED;
-		return 0;
-	}
 	uint64_t number;
-	if (quantity_parse_uint(value, length, &number) < 0 || number > INT64_MAX)
+	int r;
+
+	if (*value == '"') {
+		r = memory_parse_limit(value + 1, length - 2, &number);
+	} else if ((length == 2 && memcmp(value, "-1", 2) == 0) || (length == 1 && *value == '0')) {
+		/* -1 is "no limit" in the runtime-spec. Programs in Go write 0 if no limit was set. */
+		r = 0;
+		number = RESOURCES_UNLIMITED;
+	} else {
+		r = quantity_parse_uint(value, length, &number);
+		if (r == 0 && number > INT64_MAX)
+			r = -ERANGE;
+		else if (r == 0 && number >= MEMORY_LIMIT_NONE)
+			number = RESOURCES_UNLIMITED;
+	}
+	if (r < 0)
 		return error_set(err, EBADMSG, "%s is no size in bytes: %.*s", name,
 				 span.length < 40 ? (int)span.length : 40, text + span.at);
 	*ret = number;

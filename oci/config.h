@@ -14,7 +14,7 @@
  * annotations. */
 #define CONFIG_SIZE_MAX (4u << 20)
 
-/* No limit: the field is absent, -1, 0 or "max". */
+/* No limit: the field is absent, -1, 0, "max", or at least MEMORY_LIMIT_NONE. */
 #define RESOURCES_UNLIMITED UINT64_MAX
 
 /* The members of unified that act below the limit: memory.low and memory.min protect memory from reclaim,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroups/memory.h"
+
 #define PAGE UINT64_C(4096)
 
 /* Rounds down to whole pages, as the kernel does. Never to 0, which means something else. */
@@ -14,8 +16,8 @@ static uint64_t scale(uint64_t bytes, uint64_t numerator, uint64_t denominator)
 {
 	__extension__ typedef unsigned __int128 wide;
 	wide scaled = (wide)bytes * numerator / denominator;
-	if (scaled > INT64_MAX)
-		scaled = INT64_MAX;
+	if (scaled >= MEMORY_LIMIT_NONE)
+		scaled = MEMORY_LIMIT_NONE - 1;
 	if (scaled < PAGE)
 		return bytes > 0 ? PAGE : 0;
 	return (uint64_t)scaled & ~(PAGE - 1);
@@ -108,7 +110,7 @@ static int edit_swap(const char *text, const struct resources *resources, uint64
 		return error_set(err, EBADMSG, "memory swap has a limit, but memory has none");
 	if (swap < old_limit)
 		return error_set(err, EBADMSG, "memory swap is below the memory limit");
-	if (swap - old_limit > INT64_MAX - new_limit)
+	if (new_limit >= MEMORY_LIMIT_NONE || swap - old_limit >= MEMORY_LIMIT_NONE - new_limit)
 		return error_set(err, EBADMSG, "memory swap is out of range");
 	edit_set_number(edit, resources->swap, new_limit + (swap - old_limit), false);
 	return 0;

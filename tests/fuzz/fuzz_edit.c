@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgroups/cleanup.h"
+#include "cgroups/memory.h"
 #include "oci/edit.h"
 
 static int read_resources(const char *text, size_t length, bool whole, struct resources *ret)
@@ -50,12 +51,13 @@ static uint64_t number_of(const char *text, struct json_span span)
 
 static struct edit_wish wish_of(const struct resources *before, size_t i)
 {
-	static const uint64_t limits[] = {1, 4096, UINT64_C(64) << 20, UINT64_C(3) << 40, INT64_MAX};
+	static const uint64_t limits[] = {1, 4096, UINT64_C(64) << 20, UINT64_C(3) << 40,
+					  MEMORY_LIMIT_NONE - 1};
 	static const uint64_t wanted[][UNIFIED_KEYS] = {
 		{0, 0, 0},
 		{UINT64_C(64) << 20, 0, UINT64_C(96) << 20},
-		{0, INT64_MAX, 4096},
-		{8192, 4096, INT64_MAX},
+		{0, MEMORY_LIMIT_NONE - 1, 4096},
+		{8192, 4096, MEMORY_LIMIT_NONE - 1},
 	};
 	const size_t n_limits = sizeof limits / sizeof *limits, n_wanted = sizeof wanted / sizeof *wanted;
 	struct edit_wish wish = {0};

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "cgroups/quantity.h"
 #include "tests/document.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -152,6 +153,12 @@ static void no_limit_has_many_words(void **state)
 		WITH_LIMIT("-1"),
 		WITH_MAX("\"max\""),
 		"{\"linux\":{\"resources\":{\"unified\":null}}}",
+		/* As cgroup v1 shows it, with pages of 4 KiB and of 64 KiB. */
+		WITH_LIMIT("9223372036854771712"),
+		WITH_LIMIT("9223372036854710272"),
+		WITH_LIMIT("9223372036854775807"),
+		WITH_MAX("\"9223372036854771712\""),
+		WITH_MAX("\"18446744073709551615\""),
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++)
@@ -164,8 +171,18 @@ static void a_limit_is_read_to_the_last_byte(void **state)
 	assert_limit(WITH_LIMIT("1"), 1);
 	assert_limit(WITH_LIMIT("67108864"), 67108864);
 	assert_limit(WITH_LIMIT("9007199254740993"), UINT64_C(9007199254740993)); /* no double holds it */
-	assert_limit(WITH_LIMIT("9223372036854775807"), INT64_MAX);
+	assert_limit(WITH_LIMIT("9223372036854710271"), UINT64_C(9223372036854710271));
 	assert_limit(WITH_MAX("\"67108864\""), 67108864);
+}
+
+static void unified_is_read_as_the_kernel_does(void **state)
+{
+	(void)state;
+	assert_limit(WITH_MAX("\"400M\""), 400 * MIB);
+	assert_limit(WITH_MAX("\"400m\""), 400 * MIB);
+	assert_limit(WITH_MAX("\" 2G\""), 2 * GIB);
+	assert_limit(WITH_MAX("\"0x1000\""), 4096);
+	assert_limit(WITH_MAX("\"8E\""), RESOURCES_UNLIMITED);
 }
 
 static void unified_wins(void **state)
@@ -204,6 +221,9 @@ static void a_limit_that_is_no_size_is_refused(void **state)
 	assert_refused(WITH_MAX("5"), "unified memory.max is not a string");
 	assert_refused(WITH_MAX("\"64Mi\""), "unified memory.max is no size in bytes: \"64Mi\"");
 	assert_refused(WITH_MAX("\"-1\""), "unified memory.max is no size in bytes");
+	assert_refused(WITH_MAX("\"M\""), "unified memory.max is no size in bytes");
+	assert_refused(WITH_MAX("\"16E\""), "unified memory.max is no size in bytes");
+	assert_refused(WITH_MAX("\"1.5G\""), "unified memory.max is no size in bytes");
 	assert_refused(WITH_MAX("\"\""), "unified memory.max is no size in bytes");
 	assert_refused(WITH_MAX("\"0\""), "unified memory.max is 0");
 }
@@ -357,6 +377,7 @@ int main(void)
 		cmocka_unit_test(the_role_is_one_of_the_kubelets_words_or_not_known),
 		cmocka_unit_test(no_limit_has_many_words),
 		cmocka_unit_test(a_limit_is_read_to_the_last_byte),
+		cmocka_unit_test(unified_is_read_as_the_kernel_does),
 		cmocka_unit_test(unified_wins),
 		cmocka_unit_test(a_limit_that_is_no_size_is_refused),
 		cmocka_unit_test(a_wrong_type_is_refused),

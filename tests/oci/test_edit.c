@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "cgroups/memory.h"
 #include "tests/document.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -128,7 +129,7 @@ static void swap_that_makes_no_sense_is_refused(void **state)
 		       "memory swap is no size in bytes: -2");
 	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":" MIB64 ",\"swap\":1.5}"),
 		       "memory swap is no size in bytes: 1.5");
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5,\"swap\":9223372036854775807}"),
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5,\"swap\":9223372036854710271}"),
 		       "memory swap is out of range");
 }
 
@@ -174,8 +175,8 @@ static void a_small_amount_never_becomes_none(void **state)
 static void a_memory_high_that_cannot_move_is_refused(void **state)
 {
 	(void)state;
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5},\"unified\":{\"memory.high\":\"64M\"}"),
-		       "unified memory.high is no size in bytes: \"64M\"");
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5},\"unified\":{\"memory.high\":\"64Mi\"}"),
+		       "unified memory.high is no size in bytes: \"64Mi\"");
 }
 
 static void a_limit_is_put_in_where_there_is_none(void **state)
@@ -353,8 +354,8 @@ static void memory_min_never_ends_up_above_the_limit_or_memory_high(void **state
 		&low_alone,
 		IN_RESOURCES("\"memory\":{\"limit\":" MIB64 "},\"unified\":{" LOW ",\"memory.min\":\"" MIB128
 			     "\"}"));
-	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5},\"unified\":{\"memory.min\":\"64M\"}"),
-		       "unified memory.min is no size in bytes: \"64M\"");
+	assert_refused(IN_RESOURCES("\"memory\":{\"limit\":5},\"unified\":{\"memory.min\":\"64Mi\"}"),
+		       "unified memory.min is no size in bytes: \"64Mi\"");
 }
 
 static void memory_high_is_not_set_below_a_memory_min(void **state)
@@ -514,9 +515,11 @@ static void the_largest_limit_fits_everywhere(void **state)
 		struct error err;
 		char *edited;
 		size_t length;
-		assert_int_equal(edit_text(texts[i], strlen(texts[i]), INT64_MAX, &edited, &length, &err), 0);
+		assert_int_equal(
+			edit_text(texts[i], strlen(texts[i]), MEMORY_LIMIT_NONE - 1, &edited, &length, &err),
+			0);
 		assert_int_equal(config_read(edited, length, &config, &err), 0);
-		assert_true(config.resources.limit_bytes == INT64_MAX);
+		assert_true(config.resources.limit_bytes == MEMORY_LIMIT_NONE - 1);
 		free(edited);
 	}
 }
