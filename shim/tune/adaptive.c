@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The policy `adaptive`: a margin over what the last day took that is sublinear in size, shrinks as quiet days go
- * by and is smaller for containers that do not live long, and never less than a little above the highest peak of 14
- * days. docs/TUNING.md has the reasons and figures for each constant here. */
+/* The policy `adaptive`: a margin over what the last day used, and at least a little above the highest peak
+ * of 14 days. The margin grows more slowly than the size, shrinks with each quiet day, and is smaller for
+ * containers that do not live long. docs/TUNING.md has the reasons and figures for each constant here. */
 
 #include "shim/tune/adaptive.h"
 
@@ -10,34 +10,37 @@
 #include "shim/tune/policy.h"
 
 static const struct weight {
-	/* The margin of an ordinary container of this size, on its first day, is its size. */
+	/* The size at which an ordinary container's margin on its first day equals its size. */
 	uint64_t scale_bytes;
-	bool over_max; /* the margin is over max, else over p95 */
-	double flat; /* how far the margin of a flat one is trusted to shrink: see adaptive_restlessness() */
-	bool life;   /* whether a short life makes it smaller */
-	double highest_factor; /* the limit is at least the highest peak times this */
-	bool cold;             /* whether the first COLD_USEC are left to percentile */
+	bool over_max; /* the margin is put on max, else on p95 */
+	/* The least restlessness: how far a flat container's margin may shrink. See
+	 * adaptive_restlessness(). */
+	double flat;
+	bool life; /* a short life makes the margin smaller */
+	/* The limit is at least the highest peak times this factor. */
+	double highest_factor;
+	bool cold; /* for the first COLD_USEC percentile's limit applies */
 } weights[] = {
 	[MARGIN_NORMAL] = {1408 * MIB, false, 0.5, true, 1.10, true},
 	[MARGIN_TIGHT] = {64 * MIB, true, 0.1, false, 1.10, false},
 };
 
-/* Before, there is no telling a flat workload from one whose day has not begun. */
+/* Before, a flat workload cannot be told from one whose day has not begun. */
 #define COLD_USEC (6 * USEC_PER_HOUR)
 
-/* The margin is at most so many times the mean: small containers would else be given a multiple of what they use,
- * and one whose peaks stand far above its mean has shown already what it is capable of. */
+/* The margin is at most this many times the mean. Small containers would otherwise get a multiple of what
+ * they use. And peaks far above the mean have already shown what the container can reach. */
 #define MARGIN_MOST 2
 
-/* No trace says that a longer life needs more; and after containers that lived for minutes there may come one that
- * stays. */
+/* In no trace does a life longer than a day need more. Containers that lived for minutes may be followed by
+ * one that stays, hence the least. */
 #define LIFE_MOST_USEC  USEC_PER_DAY
 #define LIFE_LEAST_USEC USEC_PER_HOUR
 
 #define ORDINARY_RISE 0.1
 #define RESTLESS_MOST 2
 
-/* The root, rounded down; a digit at a time. The wrapper, which shares this file, does without libm. */
+/* The square root, rounded down, one binary digit at a time. The wrapper shares this file and has no libm. */
 static uint64_t root(uint64_t square)
 {
 	uint64_t result = 0, bit = square > 0 ? UINT64_C(1) << (63 - __builtin_clzll(square)) / 2 * 2 : 0;
@@ -52,8 +55,7 @@ static uint64_t root(uint64_t square)
 	return result;
 }
 
-/* How far the peak stands above the mean, against an ordinary tenth: what has moved will move. What is flat grows
- * less often, but then by as much. */
+/* What moved before will move again. A flat container grows less often, but then by as much. */
 double adaptive_restlessness(int margin_setting, uint64_t avg_bytes, uint64_t max_bytes)
 {
 	double rise = avg_bytes > 0 ? (double)max_bytes / (double)avg_bytes - 1 : 0;
@@ -76,15 +78,16 @@ static uint64_t life(int setting, const struct observed *observed)
 	return usec > LIFE_LEAST_USEC ? usec : LIFE_LEAST_USEC;
 }
 
-/* Only ever told as a part of another one: 2^18 times the fourth root. */
+/* 2^18 times the fourth root: only the ratio of two results means anything. */
 static double fourth_root(uint64_t usec)
 {
 	return (double)root(root(usec << 24) << 24);
 }
 
-/* √(scale × max × (r + 1) / (d + 1) × restlessness × ⁴√(life / 24 h)), reckoned in KiB. After d days of which r
- * brought a new peak, the chance that the next one does is (r + 1) / (d + 1), by Laplace's rule of succession. A life
- * of an hour is safer than one of a day, but far from 24 times: most of what grows does so early. */
+/* √(scale × max × (r + 1) / (d + 1) × restlessness × ⁴√(life / 24 h)), computed in KiB. d: days of history;
+ * r: days of them with a new peak. The chance that the next day brings one is (r + 1) / (d + 1), by Laplace's
+ * rule of succession. A life of an hour needs less than a life of a day, but far from a 24th: most growth
+ * comes early. */
 static uint64_t margin(int setting, const struct observed *observed)
 {
 	double days = (double)observed->history_usec / (double)USEC_PER_DAY;
@@ -111,7 +114,7 @@ static uint64_t reach(int setting, const struct observed *observed)
 
 static uint64_t highest(const struct observed *observed)
 {
-	/* The window may look further back than 14 days do, and be there without them. */
+	/* The window may be longer than 14 days, and may be there without a tide. */
 	return observed->highest_bytes > observed->max_bytes ? observed->highest_bytes : observed->max_bytes;
 }
 
@@ -120,7 +123,7 @@ static struct amount adaptive_request(const struct tuner_settings *settings, con
 	return (struct amount){bytes_scale(observed->p95_bytes, settings->request_p95_factor), TERM_P95};
 }
 
-/* As percentile would recommend it, to the byte. */
+/* The limit that percentile would recommend, to the byte. */
 static struct amount cold(const struct tuner_settings *settings, const struct observed *observed,
 			  struct recommendation *seen)
 {
@@ -140,7 +143,8 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 
 	(void)request_bytes;
 	seen->seen_highest_bytes = highest(observed);
-	/* Where the peaks stand far above p95, a little over them can be more than a lot over p95. */
+	/* For peaks far above p95, a small margin over max may be more than a large one over p95: normal is
+	 * the most. */
 	uint64_t base_bytes =
 		adaptive_base_bytes(settings->adaptive_margin, observed->p95_bytes, observed->max_bytes);
 	uint64_t reach_bytes = reach(settings->adaptive_margin, observed),
@@ -156,14 +160,15 @@ static struct amount adaptive_limit(const struct tuner_settings *settings, const
 	if (own->cold && observed->history_usec <= COLD_USEC) {
 		struct amount known = cold(settings, observed, seen);
 		limit = amount_or(limit, known.bytes, TERM_COLD);
-		/* What is all peaks is given a tenth above them there, and no more. */
+		/* If percentile's limit is max × its factor, only the peaks counted: the margin applies as
+		 * well. */
 		if (known.term != TERM_PEAK)
 			return limit;
 	}
 	return amount_or(limit, reach_bytes, TERM_MARGIN);
 }
 
-/* Half of the way from the highest peak to what is kept above it. */
+/* The middle between the highest peak and the least limit above it. */
 static uint64_t adaptive_least(const struct tuner_settings *settings, const struct observed *observed)
 {
 	double factor = weights[settings->adaptive_margin].highest_factor;
@@ -185,8 +190,9 @@ const struct policy policy_adaptive = {
 	.request = adaptive_request,
 	.limit = adaptive_limit,
 	.least = adaptive_least,
-	/* It is close to what is used: a coarse step would be a good part of its margin. 64Mi would be a change every
-	 * few hours for a large container, whose margin shrinks day by day. */
+	/* The limit is close to what is used, so that a coarse step would be a good part of the margin. A
+	 * difference of 64Mi would change a large container's limit every few hours, since its margin shrinks
+	 * day by day. */
 	.round_divisor = 4,
 	.hysteresis_share = 0.75,
 	.hysteresis_bytes = false,

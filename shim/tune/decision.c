@@ -7,7 +7,8 @@
 const char *const mode_names[] = {"off", "observe", "enforce", NULL};
 const char *const decision_source_names[] = {"override", "enforced", "observed", "declared", NULL};
 
-/* A multiple of every page size that Linux uses, so that the kernel stores the very number that we write. */
+/* Bytes: a multiple of every page size that Linux uses. The kernel then stores exactly the number that we
+ * write. */
 #define GRANULE UINT64_C(65536)
 
 static uint64_t max_of(uint64_t a, uint64_t b)
@@ -30,14 +31,14 @@ static uint64_t granule_up(uint64_t bytes)
 	return add(bytes, GRANULE - 1) / GRANULE * GRANULE;
 }
 
-/* A share of an amount, held within what a limit can be. */
+/* bytes × ratio, bounded to what a limit can be. */
 static uint64_t share(uint64_t bytes, double ratio)
 {
 	double product = (double)bytes * ratio;
 	return product >= 0x1p62 ? UINT64_C(1) << 62 : product <= 0 ? 0 : (uint64_t)product;
 }
 
-/* What a guard lets a limit be. most wins over least. */
+/* The range that a guard allows. most wins over least. */
 struct range {
 	uint64_t least, most;
 };
@@ -66,8 +67,8 @@ static struct range range_oom(const struct decision_input *in, const struct guar
 
 static uint64_t floor_of(const struct decision_input *in, const struct guard_settings *guards);
 
-/* Steps away from the limit that was last applied, or from the declared one where there is none yet. It never
- * takes back what the floors before it asked for: a program that needs more gets it at once. */
+/* Bounds the step away from the limit applied last, or from the declared one if none was. The range reaches
+ * up to the floors before it: a program that needs more gets it at once. */
 static struct range range_max_change(const struct decision_input *in, const struct guard_settings *guards)
 {
 	uint64_t base = in->last_applied_bytes;
@@ -81,7 +82,7 @@ static struct range range_max_change(const struct decision_input *in, const stru
 	return (struct range){least, max_of(max_of(most, least), floor_of(in, guards))};
 }
 
-/* Where the node's most is less than a floor asks for, tuning is not possible: the container gets what is declared. */
+/* If a floor is above the node's maximum, tuning is not possible: the container gets what is declared. */
 static struct range range_node(const struct decision_input *in, const struct guard_settings *guards)
 {
 	if (floor_of(in, guards) > guards->max_bytes)
@@ -89,7 +90,7 @@ static struct range range_node(const struct decision_input *in, const struct gua
 	return (struct range){guards->min_bytes, guards->max_bytes};
 }
 
-/* A memory.max below what is charged makes the kernel reclaim at once and kill if it cannot. */
+/* With a memory.max below the charge the kernel reclaims at once, and kills if that fails. */
 static struct range range_in_use(const struct decision_input *in, const struct guard_settings *guards)
 {
 	(void)guards;
@@ -116,7 +117,7 @@ static struct range (*const guard_ranges[])(const struct decision_input *in,
 const char *const guard_names[] = {DECISION_GUARDS(NAME) NULL};
 const char *const guard_sentences[GUARDS_COUNT] = {DECISION_GUARDS(SENTENCE)};
 
-/* The highest of the floors that come first. */
+/* The highest of the floors, which are the guards before max-change. */
 static uint64_t floor_of(const struct decision_input *in, const struct guard_settings *guards)
 {
 	uint64_t floor_bytes = 0;

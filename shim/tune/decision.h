@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which limit one container gets at its creation, and why. Pure. Bytes throughout. */
+/* Decides which limit a container gets at its creation, and why. Pure. All sizes in bytes. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum mode {
-	MODE_OFF,     /* not even a recommendation is shown */
-	MODE_OBSERVE, /* recommended, not applied */
+	MODE_OFF,     /* no recommendation is shown */
+	MODE_OBSERVE, /* recommendations are shown, not applied */
 	MODE_ENFORCE,
 };
 extern const char *const mode_names[]; /* NULL-ended, in the order of the enum */
 
 #define DECISION_UNLIMITED UINT64_MAX
 
-/* What the node's administrator bounds decisions with: settings of [guards]. */
+/* The node administrator's bounds: the settings of [guards]. */
 struct guard_settings {
 	uint64_t min_bytes, max_bytes;
 	double max_change_ratio;
@@ -28,29 +28,30 @@ struct decision_input {
 	uint64_t declared_bytes; /* DECISION_UNLIMITED: none declared */
 	uint64_t override_bytes; /* 0: none */
 
-	/* From the workload's published limits; 0 where not known. */
-	uint64_t recommended_bytes; /* what is right */
-	uint64_t enforced_bytes;    /* what may be applied: 0 during warm-up */
+	/* From the workload's published limits; 0: not known. */
+	uint64_t recommended_bytes; /* the recommendation */
+	uint64_t enforced_bytes;    /* the limit that may be applied; 0 during warm-up */
 	uint64_t p95_bytes;
-	uint64_t prestart_bytes;     /* peak before start, of this runtime */
+	uint64_t prestart_bytes;     /* peak of this runtime before the program starts */
 	uint64_t last_applied_bytes; /* at the last creation */
-	uint64_t oom_floor_bytes;    /* raised from a limit that a container died at */
+	uint64_t oom_floor_bytes;    /* above a limit at which a container was OOM-killed */
 
-	uint64_t in_use_bytes; /* charged to the container now, when a running one is resized; else 0 */
+	uint64_t in_use_bytes; /* charged to a running container that is resized; else 0 */
 };
 
 /* Where a limit came from, in the order of precedence. */
 enum decision_source {
 	SOURCE_OVERRIDE,
 	SOURCE_ENFORCED,
-	SOURCE_OBSERVED, /* there is a recommendation, which is shown only */
+	SOURCE_OBSERVED, /* a recommendation is shown, but not applied */
 	SOURCE_DECLARED,
 };
 extern const char *const decision_source_names[];
 
-/* The guards, a row each, in the order in which they act: the word for records and logs, and the sentence for people, in
- * which {change}, {before}, {min} and {max} stand for what tidemarkctl explain knows of them. Each is a range that the
- * limit is brought into: range_… in decision.c. A floor ahead of max-change is one that max-change must not undercut. */
+/* The guards, one row each, in the order in which they act. Each brings the limit into a range (range_… in
+ * decision.c). The guards before max-change are floors, which max-change does not undercut. A row has a word
+ * for records and logs, and a sentence for people. In the sentence {change}, {before}, {min} and {max} stand
+ * for what tidemarkctl explain knows of them. */
 #define DECISION_GUARDS(ROW)                                                                          \
 	ROW(GUARD_P95, range_p95, "p95", "never below the observed 95th percentile")                  \
 	ROW(GUARD_PRESTART, range_prestart, "prestart",                                               \
@@ -72,9 +73,9 @@ extern const char *const guard_names[]; /* NULL-ended */
 extern const char *const guard_sentences[GUARDS_COUNT];
 
 struct decision {
-	uint64_t limit_bytes; /* what the container gets; DECISION_UNLIMITED: none */
+	uint64_t limit_bytes; /* the container's limit; DECISION_UNLIMITED: none */
 	int source;           /* enum decision_source */
-	/* The guards that moved the number, in order, each with what it made of it. */
+	/* The guards that moved the limit, in order, each with the limit that it left. */
 	struct {
 		enum guard guard;
 		uint64_t limit_bytes;
@@ -82,10 +83,11 @@ struct decision {
 	size_t n_steps;
 };
 
-/* With SOURCE_OBSERVED and SOURCE_DECLARED the limit is what was declared, and no guard acts. */
+/* Makes the decision. For SOURCE_OBSERVED and SOURCE_DECLARED the limit is the declared one, and no guard
+ * acts. */
 void decision_make(const struct decision_input *input, const struct guard_settings *guards,
 		   struct decision *ret);
 
-/* "enforced", "enforced+max-change+p95", "declared": the source and the guards. Returns buf. */
+/* The source and the guards that acted: "enforced", "enforced+max-change+p95", "declared". Returns buf. */
 #define DECISION_REASON_MAX 128
 const char *decision_reason(const struct decision *decision, char buf[static DECISION_REASON_MAX]);

@@ -10,7 +10,7 @@
 #define FLOOR_RATIO 1.25
 #define HIGH_SHARE  0.95
 
-/* a - b, which saturates. */
+/* a - b, bounded to int64_t. */
 static int64_t difference(uint64_t a, uint64_t b)
 {
 	if (a >= b)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The policy `percentile`: the window's own numbers, each with its factor. */
+/* The policy `percentile`: the window's own figures, each times a factor. */
 
 #include "shim/tune/policy.h"
 
@@ -17,7 +17,7 @@ static struct amount percentile_limit(const struct tuner_settings *settings, con
 	(void)seen;
 	struct amount limit = {bytes_scale(observed->max_bytes, settings->limit_max_factor), TERM_PEAK};
 	limit = amount_or(limit, bytes_scale(request_bytes, settings->limit_request_factor), TERM_REQUEST);
-	/* With a factor below 1, or for a window without its peaks. */
+	/* Not below the request: limit_request_factor may be below 1, and a window may lack its peaks. */
 	return amount_or(limit, request_bytes, TERM_REQUEST);
 }
 

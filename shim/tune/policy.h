@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a policy is to tuner.c, which has all that they share: clamps, hysteresis, cooldown, OOM kills, warm-up.
- * Pure. Bytes. */
+/* What a policy tells tuner.c. tuner.c does what all policies share: clamps, hysteresis, cooldown, OOM kills,
+ * warm-up. Pure. Sizes in bytes. */
 
 #include "shim/tune/recommendation.h"
 
-/* A number on its way to a recommendation, with the term that it came from. */
+/* A number on its way to a recommendation, and the term that it came from. */
 struct amount {
 	uint64_t bytes;
 	int term; /* enum tuner_term */
@@ -15,35 +15,36 @@ struct amount {
 struct policy {
 	const char *name;
 
-	/* What the observation asks for, not yet rounded nor clamped. */
+	/* The request that the observation asks for, not yet rounded or clamped. */
 	struct amount (*request)(const struct tuner_settings *settings, const struct observed *observed);
 
-	/* The limit beside that request, once it has been rounded and clamped. What the limit is made of is put
-	 * into *seen, to be explained later. */
+	/* The limit for this request, which is already rounded and clamped. The limit's parts go into *seen,
+	 * for explanations later. */
 	struct amount (*limit)(const struct tuner_settings *settings, const struct observed *observed,
 			       uint64_t request_bytes, struct recommendation *seen);
 
-	/* A limit that stands below this is raised at once, whatever the hysteresis. */
+	/* A standing limit below this is raised at once, without hysteresis. */
 	uint64_t (*least)(const struct tuner_settings *settings, const struct observed *observed);
 
-	/* Of the settings round and hysteresis. */
+	/* The policy's parts of the settings round and hysteresis. */
 	unsigned round_divisor;
 	double hysteresis_share;
-	bool hysteresis_bytes; /* whether a difference of so many bytes is enough, too */
+	bool hysteresis_bytes; /* a difference in bytes is enough, too */
 };
 
 extern const struct policy policy_percentile, policy_adaptive;
 
 struct amount amount_or(struct amount amount, uint64_t bytes, int term);
 
-/* Cuts off what is below a byte: as 1.2 is no binary fraction, 80Mi × 1.2 could else pass 96Mi by a hair and
- * be rounded up to the next multiple. */
+/* bytes × factor, rounded down, at most UINT64_MAX. Rounding down matters: 1.2 is no binary fraction, so that
+ * 80Mi × 1.2 could be a hair above 96Mi and be rounded up to the next multiple. */
 uint64_t bytes_scale(uint64_t bytes, double factor);
 uint64_t bytes_add(uint64_t a, uint64_t b);
 
-/* Up to the next multiple of round_bytes, then within [min, max]. max wins over min. */
+/* Rounds up to the next multiple of round_bytes, then clamps to [min_bytes, max_bytes]. max_bytes wins over
+ * min_bytes. */
 struct amount amount_fit(struct amount amount, uint64_t round_bytes, uint64_t min_bytes, uint64_t max_bytes);
 
-/* Up to the next multiple of the setting round, then within what a request may be. */
+/* Rounds up to the policy's part of the setting round, then clamps to the settings' range for requests. */
 struct amount request_fit(const struct tuner_settings *settings, const struct policy *policy,
 			  struct amount request);

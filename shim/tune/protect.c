@@ -15,7 +15,7 @@ static uint64_t page_down(uint64_t bytes)
 void protect_make(const struct protect_settings *settings, uint64_t limit_bytes, uint64_t request_bytes,
 		  struct protection *ret)
 {
-	/* More than the limit cannot be used, nor protected. */
+	/* The container cannot use more than its limit, so more cannot be protected. */
 	const uint64_t request = request_bytes < limit_bytes ? request_bytes : limit_bytes;
 
 	*ret = (struct protection){.request_bytes = request_bytes};
@@ -25,7 +25,7 @@ void protect_make(const struct protect_settings *settings, uint64_t limit_bytes,
 		return;
 	const uint64_t room = limit_bytes - request;
 	const double share = settings->high_ratio * (double)room;
-	/* A double can be a little more than the room that it was made from. */
+	/* The product may be a little above room, since a double rounds. */
 	const uint64_t high = page_down(request + (share < (double)room ? (uint64_t)share : room));
 	if (high > request)
 		ret->bytes[UNIFIED_HIGH] = high;

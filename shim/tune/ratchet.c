@@ -9,12 +9,13 @@
 #include "cgroups/quantity.h"
 #include "oci/sizing.h"
 
-/* Two limits this close are the same; levels lie at least so far apart. */
+/* Limits within SAME of each other are one level. Levels are at least APART from each other. */
 #define SAME  0.02
 #define APART 0.10
 
-/* The share of the limit's fall by which the use must have fallen to follow it, and how often in a row. It is given up
- * below half of that share, so that one at the brink does not go to and fro. docs/TUNING.md has the reasons. */
+/* follows: the use follows if it falls by this share of the limit's fall. steps: how often in a row. A floor
+ * is given up below half of follows, so that a program near this line does not go to and fro. expires: the
+ * floor is tried again after ratchet_hold_usec. docs/TUNING.md has the reasons. */
 static const struct judgement {
 	double follows;
 	unsigned steps;
@@ -54,7 +55,7 @@ double ratchet_drop(const struct ratchet *ratchet)
 	return 1 - (double)ratchet->to.use_bytes / (double)ratchet->from.use_bytes;
 }
 
-/* The use's fall from `from` to `to` over the limit's: 1 where it follows wholly. */
+/* The use's fall from `from` to `to`, divided by the limit's: 1 if the use follows wholly. */
 static double following(const struct ratchet *ratchet)
 {
 	if (ratchet->from.use_bytes == 0 || ratchet->to.use_bytes == 0)
@@ -94,8 +95,8 @@ static void see(struct ratchet_level *level, const struct ratchet_level *seen)
 	level->at_usec = seen->at_usec;
 }
 
-/* The next level below. Whether the use followed is told by what it was just before and is just after: one that goes on
- * falling at the same limit falls by itself. */
+/* Takes the next level below. The use just before and just after tells whether it followed. A use that goes
+ * on falling at the same limit falls by itself. */
 static void step_down(struct ratchet *ratchet, const struct ratchet_level *level)
 {
 	if (ratchet->to.limit_bytes > 0 && ratchet->since_usec == 0) {
@@ -110,7 +111,7 @@ static void step_down(struct ratchet *ratchet, const struct ratchet_level *level
 		ratchet->steps = 0;
 }
 
-/* A level that there was not. Returns false for one that tells nothing. */
+/* Takes a new level. Returns false if the level tells nothing. */
 static bool take_level(struct ratchet *ratchet, const struct ratchet_level *level)
 {
 	const double limit = (double)level->limit_bytes;
@@ -118,7 +119,7 @@ static bool take_level(struct ratchet *ratchet, const struct ratchet_level *leve
 	if (limit > (double)ratchet->top_bytes * (1 + SAME))
 		begin_at(ratchet, level);
 	else if (level->limit_bytes > ratchet->from.limit_bytes && ratchet->since_usec > 0)
-		ratchet->from = *level; /* on its way back to what is kept: does the use come back, too? */
+		ratchet->from = *level; /* on its way back to the floor: does the use come back, too? */
 	else if (level->limit_bytes > ratchet->from.limit_bytes)
 		begin_at(ratchet, level);
 	else if (limit > (double)ratchet_lowest(ratchet) * (1 - APART))
@@ -139,13 +140,13 @@ static void judge(struct ratchet *ratchet, const struct tuner_settings *settings
 	if (following(ratchet) < judgement->follows / 2 && ratchet->to.limit_bytes > 0) {
 		ratchet->steps = 0;
 		if (ratchet->since_usec > 0)
-			ratchet->to = (struct ratchet_level){0}; /* to be seen anew */
+			ratchet->to = (struct ratchet_level){0}; /* to be seen again */
 		ratchet->since_usec = 0;
 	} else if (ratchet->since_usec == 0) {
 		if (ratchet->steps >= judgement->steps)
 			ratchet->since_usec = now_usec;
 	} else if (judgement->expires && now_usec - ratchet->since_usec >= settings->ratchet_hold_usec) {
-		/* Tried once more: a single step will do then. */
+		/* The floor is tried again. One step is enough then. */
 		ratchet->since_usec = 0;
 		ratchet->steps = judgement->steps - 1;
 		ratchet->to = (struct ratchet_level){0};
@@ -212,7 +213,7 @@ const char *ratchet_format(const struct ratchet *ratchet, char buf[static RATCHE
 	return buf;
 }
 
-/* What has been written of a ratchet is one: its levels are in order, and what is kept was seen. */
+/* A written ratchet has its levels in order, and a floor only with both levels. */
 static bool ratchet_is_sound(const struct ratchet *ratchet)
 {
 	if (ratchet->top_bytes > INT64_MAX || ratchet->from.limit_bytes > INT64_MAX)

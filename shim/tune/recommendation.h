@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What tuner and policies speak of: the settings, what was observed of a workload, and what is recommended for it.
- * Bytes of working set and microseconds of CLOCK_REALTIME. */
+/* The terms of the tuner and its policies: settings, what was observed of a workload, and its recommendation.
+ * Bytes of working set, and microseconds of CLOCK_REALTIME. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,14 +13,14 @@ enum tuner_policy {
 };
 extern const char *const tuner_policy_names[]; /* NULL-ended, in the order of the enum */
 
-/* How the policy adaptive weighs containers over their limit against memory that nobody uses. */
+/* How the policy adaptive weighs containers above their limit against unused memory. */
 enum adaptive_margin {
 	MARGIN_NORMAL,
 	MARGIN_TIGHT,
 };
 extern const char *const adaptive_margin_names[]; /* NULL-ended, in the order of the enum */
 
-/* The constants of the policies, all settings of [tuner]. */
+/* The constants of the policies: settings of [tuner]. */
 struct tuner_settings {
 	int policy;          /* enum tuner_policy */
 	int adaptive_margin; /* enum adaptive_margin */
@@ -36,33 +36,37 @@ struct tuner_settings {
 
 	double oom_factor;
 	uint64_t oom_bytes;
-	uint64_t
-		oom_loop_usec; /* within which a kill at the limit that was raised after another is one of a loop */
-	uint64_t oom_hold_usec; /* how long a limit that a container died at keeps later ones above it */
+	/* A kill within this time of the one before, at a higher limit, belongs to a crash loop. */
+	uint64_t oom_loop_usec;
+	/* How long later limits stay above one at which a container died. */
+	uint64_t oom_hold_usec;
 
-	uint64_t ratchet_hold_usec; /* how long a program's limit is kept that seemed to size itself by it */
+	/* How long the ratchet's floor holds for a program that is not known to size itself. */
+	uint64_t ratchet_hold_usec;
 
 	uint64_t warmup_samples, warmup_usec;
 };
 
-/* What a window says of a workload. */
+/* What was observed of a workload, from its window. */
 struct observed {
 	uint64_t samples;
-	uint64_t since_usec, until_usec; /* of the first and the last sample; 0 without samples */
+	uint64_t since_usec, until_usec; /* time of the first and the last sample; 0: none */
 	uint64_t avg_bytes, p95_bytes, max_bytes;
 
-	/* What tide_observe() tells of the last 14 days; 0: not known. */
+	/* From tide_observe(), of the last 14 days; 0: not known. */
 	uint64_t highest_bytes; /* the highest working set */
-	uint64_t history_usec; /* how much of them was measured, in days, of which today's is not whole yet */
-	uint64_t records;      /* days that brought a peak above all before */
-	uint64_t life_usec;    /* how long its containers live: the longest of the last day or two */
+	/* How much of the 14 days was measured: the days with a sample, of today the part that has passed. */
+	uint64_t history_usec;
+	uint64_t records; /* days with a peak more than 3 % above all before */
+	/* How long the workload's containers live: the longest life of the last one to two days. */
+	uint64_t life_usec;
 
-	/* What ratchet_floor() tells: no limit below it is recommended. 0: nothing is known against one. */
+	/* From ratchet_floor(): no limit below it is recommended. 0: no floor. */
 	uint64_t ratchet_floor_bytes;
 
-	/* Of the samples, those since recommendation.warmup_since_usec, which a window that slides would else
-	 * hide: window_samples(). 0: not counted, and until the window has slid past the beginning of the
-	 * warm-up only what exceeds recommendation.warmup_samples is known to be new. */
+	/* The samples since recommendation.warmup_since_usec: window_samples(). A window that slides would
+	 * otherwise hide them. 0: not counted. The new ones are then those beyond
+	 * recommendation.warmup_samples, until the whole window is newer than the warm-up's beginning. */
 	uint64_t fresh_samples;
 };
 
@@ -73,36 +77,37 @@ enum tuner_term {
 	TERM_AVG,     /* request: avg × factor */
 	TERM_PEAK,    /* limit: max × factor */
 	TERM_REQUEST, /* limit: request × factor */
-	TERM_OOM,     /* limit: raised from the one that a container died at */
+	TERM_OOM,     /* limit: above the one that a container died at */
 	TERM_HIGHEST, /* limit: the highest peak of 14 days × factor */
-	TERM_MARGIN,  /* limit: p95, or max, and the margin that fits its size and history */
-	TERM_COLD,    /* limit: as the policy percentile has it, for want of history */
-	TERM_MIN,     /* raised to the smallest that is allowed */
-	TERM_MAX,     /* lowered to the largest that is allowed */
-	TERM_RATCHET, /* limit: kept, as the use follows it */
+	TERM_MARGIN,  /* limit: p95 or max, plus the margin */
+	TERM_COLD,    /* limit: as the policy percentile, while history is short */
+	TERM_MIN,     /* raised to the least allowed */
+	TERM_MAX,     /* lowered to the most allowed */
+	TERM_RATCHET, /* limit: kept, since the use follows it */
 };
 extern const char *const tuner_term_names[]; /* NULL-ended, in the order of the enum */
 
-/* A workload's standing recommendation; all zero for a workload that is new. */
+/* A workload's standing recommendation; all zero for a new workload. */
 struct recommendation {
 	uint64_t request_bytes, limit_bytes; /* 0: none yet */
 	int request_term, limit_term;        /* enum tuner_term */
 	uint64_t revision;                   /* counts the changes, from 1 */
 	uint64_t changed_usec;               /* of the last change */
-	/* What was observed when it was made, so that its numbers can be explained later. */
+	/* What was observed when the numbers were made, to explain them later. */
 	uint64_t seen_avg_bytes, seen_p95_bytes, seen_max_bytes;
 	uint64_t seen_highest_bytes, seen_history_usec, seen_records; /* policy adaptive; else 0 */
-	uint64_t seen_margin_bytes;                                   /* what its size and history ask for */
-	uint64_t seen_life_usec;                                      /* as it was counted; 0: as 24 h */
+	uint64_t seen_margin_bytes;                                   /* the margin */
+	uint64_t seen_life_usec;                                      /* the life that was counted; 0: 24 h */
 
-	/* Warm-up: nothing is enforced until this image has been seen for long enough; then it is warm until the
-	 * next image. */
-	uint64_t warmup_since_usec, warmup_samples; /* samples counted before it began */
+	/* Warm-up: nothing is enforced until this image has been seen for long enough. The workload is then
+	 * warm until the image changes. */
+	uint64_t warmup_since_usec, warmup_samples; /* samples when it began */
 	bool warm;
 
-	/* The last kill that counts: the memory.max that it died at, and the least limit since. */
+	/* The last kill that counts: its memory.max, and the least limit since. */
 	uint64_t oom_limit_bytes, oom_floor_bytes, oom_usec;
-	uint64_t oom_peak_bytes; /* memory.peak then, 0: not known */
-	uint64_t oom_row;   /* kills in a row, each at a higher limit than the one before: a crash loop */
-	uint64_t oom_kills; /* of all time */
+	uint64_t oom_peak_bytes; /* memory.peak at the kill; 0: not known */
+	/* Kills in a row, each at a higher limit than the one before: a crash loop. */
+	uint64_t oom_row;
+	uint64_t oom_kills; /* all kills ever */
 };

@@ -19,7 +19,7 @@ uint64_t reference_krr(const uint64_t peaks_bytes[static TIDE_DAYS])
 	return (limit + MIB - 1) / MIB * MIB;
 }
 
-/* The end of the bucket that holds the size: VPA is on the safe side. */
+/* The end of the bucket that holds the size, since VPA rounds up. */
 static double vpa_bucket_end(uint64_t bytes)
 {
 	double end = VPA_FIRST_BUCKET, width = VPA_FIRST_BUCKET;
@@ -36,7 +36,7 @@ uint64_t reference_vpa(const uint64_t peaks_bytes[static TIDE_DAYS])
 	for (unsigned age = 0; age < TIDE_DAYS; age++, weight /= 2)
 		total += peaks_bytes[age] > 0 ? weight : 0;
 
-	/* The least of the peaks that, with all below it, weighs enough. */
+	/* The least peak at which it and all lower ones weigh enough. */
 	uint64_t least = 0;
 	for (unsigned candidate = 0; candidate < TIDE_DAYS; candidate++) {
 		double below = 0;

@@ -29,7 +29,7 @@ const uint64_t replay_cold_usec[REPLAY_COLD_STARTS] = {
 	24 * USEC_PER_HOUR,
 };
 
-/* The first of these are the tuner's, by its settings; what the others are made of needs no state. */
+/* The first TUNED policies are the tuner's, with these settings. The others need no state. */
 #define TUNED 3
 static const struct {
 	int policy, margin;
@@ -39,18 +39,18 @@ static const struct {
 	[REPLAY_TIGHT] = {POLICY_ADAPTIVE, MARGIN_TIGHT},
 };
 
-/* The trace's zero, on the tuner's clock: there, a time of 0 means none. */
+/* The trace's zero on the tuner's clock, where a time of 0 means none. */
 #define EPOCH_USEC (UINT64_C(1000000000) * USEC_PER_SEC)
 
-/* A container, and after it the next one, under each policy at once. The first track of a series is that of the
- * standing workload, the others are its cold starts. */
+/* One container after another, under all policies at once. A series' first track is the standing workload,
+ * the others are its cold starts. */
 #define TRACKS (1 + REPLAY_COLD_STARTS)
 
 struct track {
-	uint64_t turn_usec; /* when its container is created, or replaced; UINT64_MAX: never more */
+	uint64_t turn_usec; /* when its next container is created; UINT64_MAX: never */
 	bool lives;
 	uint64_t limit_bytes[REPLAY_POLICIES], before_bytes[REPLAY_POLICIES]; /* 0: none yet */
-	uint64_t lowest_bytes; /* of the limits that have not been exceeded */
+	uint64_t lowest_bytes; /* of the limits that are not exceeded */
 	bool over[REPLAY_POLICIES];
 	uint64_t samples, max_bytes;
 	double sum_bytes;
@@ -63,11 +63,11 @@ struct name {
 };
 
 struct series {
-	struct name name; /* first: the tree looks for it */
+	struct name name; /* must be first: the tree compares it */
 	struct window window;
 	struct tide tide;
 	uint64_t start_usec, last_usec;
-	uint64_t turn_usec; /* of the track that is next */
+	uint64_t turn_usec; /* of the track whose turn is next */
 	struct track track[TRACKS];
 	struct series *next;
 };
@@ -146,7 +146,7 @@ static struct series *series_add(struct replay *replay, const struct name *name,
 	return series;
 }
 
-/* As a rule it is that of the sample before. */
+/* Mostly the series of the sample before. */
 static struct series *series_find(struct replay *replay, const struct trace_sample *sample)
 {
 	struct series *series = replay->current;
@@ -182,7 +182,7 @@ static void track_create(struct replay *replay, struct series *series, struct tr
 	window_observe(&series->window, now_usec - span_usec, UINT64_MAX, &observed);
 	tide_observe(&series->tide, now_usec, &observed);
 	if (track != &series->track[0])
-		observed.life_usec = 0; /* of a first creation, which no container was before */
+		observed.life_usec = 0; /* before a first creation no container has lived */
 	tide_peaks(&series->tide, now_usec, peaks);
 	for (int i = 0; i < TUNED; i++) {
 		(void)tuner_recommend(&replay->tuner[i], &observed, &track->standing[i], now_usec,
@@ -240,7 +240,7 @@ static void track_judge(struct replay *replay, const struct series *series, stru
 	}
 }
 
-/* The sample of now_usec is not in yet. */
+/* Called before the sample of now_usec is added. */
 static void series_turn(struct replay *replay, struct series *series, uint64_t now_usec)
 {
 	uint64_t every_usec = replay->settings.every_usec;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Policies judged on a trace, in simulated time, with the daemon's very window, tide and tuner. Pure. Bytes, and
- * microseconds since wherever the trace begins.
+/* Judges policies on a trace in simulated time, with the daemon's own window, tide and tuner. Pure. Bytes,
+ * and microseconds since the trace's beginning.
  *
- * Each series is one workload. A container of it is created at the multiples of every_usec since its first sample,
- * the first one excepted, of which nothing is known yet. What stands recommended then, from samples before the
- * creation only, is the container's limit until the next creation. A limit that is exceeded counts once for the
- * period, is then raised as after an OOM kill, and the container goes on. Periods without a sample are not judged.
+ * Each series is one workload. A container of it is created at every multiple of every_usec after the first
+ * sample; not at the first sample, when nothing is known yet. Its limit is what is recommended at that
+ * moment, from earlier samples only, and stays until the next creation. A limit that is exceeded counts once
+ * in a period; the tuner then learns an OOM kill, and the container goes on. Periods without a sample are not
+ * judged.
  *
- * The recommendation itself is judged: warm-up and the guards of a creation, which the wrapper would apply, are
- * left out. The daemon looks at a workload every minute; here it is looked at when a container is created. How long
- * containers live is learned as it goes: each has lived for every_usec when the next one is created.
+ * The recommendation itself is judged. Warm-up and the guards of a creation, which the wrapper would apply,
+ * are left out. The daemon looks at a workload every minute, the replay only at each creation. The life of
+ * containers is learned on the way: each has lived for every_usec when the next is created.
  *
- * Cold starts are judged apart: as if the first creation of the workload were after so much history, for one
- * period; no container has ended then. */
+ * Cold starts are judged apart: as if the workload's first creation came after this much history, for one
+ * period. No container has ended at that time. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,10 +27,10 @@
 enum replay_policy {
 	REPLAY_PERCENTILE,
 	REPLAY_ADAPTIVE,
-	REPLAY_TIGHT, /* adaptive with its margin tight */
+	REPLAY_TIGHT, /* adaptive with the margin tight */
 	REPLAY_KRR,
 	REPLAY_VPA,
-	REPLAY_HINDSIGHT, /* the peak of the period itself: what nobody can know */
+	REPLAY_HINDSIGHT, /* the period's own peak, which nobody can know before */
 	REPLAY_POLICIES,
 };
 extern const char *const replay_policy_names[]; /* NULL-ended, in the order of the enum */
@@ -38,7 +39,7 @@ extern const char *const replay_policy_names[]; /* NULL-ended, in the order of t
 extern const uint64_t replay_cold_usec[REPLAY_COLD_STARTS];
 
 struct replay_settings {
-	struct tuner_settings tuner; /* its policy and margin aside */
+	struct tuner_settings tuner; /* its policy and margin are not used */
 	uint64_t slot_usec, span_usec;
 	uint64_t every_usec;
 };
@@ -46,7 +47,7 @@ struct replay_settings {
 /* Sums over periods. */
 struct replay_score {
 	uint64_t periods, over;
-	uint64_t changes;             /* limits more than 1 MiB away from the one before */
+	uint64_t changes;             /* limits more than 1 MiB away from the last one */
 	double limit_bytes;           /* at the creation */
 	double mean_bytes, max_bytes; /* used in the period */
 	double days;
@@ -58,22 +59,22 @@ struct replay_result {
 
 struct replay;
 
-/* on_limit, which may be NULL, is told of each limit: not of cold starts, and not of hindsight's. */
+/* on_limit (may be NULL) is called with each limit, except those of cold starts and of hindsight. */
 typedef void replay_limit(void *data, const char *series, uint64_t creation_usec, enum replay_policy policy,
 			  uint64_t limit_bytes);
 
-/* Returns NULL without memory. */
+/* Returns NULL if there is no memory. */
 struct replay *replay_new(const struct replay_settings *settings, replay_limit *on_limit, void *data);
 void replay_free(struct replay *replay);
 
-/* The samples of one series in the order of their times; the series in any order, or mixed. Returns 0, -EINVAL for
- * a sample that is older than the one before it, or -ENOMEM. */
+/* Adds a sample. The samples of one series come in the order of their times; series may be mixed. Returns 0,
+ * -EINVAL if the sample is older than the series' last one, or -ENOMEM. */
 int replay_add(struct replay *replay, const struct trace_sample *sample);
 
-/* Judges what is still open, and tells. Nothing can be added any more. */
+/* Judges the last periods and fills in the results. Nothing can be added afterwards. */
 void replay_finish(struct replay *replay, struct replay_result ret[static REPLAY_POLICIES]);
 
 uint64_t replay_samples(const struct replay *replay);
 size_t replay_series(const struct replay *replay);
-/* Of all windows and tides together, at the end. */
+/* Bytes of all windows and tides together. */
 size_t replay_memory(const struct replay *replay);

@@ -7,7 +7,7 @@
 
 #include "cgroups/quantity.h"
 
-/* What is this much above all before is a new peak, and not the noise on an old one. */
+/* A peak this much above all before is a new one; a smaller difference is noise. */
 #define RECORD_FACTOR 1.03
 
 static uint64_t day_of(const struct tide *tide, uint64_t now_usec)
@@ -34,8 +34,8 @@ static void tide_turn(struct tide *tide, uint64_t day)
 	tide->day = day;
 }
 
-/* Further than an honest step back of the clock leads: it was wrong then. To wait until that day is to wait
- * for years. */
+/* Whether the tide is further ahead of now than a clock is set back on purpose. The clock was wrong then, and
+ * waiting for that day would take years. */
 static bool is_far_ahead(const struct tide *tide, uint64_t now_usec)
 {
 	const uint64_t ahead_usec = tide->since_usec > now_usec ? tide->since_usec - now_usec : 0;
@@ -139,7 +139,7 @@ const char *tide_format(const struct tide *tide, char buf[static TIDE_TEXT_MAX])
 	return buf;
 }
 
-#define NUMBERS_BEFORE (2 + TIDE_DAYS) /* as it was without lives */
+#define NUMBERS_BEFORE (2 + TIDE_DAYS) /* in texts from before lives */
 #define NUMBERS        (NUMBERS_BEFORE + 3)
 
 bool tide_parse(const char *text, struct tide *ret)

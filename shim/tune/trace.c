@@ -7,7 +7,7 @@
 
 #define HEAD "series,time_s,bytes"
 
-/* Digits, up to the first other character. false: none, or more than most. */
+/* Reads digits up to the first other character. Returns false for none, or a number above most. */
 static bool number_read(const char **at, const char *end, uint64_t most, uint64_t *ret)
 {
 	const char *p = *at;
@@ -26,7 +26,7 @@ static bool number_read(const char **at, const char *end, uint64_t most, uint64_
 	return true;
 }
 
-/* ".25": in millionths, what is finer is dropped. true if there is no such thing. */
+/* Reads ".25" as millionths; finer digits are dropped. Returns true also if there is no fraction. */
 static bool fraction_read(const char **at, const char *end, uint64_t *ret_millionths)
 {
 	*ret_millionths = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A trace of memory use as CSV, one sample a line: series,time_s,bytes. The line that says so may stand first; lines
- * end in \n or \r\n, and blank ones are passed over. A series is any name of up to 255 bytes without a comma; time
- * counts seconds from wherever the trace begins, to six decimals; what bytes has behind a decimal point is dropped.
- * Pure: the text is in memory. */
+/* A trace of memory use as CSV, one sample a line: series,time_s,bytes. This header may be the first line.
+ * Lines end in \n or \r\n; blank lines are skipped. A series is any name of up to 255 bytes without a comma.
+ * Time counts seconds from the trace's beginning, to six decimals. Decimals of bytes are dropped. Pure: the
+ * text is in memory. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,13 +12,13 @@
 #include "cgroups/error.h"
 
 #define TRACE_SERIES_MAX 255
-/* Some three thousand years. */
+/* Microseconds: some three thousand years. */
 #define TRACE_TIME_MAX_USEC UINT64_C(100000000000000000)
 
 struct trace {
 	const char *name; /* borrowed, for errors */
 	const char *at, *end;
-	uint64_t line; /* that was read last */
+	uint64_t line; /* the line read last */
 };
 
 struct trace_sample {
@@ -32,6 +32,6 @@ enum trace_outcome {
 	TRACE_SAMPLE = 1, /* a sample was read */
 };
 
-/* Returns TRACE_SAMPLE with *ret set; 0 at the end; -EINVAL for a line that cannot be understood, which *err names with
- * file and line. */
+/* Reads the next sample. Returns TRACE_SAMPLE with *ret set; 0 at the end; -EINVAL for a line that is not
+ * understood, with its file and line in *err. */
 int trace_next(struct trace *trace, struct trace_sample *ret, struct error *err);

@@ -36,7 +36,7 @@ static bool differs(const struct tuner_settings *settings, const struct policy *
 	       (double)difference > (double)old_bytes * ratio;
 }
 
-/* The kill that counts no longer counts once it has been held for long enough. */
+/* Forgets the last kill after oom_hold_usec. */
 static void oom_decay(const struct tuner_settings *settings, uint64_t now_usec,
 		      struct recommendation *standing)
 {
@@ -106,9 +106,9 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 		return TUNER_NO_SAMPLES;
 	warmup_update(settings, observed, now_usec, ret);
 
-	/* What stands is kept as a floor while there is too little to go by: of a new image (warmup_samples: not the
-	 * first warm-up), or after a time with nothing in the window. A minute of a program that is starting says
-	 * nothing of its day. */
+	/* The standing numbers are a floor while there is too little to go by: with a new image
+	 * (warmup_samples > 0: not the first warm-up), or after a time with nothing in the window. The first
+	 * minutes of a program tell nothing about its day. */
 	bool thin = observed->samples < settings->warmup_samples ||
 		    observed->until_usec - observed->since_usec < settings->warmup_usec;
 	bool keep = ret->warm ? thin : ret->warmup_samples > 0;
@@ -128,7 +128,8 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 	if (request.bytes > limit.bytes)
 		request = (struct amount){limit.bytes, TERM_MAX};
 
-	/* A limit that is known to be too low would kill, or starve what sizes itself by it: it waits for nothing. */
+	/* A limit that is known to be too low would kill, or starve a program that sizes itself by it. Its
+	 * raise waits for nothing. */
 	uint64_t least_bytes = policy->least(settings, observed);
 	if (least_bytes < observed->ratchet_floor_bytes)
 		least_bytes = observed->ratchet_floor_bytes;
@@ -153,7 +154,7 @@ uint64_t tuner_oom_steps(uint64_t row)
 	return row < 2 ? 1 : row < 3 ? 2 : 4;
 }
 
-/* Containers of one workload that die at the same limit, or at an older and lower one, are no loop. */
+/* Kills at the same limit, or at an older and lower one, are no loop. */
 static uint64_t oom_row(const struct tuner_settings *settings, const struct recommendation *standing,
 			uint64_t limit_bytes, uint64_t now_usec)
 {
@@ -190,7 +191,7 @@ void tuner_learn_oom(const struct tuner_settings *settings, const struct recomme
 	if (limit.bytes <= ret->limit_bytes)
 		return;
 
-	/* A workload that died before anything was known of it asks for the least. */
+	/* The first kill of a workload without a recommendation: the least request. */
 	struct amount request = {ret->request_bytes, ret->request_term};
 	if (request.bytes == 0)
 		request = (struct amount){settings->request_min_bytes, TERM_MIN};

@@ -6,12 +6,11 @@
 #include <string.h>
 
 #define SLOT_VERSION 1
-/* More samples than a slot can honestly hold, and few enough that counts never overflow when they are added.
- */
+/* More samples than any real slot has, and few enough that sums of counts do not overflow. */
 #define SLOT_COUNT_MAX (UINT64_C(1) << 40)
 
-/* Older slots are merged until two neighbours would be longer than this part of the span. So at most twice as
- * many are kept, unless a clock that keeps jumping closes more: the oldest then go. */
+/* Two older neighbours are merged while they span at most 1/WINDOW_PIECES of the window. So at most twice as
+ * many are kept. A clock that keeps jumping may close more: the oldest then go. */
 #define WINDOW_PIECES    12
 #define WINDOW_SLOTS_MAX (WINDOW_FINE_SLOTS + 2 * WINDOW_PIECES + 8)
 
@@ -42,7 +41,7 @@ static unsigned bucket_of(uint64_t bytes)
 {
 	if (bytes < 128)
 		return (unsigned)bytes;
-	unsigned shift = 57 - (unsigned)__builtin_clzll(bytes); /* leaves seven digits, the first of them 1 */
+	unsigned shift = 57 - (unsigned)__builtin_clzll(bytes); /* leaves seven bits, the first is 1 */
 	return shift * 64 + (unsigned)(bytes >> shift);
 }
 
@@ -60,7 +59,7 @@ struct cursor {
 	const uint8_t *at, *end;
 };
 
-/* LEB128: seven bits a byte, the lowest first. */
+/* LEB128: seven bits in each byte, the lowest first. */
 static size_t varint_write(uint64_t value, uint8_t *data)
 {
 	size_t length = 0;
@@ -112,7 +111,7 @@ static int slot_read_header(struct cursor *cursor, struct slot_header *ret)
 	return 0;
 }
 
-/* Reads the buckets and adds them to buckets[], or, where that is NULL, only checks them. */
+/* Reads the buckets and adds them to buckets[]. With NULL only checks them. */
 static int slot_read_buckets(struct cursor cursor, const struct slot_header *header, uint64_t *buckets)
 {
 	uint64_t bucket = 0, count = 0;
@@ -145,7 +144,7 @@ static size_t slot_write_header(const struct slot_header *header, uint8_t *data)
 	return length;
 }
 
-/* next: the bucket behind the one that was written before. */
+/* next: the bucket behind the last one written. */
 static size_t slot_write_bucket(unsigned bucket, uint64_t count, unsigned next, uint8_t *data)
 {
 	size_t length = varint_write((count - 1) * 2 + (bucket > next), data);
@@ -191,10 +190,10 @@ int slot_merge(struct slot *into, const void *data, size_t length)
 	return 0;
 }
 
-/* A walk over the buckets of an encoded slot that was checked when it came in. */
+/* A walk over the buckets of an encoded slot, which was checked before. */
 struct bucket_walk {
 	struct cursor cursor;
-	uint64_t bucket, count; /* SLOT_BUCKETS: none left */
+	uint64_t bucket, count; /* bucket: SLOT_BUCKETS when none is left */
 };
 
 static void bucket_walk_next(struct bucket_walk *walk)
@@ -209,7 +208,7 @@ static void bucket_walk_next(struct bucket_walk *walk)
 	walk->count = item / 2 + 1;
 }
 
-/* Two slots in one, without decoding either: this is done at the close of every slot. */
+/* Encodes two slots as one, without decoding them, since this happens whenever a slot is closed. */
 static size_t slot_encode_both(const struct slot_bytes *a, const struct slot_bytes *b,
 			       uint8_t data[static SLOT_BYTES_MAX], uint64_t *ret_count)
 {
@@ -264,7 +263,7 @@ uint64_t slot_quantile(const struct slot *slot, double q)
 	if ((double)rank < share || rank == 0)
 		rank++;
 
-	/* From above: it is the high ones that are asked for. */
+	/* From above, since mostly high quantiles are asked for. */
 	uint64_t left = slot->count;
 	for (unsigned i = bucket_of(slot->max_bytes); i > 0; i--) {
 		left -= slot->buckets[i];
@@ -276,7 +275,7 @@ uint64_t slot_quantile(const struct slot *slot, double q)
 
 /* ---- The closed slots ---- */
 
-/* Shows the slot at *at and moves *at to the next one. */
+/* Shows the slot at *at and moves *at to the next one. Returns false at the end. */
 static bool closed_next(const struct window *window, size_t *at, struct slot_bytes *ret)
 {
 	if (*at >= window->closed_length)
@@ -286,8 +285,8 @@ static bool closed_next(const struct window *window, size_t *at, struct slot_byt
 	if (!varint_read(&cursor, &length))
 		return false;
 
-	/* It was checked when it came in, and is walked over at the close of every slot: only what is told of it is
-	 * read. */
+	/* The slot was checked when it came in. Only start and duration are read, since this runs whenever a
+	 * slot is closed. */
 	struct cursor inside = {cursor.at + 1, cursor.at + length};
 	uint64_t start_usec = 0, duration_usec = 0;
 	(void)varint_read(&inside, &start_usec);
@@ -297,7 +296,7 @@ static bool closed_next(const struct window *window, size_t *at, struct slot_byt
 	return true;
 }
 
-/* Puts data in the place of what lies in [at, end). There must be room. */
+/* Replaces what lies in [at, end) by data. There must be room. data NULL: removes it. */
 static void closed_replace(struct window *window, size_t at, size_t end, const void *data, size_t length)
 {
 	uint8_t prefix[10];
@@ -312,7 +311,7 @@ static void closed_replace(struct window *window, size_t at, size_t end, const v
 	window->closed_length = (uint32_t)(window->closed_length + replaced_end - end);
 }
 
-/* Drops what lies further back than the span, or further ahead than any honest step of the clock. */
+/* Drops slots further back than the span, or further ahead of now than a real clock steps. */
 static void closed_expire(struct window *window, uint64_t now_usec)
 {
 	struct slot_bytes slot;
@@ -328,8 +327,8 @@ static void closed_expire(struct window *window, uint64_t now_usec)
 	}
 }
 
-/* Merges the first two neighbours among the older slots that are short enough together. One pair is enough,
- * as it is called for every slot that comes in. */
+/* Merges the first two older neighbours that together are short enough. One pair is enough, since this is
+ * called for each slot that comes in. */
 static void closed_coarsen(struct window *window)
 {
 	struct slot_bytes first, second;
@@ -452,7 +451,7 @@ static void window_add_open(const struct window *window, struct slot *into)
 		into->buckets[window->bins[i].bucket] += window->bins[i].count;
 }
 
-/* What slot_encode() would make of it, without the 30 KiB of buckets that are mostly empty. */
+/* As slot_encode(), without 30 KiB of buckets that are mostly empty. */
 static size_t open_encode(const struct window *window, uint8_t data[static SLOT_BYTES_MAX])
 {
 	const struct slot_header header = {window->start_usec, window->end_usec, window->count,
@@ -488,7 +487,7 @@ int window_close_slot(struct window *window, uint64_t now_usec)
 		return -ENOMEM;
 	closed_coarsen(window);
 
-	/* What a restless hour took is given back, best effort. */
+	/* Gives back memory that a restless hour took. A failure does no harm. */
 	if (window->closed_size > window->closed_length + 2 * WINDOW_GROW_BYTES)
 		(void)closed_resize(window, window->closed_length);
 	if (window->bins_size > WINDOW_BINS_MIN && window->bins_size > 2 * window->n_bins)
@@ -509,7 +508,7 @@ int window_roll(struct window *window, uint64_t now_usec)
 	return window_close_slot(window, now_usec);
 }
 
-/* The bin of this bucket; a new one if need be. NULL without memory. */
+/* The bin of this bucket, a new one if there is none. NULL without memory. */
 static struct window_bin *bins_find(struct window *window, unsigned bucket)
 {
 	uint32_t low = 0, high = window->n_bins;
@@ -542,7 +541,7 @@ static int window_put(struct window *window, uint64_t now_usec, uint64_t bytes, 
 		return closed;
 
 	if (in_sketch) {
-		/* Cannot fail for a slot that was just closed: it leaves room for WINDOW_BINS_MIN. */
+		/* Cannot fail right after a slot was closed: there is room for WINDOW_BINS_MIN. */
 		struct window_bin *bin = bins_find(window, bucket_of(bytes));
 		if (!bin)
 			return -ENOMEM;
