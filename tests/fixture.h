@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A directory of its own for each test, in $TMPDIR, removed afterwards. *state points to its descriptor.
- * Include after <cmocka.h>. */
+/* Each test gets a directory of its own in $TMPDIR, which is removed after the test. *state points to struct
+ * fixture. Include after <cmocka.h>. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,11 +17,12 @@
 #define FIXTURE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_begin, fixture_end)
 
 struct fixture {
-	int root_fd; /* first: a test may take *state for int * */
+	int root_fd; /* must be first: a test may use *state as int * */
 	char path[256];
 };
 
-/* Makes the directories that name passes through; with a slash at its end also the last. */
+/* Makes the directories of the path name, all but the last component. With a slash at the end the last one as
+ * well. */
 static inline void fixture_parents(int root_fd, const char *name)
 {
 	char path[2048];
@@ -40,7 +41,7 @@ static inline void fixture_directory(int root_fd, const char *name)
 	assert_int_equal(mkdirat(root_fd, name, 0700), 0);
 }
 
-/* Writes in place, as the kernel's files change: who has it open sees the new text. */
+/* Writes in place, as the kernel's files change: a descriptor opened before reads the new text. */
 static inline void fixture_write(int root_fd, const char *name, const char *text)
 {
 	fixture_parents(root_fd, name);

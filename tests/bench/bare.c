@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The least that a wrapper can do: become the program that $BENCH_TARGET names. The floor that ours is held
- * against. */
+/* The least that a wrapper can do: become the program that $BENCH_TARGET names. Our wrapper is compared with
+ * this floor. */
 
 #include <stdlib.h>
 #include <unistd.h>

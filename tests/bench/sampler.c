@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* sampler ROOT NAME: what a tick of the daemon's sampler costs for 100, 1,000 and 10,000 cgroups that it makes in
- * a directory of this name below ROOT, where cgroup v2 is mounted: by files that are kept open, beside a bare loop of pread()
- * over the same descriptors that does nothing with what it reads; and by a census, beside the iterator alone. Each cgroup
- * holds a charge of pages of a memfd and no process.
+/* sampler ROOT NAME: the cost of a tick of the daemon's sampler for 100, 1,000 and 10,000 cgroups. The
+ * program makes the cgroups in the directory NAME below ROOT, the mount of cgroup v2, and removes them at its
+ * end. Each cgroup is charged with pages of a memfd and has no process. Two ways are measured, each beside
+ * its floor: files that are kept open, beside a bare loop of pread() over the same descriptors; and a census,
+ * beside the iterator alone.
  *
- * ROOT may also be the memory controller of cgroup v1, whose counters the iterator finds in the same places: then there
- * is the census alone. What it made it removes at its end. */
+ * ROOT may also be the memory controller of cgroup v1: the iterator finds its counters in the same places.
+ * Then only the census is measured. */
 
 #include <err.h>
 #include <errno.h>
@@ -49,7 +50,7 @@ static double cpu_usec(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* Between two ticks of a second others have had the caches. */
+/* Between two ticks, one second apart, other programs have used the caches. */
 static void caches_spoil(void)
 {
 	for (size_t i = 0; i < sizeof cold; i += 64)
@@ -117,7 +118,7 @@ static void kept_tick(size_t n)
 	read_all(&sampler, cgroups, n);
 }
 
-/* The reads of the tick before, and nothing else. */
+/* Only the reads of the tick before. */
 static void kept_floor(size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -134,7 +135,7 @@ static void count(size_t n)
 		errx(1, "%s", error.text);
 	if (census.count < n)
 		errx(1, "%u of %zu cgroups were counted", census.count, n);
-	/* memory.stat of v1 has another meaning, by which it cannot be checked. */
+	/* memory.stat of v1 means something else, and cannot check the census. */
 	census.knows_inactive_file = census.knows_inactive_file || !is_v2;
 }
 
@@ -147,7 +148,7 @@ static void counted_tick(size_t n)
 	census_forget(&census);
 }
 
-/* memory.stat is due for all, as if all had changed by as much. */
+/* Makes memory.stat due for all cgroups, as if all had changed. */
 static void due(struct sampled *sampled, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -164,7 +165,7 @@ static void counted_due(size_t n)
 	due(counted, n);
 }
 
-/* All have moved since the last census: as if as many had come in front of them as there are. */
+/* Moves all entries since the last census, as if as many new cgroups had come before them. */
 static void counted_move(size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -183,7 +184,7 @@ static double median(double *values, size_t n)
 	return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-/* What is measured: a tick, what is done before it unmeasured, and the floor, each of so many. */
+/* A way: the tick that is measured, what is done unmeasured before it, and the floor. Each for n cgroups. */
 static const struct way {
 	const char *name;
 	void (*before)(size_t n), (*tick)(size_t n), (*floor)(size_t n);
@@ -201,7 +202,7 @@ static const struct way {
 /* Returns µs per container. */
 static double measure(size_t n, const struct way *way)
 {
-	/* Each round has the same share of the reads that are due by age: they are spread. */
+	/* The reads that are due by age are spread: each round has the same share of them. */
 	const size_t rounds = n > 1000 ? 10 : ROUNDS_MAX;
 	double all_ours[ROUNDS_MAX], all_bare[ROUNDS_MAX], ratios[ROUNDS_MAX];
 
@@ -286,7 +287,7 @@ int main(int argc, char *argv[])
 			cgroup_make(dir_fd, i, pages_fd);
 			(void)snprintf(paths[i], sizeof paths[i], "/%.32s/c%zu", argv[2], i);
 		}
-		/* Out of them all, so that the last does not pay for what is measured. */
+		/* Leaves the cgroups, so that the last one does not pay for the measurement. */
 		write_at(root_fd, "cgroup.procs", "0");
 
 		unsigned long kib = kernel_kib();

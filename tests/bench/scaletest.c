@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What the scale test does often: many containers that are duplicates of one, in the machine of contrib/vm.
- * All that happened is counted in a file that the commands share; tests/bench/scaletest.sh calls them. */
+/* The steps that the scale test repeats: many containers, duplicates of one, in the machine of contrib/vm.
+ * Counts are kept in a file that the commands share. tests/bench/scaletest.sh calls them. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -92,7 +92,7 @@ static void scope_of(const char *id, char path[static 256])
 	(void)snprintf(path, 256, CGROUPS "/crio-%s.scope", id);
 }
 
-/* The record of a duplicate: the real one's text, in which names in @ stand for what differs. */
+/* Writes the record of a duplicate: the real one's text, with names in @ for what differs. */
 static void record_put(const char *template, size_t i, size_t group, unsigned generation, pid_t pid,
 		       uint64_t created_usec)
 {
@@ -132,7 +132,7 @@ static void record_put(const char *template, size_t i, size_t group, unsigned ge
 		die(path);
 }
 
-/* The tiny process: its memory goes up and down, now and then. */
+/* The tiny process in a duplicate: its memory goes up and down now and then. */
 static _Noreturn void live(size_t i)
 {
 	char *memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -182,7 +182,7 @@ static void adopt(size_t i, size_t groups)
 	counts->written++;
 }
 
-/* Created anew under the same id, and of another workload. */
+/* Creates a duplicate again under its id, now of another workload. */
 static void regroup(size_t i, size_t groups)
 {
 	char id[ID_SIZE], scope[256], path[300], text[64];
@@ -195,7 +195,7 @@ static void regroup(size_t i, size_t groups)
 	counts->written++;
 }
 
-/* As it goes: the process, the cgroups, then the record. */
+/* Removes a duplicate in the usual order: process, cgroups, record. */
 static void cull(size_t i, size_t groups)
 {
 	char id[ID_SIZE], scope[256], path[300];
@@ -210,14 +210,14 @@ static void cull(size_t i, size_t groups)
 		pause_usec(1000);
 	(void)rmdir(scope);
 	(void)snprintf(path, sizeof path, RECORDS "/%s.json", id);
-	/* The daemon removes those itself whose process has been gone for long, by a clock that was set ahead. */
+	/* With a clock that was set ahead, the daemon itself removes the records of processes that are long
+	 * gone. */
 	if (unlink(path) < 0 && errno != ENOENT)
 		die(path);
 	counts->removed++;
 }
 
-/* Several writers at once. They stay, as the parents of what they have started, so that init has none of it.
- */
+/* Runs several writers at once. They stay as the parents of what they started: init gets none of it. */
 static void write_all(void (*act)(size_t i, size_t groups), size_t n, size_t writers, size_t groups)
 {
 	counts->done = 0;
@@ -301,7 +301,7 @@ static double run(char *const argv[])
 	return (double)(clock_usec(CLOCK_MONOTONIC) - start);
 }
 
-/* Through the wrapper, in front of a runtime that does nothing; and that runtime alone. */
+/* Times creations through the wrapper, with a runtime that does nothing behind it, and the runtime alone. */
 static void creations(char *wrapper, char *target, char *config, uint64_t start_usec)
 {
 	char *create[] = {wrapper,      "create",    "--bundle", WORK "/bundle",
@@ -353,7 +353,7 @@ int main(int argc, char *argv[])
 		creations(argv[3], argv[4], read_file(WORK "/config.json", config, sizeof config),
 			  arguments[0]);
 	} else if (strcmp(verb, "clock") == 0) {
-		/* STEP-SECONDS COUNT INTERVAL-MS: the clock jumps ahead, again and again. */
+		/* STEP-SECONDS COUNT INTERVAL-MS: sets the clock ahead again and again. */
 		for (uint64_t i = 0; i < arguments[1]; i++) {
 			uint64_t now = clock_usec(CLOCK_REALTIME) + arguments[0] * 1000000;
 			struct timespec then = {(time_t)(now / 1000000), (long)(now % 1000000) * 1000};

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* short MIB: a program that lives for a moment, in a container of its own. It uses so much memory, gives it
- * back, says what its cgroup's memory.peak has come to (what it does from there on stays far below), and how
- * long it took:
- * "<bytes> <microseconds>". */
+/* short MIB: a program that lives for a moment in a container of its own. It uses MIB of memory, gives all
+ * back, and prints its cgroup's memory.peak and the time taken: "<bytes> <microseconds>". Afterwards it stays
+ * far below that peak. */
 
 #include <fcntl.h>
 #include <stdio.h>

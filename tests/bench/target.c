@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What the benchmark runs in place of a runtime, so that only the wrapper's own time is seen; also the program
- * in the containers that a real runtime creates. */
+/* The benchmark runs this program in place of a runtime, so that only the wrapper's own time counts. It is
+ * also the program in the containers that a real runtime creates. */
 
 int main(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* bench_tuner TRACE.csv…: what a window keeps of each series, and how far its quantiles are from the exact ones. The
- * series must stand one behind the other. */
+/* bench_tuner TRACE.csv…: the size of each series' windows, and the error of their quantiles. In a trace the
+ * samples of one series must follow each other. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,8 +35,8 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The windows that the daemon has of a workload with one container, whose size counts, and one that forgets nothing,
- * whose quantiles do. */
+/* The daemon's windows of a workload with one container, for their size; and a window that forgets nothing,
+ * for its quantiles. */
 struct series {
 	struct window daily, recent, container, whole;
 	uint64_t *bytes;

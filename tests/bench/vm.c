@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* bench_vm PREFIX [DIRECTORY]: what a sample of one VM sandbox costs, in lines "bench PREFIX.<name> <value> us":
- *   host_us, host_p99_us  a reading of the host side, CPU time, its caches cold
- *   floor_us              a bare pread() of the same files, that does nothing with what it reads
- *   find_us, find_all_us  finding the processes by their descent, and by looking at all, wall time
- *   guest_us              a Stats round trip to a stand-in for a shim, wall time; guest_cpu_us: what of it is ours
- * The processes are this program under the names of kata's. DIRECTORY: below it, in a cgroup v2 tree, they get a
- * pod's cgroup; without it the cgroup's files are made-up ones in $TMPDIR, which are read faster than the kernel's. */
+/* bench_vm PREFIX [DIRECTORY]: the cost of a sample of one VM sandbox, in lines "bench PREFIX.<name> <value>
+ * us":
+ *   host_us, host_p99_us  a reading of the host side: CPU time, caches cold
+ *   floor_us              a bare pread() of the same files
+ *   find_us, find_all_us  finding the processes by descent, and among all processes: wall time
+ *   guest_us              a Stats round trip to a stand-in for a shim: wall time
+ *   guest_cpu_us          our own CPU time of that round trip
+ * The processes are this program under the names of kata's. With DIRECTORY, in a cgroup v2 tree, they are in
+ * a pod's cgroup below it. Without, the cgroup's files are made up in $TMPDIR and read faster than the
+ * kernel's. */
 
 #include <err.h>
 #include <errno.h>
@@ -53,7 +56,7 @@ static double usec_of(clockid_t clock)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* Between two samples others have had the caches. */
+/* Between two samples other programs have used the caches. */
 static void caches_spoil(void)
 {
 	for (size_t i = 0; i < sizeof cold; i += 64)
@@ -87,7 +90,7 @@ static void write_file(const char *path, const char *text)
 	(void)close(fd);
 }
 
-/* --- the processes -------------------------------------------------------------------------------------------------- */
+/* ---- The processes ---- */
 
 static void *thread_wait(void *argument)
 {
@@ -104,7 +107,7 @@ static void hold(size_t bytes, int flags)
 	memset(memory, 1, bytes);
 }
 
-/* Says that it is there on descriptor 3. */
+/* Tells on descriptor 3 that the process is there. */
 static void ready_wait(void)
 {
 	if (write(3, "", 1) != 1)
@@ -123,7 +126,7 @@ static pid_t spawn(const char *name, const char *option, const char *value)
 	return pid;
 }
 
-/* What this program is under another name. Returns if it is itself. */
+/* Plays the program whose name this process has. Returns if the name is its own. */
 static void play(char *argv[])
 {
 	const char *slash = strrchr(argv[0], '/');
@@ -149,7 +152,7 @@ static void play(char *argv[])
 	}
 }
 
-/* In the cgroup whose cgroup.procs is procs, or where we are. */
+/* Starts a shim in the cgroup of this cgroup.procs, or in our own. */
 static pid_t shim_start(const char *procs)
 {
 	int ready[2];
@@ -175,7 +178,7 @@ static pid_t shim_start(const char *procs)
 	return shim;
 }
 
-/* --- the host side -------------------------------------------------------------------------------------------------- */
+/* ---- The host side ---- */
 
 static void cgroup_make(const char *directory, char procs[static 512])
 {
@@ -195,7 +198,7 @@ static void cgroup_make(const char *directory, char procs[static 512])
 	(void)snprintf(procs, 512, "%s/cgroup.procs", path);
 }
 
-/* Of the size that a kernel's has. */
+/* Makes the cgroup's files up, in the size of the kernel's. */
 static void cgroup_make_up(struct vmm *vmm)
 {
 	const char *parent = getenv("TMPDIR");
@@ -286,7 +289,7 @@ static void bench_host(int proc_fd, pid_t shim, bool has_cgroup)
 	(void)close(cgroup_fd);
 }
 
-/* --- the guest's ---------------------------------------------------------------------------------------------------- */
+/* ---- The guest side ---- */
 
 static void bench_guest(void)
 {

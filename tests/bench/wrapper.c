@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What the wrapper adds to a runtime call. Everything runs in turn, in one process, on the same data, so that a
- * noisy machine touches all alike; a figure is the median of the differences (or ratios) within one round.
+/* What the wrapper adds to a runtime call. All programs run in turn, in one process, on the same data, so
+ * that noise of the machine touches all alike. A figure is the median of the differences (or ratios) within
+ * one round.
  *
  * usage: bench_wrapper ROUNDS WRAPPER BARE BARE_MUSL|- TARGET CRUN|- [AGAINST]
  * AGAINST: another built wrapper, which runs in the same rounds.
- * Needs root: it works in a mount namespace of its own, with its files on a tmpfs, as CRI-O has them. */
+ * Needs root: works in a mount namespace of its own, with its files on a tmpfs, as CRI-O has them. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +92,7 @@ static double now_us(void)
 
 struct cost {
 	double us;
-	double faults; /* of pages, without a read from disk */
+	double faults; /* page faults without a read from disk */
 };
 
 /* Runs the program to its end, without output. */
@@ -134,8 +135,8 @@ static double median(double *values, size_t n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/* A config.json as CRI-O writes it for a pod of an ordinary Deployment: its mounts, capabilities, masked paths and
- * a seccomp profile (by far the largest part), filled up with environment variables to CONFIG_SIZE. */
+/* A config.json as CRI-O writes it for a pod of an ordinary Deployment: mounts, capabilities, masked paths
+ * and a seccomp profile (by far the largest part). Environment variables fill it up to CONFIG_SIZE. */
 static char config_text[CONFIG_SIZE + 1];
 
 #define CAPABILITIES                                                                                       \
@@ -218,8 +219,8 @@ static void make_config(char *text)
 	text[CONFIG_SIZE] = '\0';
 }
 
-/* Our own files, on a tmpfs that goes with this process. On a host with both cgroup versions crun works only where
- * it does not see the second. */
+/* Makes our files on a tmpfs that goes with this process. On a host with both cgroup versions crun works only
+ * if it does not see the second. */
 static void set_up(const char *wrapper, const char *target, const char *against)
 {
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -263,14 +264,14 @@ static void set_up(const char *wrapper, const char *target, const char *against)
 		   "\"declared\":536870912,\"applied\":268435456,\"written_usec\":3}\n");
 	if (setenv("TIDEMARK_ROOT", ROOT, 1) < 0)
 		die("setenv");
-	/* As a daemon that runs: the wrapper enforces nothing without one. */
+	/* The lock of a running daemon: without one the wrapper enforces nothing. */
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int lock_fd = open(ROOT "/run/tidemark/daemon.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock_fd < 0 || fcntl(lock_fd, F_OFD_SETLK, &lock) < 0)
 		die("the daemon's lock");
 }
 
-/* As before a container's first creation. */
+/* Puts the bundle back as before a container's first creation. */
 static void new_bundle(void)
 {
 	(void)unlink(ROOT "/run/tidemark/containers/" CONTAINER ".json");
@@ -288,19 +289,19 @@ static void set_runtime(const char *path)
 
 static char *const state_argv[] = {"runtime", "--root",  WORK "/crun", "--systemd-cgroup",
 				   "state",   CONTAINER, NULL};
-/* As conmon has it, less --systemd-cgroup: the machine that measures need not run systemd. */
+/* As conmon calls the runtime, without --systemd-cgroup: the measuring machine need not run systemd. */
 static char *const create_argv[] = {"runtime",    "--root=" WORK "/crun", "create",  "--bundle", BUNDLE,
 				    "--pid-file", BUNDLE "/pidfile",      CONTAINER, NULL};
 static char *const start_argv[] = {"runtime", "--root", WORK "/crun", "start", CONTAINER, NULL};
 static char *const delete_argv[] = {"runtime", "--root", WORK "/crun", "delete", "--force", CONTAINER, NULL};
-/* As CRI-O has it; the bundle is its working directory there. */
+/* As CRI-O calls a shim, in the bundle as working directory. */
 static char *const info_argv[] = {SHIM, "-info", NULL};
 static char *const shim_argv[] = {
 	SHIM,      "-namespace", "default", "-address", "",  "-publish-binary", "/usr/bin/crio", "-id",
 	CONTAINER, "-bundle",    BUNDLE,    "start",    NULL};
 
 enum call {
-	PASS,   /* a verb that passes through */
+	PASS,   /* a verb that is passed on */
 	CREATE, /* an edit */
 	CALLS,
 };
@@ -310,8 +311,8 @@ struct contender {
 	const char *path;
 	const char *name; /* before the call's name, with its dot */
 	bool is_shim;
-	bool is_told_once; /* all calls cost it the same */
-	double *us[CALLS]; /* of each round; in the end what it adds */
+	bool is_told_once; /* all calls cost the same */
+	double *us[CALLS]; /* of each round; at the end the added time */
 	double *faults[CALLS];
 	double added_us[CALLS];
 };
@@ -343,7 +344,7 @@ static const char *call_name(const struct contender *it, enum call call)
 	return it->is_shim && call == CREATE ? "start." : call == PASS ? "pass." : "create.";
 }
 
-/* What each adds to a program that does nothing. The first contender is no wrapper at all. */
+/* What each contender adds to a program that does nothing. The first contender is no wrapper at all. */
 static void bench_added(struct contender *contenders, size_t n, size_t rounds)
 {
 	char name[64];
@@ -398,7 +399,7 @@ static struct cycle run_cycle(const char *path)
 	return cycle;
 }
 
-/* The real runtime: alone, behind us, and behind the other wrapper if there is one. */
+/* The real runtime: alone, behind our wrapper, and behind the other wrapper if there is one. */
 static void bench_runtime(const char *crun, size_t n_wrappers, size_t rounds)
 {
 	const char *const paths[] = {crun, OURS, AGAINST}, *const names[] = {"", "", "against."};
@@ -429,7 +430,8 @@ static void bench_runtime(const char *crun, size_t n_wrappers, size_t rounds)
 	}
 }
 
-/* The wrapper's peak as it ends, by the kernel: a runtime that is not there makes it end instead of becoming that. */
+/* The wrapper's peak, by the kernel. The runtime is missing, so that the wrapper ends instead of becoming the
+ * runtime. */
 static double rss_kib(const char *wrapper)
 {
 	char path[64], line[256];
@@ -462,7 +464,8 @@ static double rss_kib(const char *wrapper)
 	return peak;
 }
 
-/* Up to where the wrapper would become the runtime, which is missing. Its line about that is counted, too. */
+/* Instructions up to where the wrapper would become the runtime, which is missing. They include the wrapper's
+ * line about that. */
 static uint64_t instructions_of(enum instructions_source source, const char *wrapper, char *const argv[])
 {
 	uint64_t count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* For targets whose subject reads a file: a directory in $TMPDIR for the process's life. */
+/* For targets whose subject reads a file: a directory in $TMPDIR, removed when the process ends. */
 
 #include "tests/fuzz/fuzz.h"
 
@@ -38,7 +38,7 @@ static inline int directory_open(void)
 	return directory_fd;
 }
 
-/* Makes the input a file there. */
+/* Writes the input to a file in the directory. */
 static inline void directory_put(const char *name, const uint8_t *data, size_t size)
 {
 	int fd = openat(directory_open(), name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

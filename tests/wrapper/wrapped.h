@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Runs the built wrapper as a container engine would, on a node in a directory of its own: settings and state
- * are below TIDEMARK_ROOT, and the runtime behind it is runtime_probe. Include after <cmocka.h>.
+/* Runs the built wrapper as a container engine would, on a node in a directory of its own. Settings and state
+ * are below TIDEMARK_ROOT; the runtime behind the wrapper is runtime_probe. Include after <cmocka.h>.
  *
- * As root the tests are in a mount namespace with a /dev/log that they listen at; otherwise what was logged
- * is not looked at, and tests that need a mount are skipped. */
+ * As root, the tests are in a mount namespace of their own and listen at its /dev/log. Otherwise log lines
+ * are not checked, and tests that need a mount are skipped. */
 
 #include <fcntl.h>
 #include <poll.h>
@@ -30,10 +30,10 @@
 #include "shim/store/record.h"
 #include "tests/fixture.h"
 
-/* A wrapper that is not done by then hangs. */
+/* A wrapper that runs for longer hangs. */
 #define DEADLINE_MSEC 600000
 
-/* Not skip(): the TAP of older cmocka says "not ok" then. */
+/* skip() is not used: older cmocka writes "not ok" for it in TAP. */
 #define NEED(condition, what)                                           \
 	do {                                                            \
 		if (!(condition)) {                                     \
@@ -50,7 +50,7 @@
 #define DECLARED "1073741824"
 #define TUNED    "838860800" /* 800Mi */
 
-/* As CRI-O writes it, in short. The arguments are the limit, swap and more annotations. */
+/* A config.json as CRI-O writes it, shortened. The arguments: the limit, swap, and more annotations. */
 #define CONFIG(limit, swap, more)                                                                            \
 	"{\"ociVersion\":\"1.2.0\",\n \"process\":{\"args\":[\"nginx\"],\"oomScoreAdj\":985},\n"             \
 	" \"annotations\":{\"io.kubernetes.pod.namespace\":\"shop\",\n"                                      \
@@ -67,11 +67,11 @@
 #define CONFIG_DECLARED CONFIG(DECLARED, DECLARED, "")
 #define CONFIG_TUNED    CONFIG(TUNED, TUNED, "")
 
-/* What the container of our pod asks for. */
+/* The overrides annotation of the pod, with a limit for its container. */
 #define OVERRIDES(limit) ",\"tidemark.dev/overrides\":\"{\\\"nginx\\\":{\\\"limit\\\":\\\"" limit "\\\"}}\""
 
 #define UNIFIED(members) "\"unified\":{" members "},"
-/* The request, 500Mi; and 500Mi and 90 % of the 300Mi above. */
+/* The request is 500Mi. memory.high is 500Mi and 90 % of the 300Mi up to the limit. */
 #define LOW     "\"memory.low\":\"524288000\""
 #define MIN     "\"memory.min\":\"524288000\""
 #define HIGH    "\"memory.high\":\"807403520\""
@@ -83,17 +83,17 @@ struct node {
 	struct fixture fixture;
 	char program[300], report[300], bundle[300], pid_file[320];
 	const char *wrapper, *probe;
-	int presence_fd; /* as a daemon that runs holds it; -1: none runs */
+	int presence_fd; /* the lock that a running daemon holds; -1: none runs */
 	pid_t init;      /* stands in for a container's init process; 0: none */
 };
 
-/* How one run differs from the usual. */
+/* How one run differs from the usual one. */
 struct way {
-	bool direct;         /* the runtime alone, without us */
-	const char *runtime; /* with direct: which; NULL: the probe */
+	bool direct;         /* the runtime alone, without the wrapper */
+	const char *runtime; /* with direct: the program; NULL: the probe */
 	const char *cwd, *env[4];
 	const char *stdin_text; /* NULL: /dev/null */
-	size_t stdin_length;    /* 0: of the whole text */
+	size_t stdin_length;    /* 0: the whole text */
 	bool stdin_piped;
 	void (*in_child)(void);
 };
@@ -105,7 +105,7 @@ struct outcome {
 	char log[2048]; /* the last line */
 };
 
-static int log_fd = -1; /* what /dev/log leads to */
+static int log_fd = -1; /* the socket behind /dev/log */
 
 /* ---- The machine around ---- */
 
@@ -125,7 +125,7 @@ static inline void log_stop(void)
 	unlink("/dev/log");
 }
 
-/* A /dev of our own, with a log, if we may. */
+/* Makes a /dev of our own with a log, if we may. */
 static inline int machine_begin(void **state)
 {
 	static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
@@ -171,7 +171,7 @@ static inline void node_write(const struct node *node, const char *name, const c
 	fixture_write(node->fixture.root_fd, name, text);
 }
 
-/* The node's settings: [node] mode, and more lines. */
+/* Writes the node's settings: [node] mode, and more lines. */
 static inline void node_configure(const struct node *node, const char *mode, const char *more)
 {
 	char text[2048];
@@ -304,7 +304,7 @@ static inline int node_end(void **state)
 	return 0;
 }
 
-/* Mounts a tmpfs there; needs the machine. */
+/* Mounts a tmpfs at name below the node's directory. Needs the machine. */
 static inline void node_mount(const struct node *node, const char *name, unsigned long flags,
 			      const char *options)
 {
@@ -375,7 +375,7 @@ static inline void become(const struct node *node, const struct way *way, const 
 	snprintf(cwd, sizeof cwd, "%s/%s", node->fixture.path, way->cwd ? way->cwd : "cwd");
 	if (chdir(cwd) < 0 || dup2(stdin_fd, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(125);
-	/* What the test itself was started with is not for the runtime. */
+	/* The runtime must not inherit the descriptors of the test itself. */
 	(void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
 	setpgid(0, 0);
 	umask(027);
@@ -432,7 +432,7 @@ static inline void run(const struct node *node, const struct way *way, const cha
 	ARGS("--systemd-cgroup", "--root=/run/crun", "create", "--bundle", (node)->bundle, "--pid-file", \
 	     (node)->pid_file, ID)
 
-/* Nothing is said on success. */
+/* Expects success, no output and no line in the log. */
 static inline void assert_silent(const struct outcome *outcome)
 {
 	assert_int_equal(outcome->status, 0);
@@ -442,7 +442,7 @@ static inline void assert_silent(const struct outcome *outcome)
 		fail_msg("it logged \"%s\"", outcome->log);
 }
 
-/* One line for the administrator, and none for the container. */
+/* Expects one line in the log, a warning with this part. Checks nothing without the machine. */
 static inline void assert_logged(const struct outcome *outcome, const char *part)
 {
 	if (!machine_is_ours())
@@ -461,8 +461,8 @@ static inline void assert_same(const struct outcome *with, const struct outcome 
 	assert_int_equal(with->status, without->status);
 }
 
-/* Runs the runtime alone, then behind the wrapper: neither it nor who called it can tell the difference. *ret
- * is of the second run. */
+/* Runs the runtime alone, then behind the wrapper. Neither the runtime nor the caller can tell the
+ * difference. *ret is of the second run. */
 static inline void run_both(const struct node *node, const struct way *way, const char *const *args,
 			    struct outcome *ret)
 {
@@ -476,7 +476,7 @@ static inline void run_both(const struct node *node, const struct way *way, cons
 	assert_same(ret, &without);
 }
 
-/* Whether the container is protected, and by what, as the record has it. */
+/* Expects that the container is protected by these values, by its record. */
 static inline void assert_protected(const struct node *node, uint64_t low, uint64_t min, uint64_t high)
 {
 	struct record record;
@@ -488,7 +488,7 @@ static inline void assert_protected(const struct node *node, uint64_t low, uint6
 	assert_int_equal(record.protect.request_bytes > 0, low + min + high > 0);
 }
 
-/* For struct way. */
+/* For way.in_child. */
 static inline void close_the_standard_files(void)
 {
 	close(0);
