@@ -44,6 +44,7 @@ struct recent_exits {
 	struct exit_peak exits[RECENT_EXITS_MAX]; /* cgroup_id 0: none */
 	size_t next;
 };
+/* Adds a removal, in place of the oldest if there is no room. */
 void recent_exits_add(struct recent_exits *recent, const struct exit_peak *exit);
 
 /* Returns NULL if no removal of this cgroup is kept. */

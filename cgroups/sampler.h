@@ -71,6 +71,7 @@ struct sampled {
 };
 #define SAMPLED_NONE ((struct sampled){.current_fd = -1, .stat_fd = -1})
 
+/* cgroup_fd: the cgroup v2 mount, borrowed. kept_max: the most descriptors that may be kept open. */
 void sampler_init(struct sampler *sampler, int cgroup_fd, size_t kept_max);
 /* Call this after every sampler_close(). */
 void sampler_free(struct sampler *sampler);

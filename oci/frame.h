@@ -21,6 +21,7 @@ enum frame_type {
 	FRAME_RESPONSE = 2,
 };
 
+/* Writes the header of a frame with length bytes of data; flags are 0. */
 void frame_header_pack(uint32_t length, uint32_t stream, enum frame_type type,
 		       uint8_t ret_header[FRAME_HEADER_SIZE]);
 

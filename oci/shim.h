@@ -21,6 +21,7 @@ struct shim_kind {
 	/* The file in the bundle with the PID of the container's first process on the node, or NULL. */
 	const char *pid_file;
 };
+/* The kind of the runtime with this X; never NULL. Static. */
 const struct shim_kind *shim_kind_of(const char *name);
 
 /* What follows "containerd-shim-tidemark-" in our own program's name, such as "kata-qemu-v2". NULL if the

@@ -34,11 +34,13 @@ struct policy {
 
 extern const struct policy policy_percentile, policy_adaptive;
 
+/* The larger of the two, with its term; amount if both are equal. */
 struct amount amount_or(struct amount amount, uint64_t bytes, int term);
 
 /* bytes × factor, rounded down, at most UINT64_MAX. Rounding down matters: 1.2 is no binary fraction, so that
  * 80Mi × 1.2 could be a hair above 96Mi and be rounded up to the next multiple. */
 uint64_t bytes_scale(uint64_t bytes, double factor);
+/* a + b, at most UINT64_MAX. */
 uint64_t bytes_add(uint64_t a, uint64_t b);
 
 /* Rounds up to the next multiple of round_bytes, then clamps to [min_bytes, max_bytes]. max_bytes wins over

@@ -74,6 +74,7 @@ int replay_add(struct replay *replay, const struct trace_sample *sample);
 /* Judges the last periods and fills in the results. Nothing can be added afterwards. */
 void replay_finish(struct replay *replay, struct replay_result ret[static REPLAY_POLICIES]);
 
+/* The samples and the series added so far. */
 uint64_t replay_samples(const struct replay *replay);
 size_t replay_series(const struct replay *replay);
 /* Bytes of all windows and tides together. */
