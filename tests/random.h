@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Random input that is the same at each run. */
+/* Random input, the same at each run. */
 
 #include "cgroups/quantity.h"
 #include "shim/tune/decision.h"
@@ -44,7 +44,7 @@ static inline void draw_decision(uint64_t *seed, struct decision_input *input, s
 		.oom_floor_bytes = draw(seed) % 2 ? draw_bytes(seed) : 0,
 		.in_use_bytes = draw(seed) % 4 == 0 ? draw_bytes(seed) : 0,
 	};
-	/* What the settings let through. */
+	/* Values that the settings accept. */
 	*guards = (struct guard_settings){
 		.min_bytes = MIB + draw(seed) % GIB,
 		.max_change_ratio = 0.01 + (double)(draw(seed) % 100) / 100 * 0.99,

@@ -84,7 +84,7 @@ static inline void write_cgroup(int root, int pid, const char *cgroup)
 	fixture_write(root, name, text);
 }
 
-/* The process, and its number among its parent's children. */
+/* Makes the process in /proc, and adds its PID to its parent's children. */
 static inline void make(int root, struct made made)
 {
 	char name[64], line[32];
@@ -144,7 +144,7 @@ static inline int measure(int root, struct vmm *vmm, struct vmm_memory *ret)
 	return r;
 }
 
-/* The parts as kata's Go runtime starts them, in these cgroups. */
+/* Makes the processes as kata's Go runtime starts them, in these cgroups. */
 static inline void make_kata(int root, const char *vmm_cgroup, const char *overhead_cgroup)
 {
 	make(root, (struct made){100, 1, SHIM, overhead_cgroup, 15000, 25000, 0, NULL, 0});
@@ -161,7 +161,7 @@ static inline void assert_kata(const struct vmm_memory *memory)
 	assert_int_equal(memory->vmm_anon_bytes, 17000 * KIB);
 	assert_int_equal(memory->vmm_file_bytes, 23000 * KIB);
 	assert_int_equal(memory->vmm_pagetables_bytes, 100 * KIB);
-	/* The one that waits and the one that serves; not the guest's RAM, which it has mapped. */
+	/* Both processes of virtiofsd, without the guest's RAM that they have mapped. */
 	assert_int_equal(memory->virtiofsd_bytes, 10000 * KIB);
 	assert_int_equal(memory->shim_bytes, 40000 * KIB);
 	assert_int_equal(memory->outside_bytes, 0);

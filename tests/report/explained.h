@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What there is to explain. */
+/* A workload to explain. */
 
 #include <string.h>
 
@@ -10,7 +10,8 @@
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
 
-/* What the default settings make of 100 readings around 100Mi, a container at 512Mi. */
+/* The limits that the default settings give for 100 readings around 100Mi, of a container with a limit of
+ * 512Mi. */
 static inline struct limits make_limits(void)
 {
 	return (struct limits){

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A history in a fixture's directory, and words with its database. Include after <cmocka.h>. */
+/* A history in a fixture's directory, and statements for its database. Include after <cmocka.h>. */
 
 #include "shim/store/history.h"
 
@@ -22,7 +22,7 @@ static inline struct history *open_history(const struct fixture *fixture)
 	return history;
 }
 
-/* A word with the database that goes past the module, as somebody else would. */
+/* Runs a statement without the module, as another program would. */
 static inline void sql(const struct fixture *fixture, const char *text)
 {
 	char path[300];
@@ -33,7 +33,7 @@ static inline void sql(const struct fixture *fixture, const char *text)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* Returns what the statement says of the first row's first column; 0 if it cannot be asked. */
+/* Returns the first row's first column, 0 if the statement fails. */
 static inline int64_t ask(const struct fixture *fixture, const char *text)
 {
 	char path[300];
@@ -107,7 +107,7 @@ static inline int64_t save(struct history *history, const char *owner)
 	return id;
 }
 
-/* What a load has shown, in its order. */
+/* What a load has passed on, in order. */
 struct loaded {
 	size_t n_workloads, n_slots;
 	struct limits limits[4];
@@ -151,7 +151,7 @@ static inline void add_slot(struct history *history, int64_t id, uint64_t start_
 	assert_int_equal(history_save_slot(history, id, &slot, &err), 0);
 }
 
-/* What happened, the newest first, a line each: the interesting numbers of its kind. */
+/* The events, the newest first, each with the numbers of its kind and a ';' at its end. */
 struct told {
 	char text[4096];
 	size_t count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A container of the wrapper's, whose cgroup and init process are made up. Needs the machine. Include after
- * <cmocka.h>. */
+/* A container that the wrapper created; its cgroup and init process are made up. Needs the machine. Include
+ * after <cmocka.h>. */
 
 #include "tests/wrapper/wrapped.h"
 
@@ -12,7 +12,7 @@ static struct outcome outcome;
 
 #define CGROUP_FILES "kubepods.slice/crio-" ID ".scope/container/"
 
-/* What is charged to the container now, in place of the kernel's word. */
+/* Sets the container's charge in files that take the place of the kernel's. */
 static inline void container_charge(const char *bytes)
 {
 	int fd = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -24,7 +24,7 @@ static inline void container_charge(const char *bytes)
 	close(fd);
 }
 
-/* A process that is in a cgroup named after the container, as its runtime leaves it after `create`. */
+/* Creates the container and a process in a cgroup named after it, as a runtime leaves both after `create`. */
 static inline void container_begin(struct node *node)
 {
 	char path[64], source[512], text[64];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* For faults that must not keep a container from starting. Include after <cmocka.h>. */
+/* For faults that must not prevent a container's start. Include after <cmocka.h>. */
 
 #include "tests/wrapper/wrapped.h"
 
 static struct outcome outcome;
 
-/* Creates the container with and without us, and expects that nobody but the administrator can tell. */
+/* Creates the container with and without the wrapper. Only the administrator, by the log, may see a
+ * difference. */
 static inline void assert_starts_as_declared(const struct node *node, const struct way *way,
 					     const char *reason)
 {

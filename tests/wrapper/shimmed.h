@@ -6,9 +6,9 @@
 #include "tests/wrapper/wrapped.h"
 
 static struct outcome outcome;
-static char shim_path[320]; /* of the real one, which is the probe */
+static char shim_path[320]; /* the real shim: the probe */
 
-/* By another name from here on. */
+/* Calls the wrapper by this name from here on, with the probe as the real shim. */
 static inline void be_called(struct node *node, const char *name, const char *real)
 {
 	char link[300];
@@ -44,7 +44,7 @@ static inline int shim_begin(void **state)
 	ARGS("-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", __VA_ARGS__)
 #define START CALL(ID, "start")
 
-/* In the bundle, without and with us. */
+/* In the bundle; the real shim is the program that runs without us. */
 static inline struct way in_bundle(void)
 {
 	return (struct way){.cwd = "bundle", .runtime = shim_path};
