@@ -60,7 +60,7 @@ int memory_parse_limit(const char *text, size_t length, uint64_t *ret_bytes)
 		*ret_bytes = MEMORY_UNLIMITED;
 		return 0;
 	}
-	/* strtoull() would take a sign, too. */
+	/* strtoull() would accept a sign as well. */
 	if (!isdigit((unsigned char)buf[0]))
 		return -EINVAL;
 	errno = 0;

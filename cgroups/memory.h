@@ -20,8 +20,9 @@ enum memory_outcome {
 
 #define MEMORY_UNLIMITED UINT64_MAX
 
-/* From here on a limit is none. The kernel counts pages up to LONG_MAX / PAGE_SIZE and takes that many for "max"
- * (include/linux/page_counter.h). cgroup v1 shows it as 9223372036854771712, and with pages of 64 KiB as this. */
+/* Bytes: a limit of this much or more is no limit. The kernel counts at most LONG_MAX / PAGE_SIZE pages, and
+ * takes this number for "max" (include/linux/page_counter.h). cgroup v1 shows "no limit" as
+ * 9223372036854771712, with pages of 64 KiB as the number here. */
 #define MEMORY_LIMIT_NONE UINT64_C(9223372036854710272)
 
 /* Room for any memory.stat: today's has 60 rows, 1.6 KiB. */
@@ -66,10 +67,10 @@ int memory_read_bound(int dir_fd, const char *name, uint64_t *ret_bytes, struct 
 int memory_read_events(int dir_fd, struct memory_events *ret, struct error *err);
 int memory_read_events_local(int dir_fd, struct memory_events *ret, struct error *err);
 
-/* A text that could be written to memory.max, memory.high, memory.low or memory.min, read as the kernel does: "max",
- * or a number in C's notation, with K, M, G, T, P or E for powers of 1024 (page_counter_memparse(), memparse()).
- * From MEMORY_LIMIT_NONE on *ret_bytes is MEMORY_UNLIMITED. Returns 0, or -EINVAL if the text is nothing of the
- * kind or above 2^64 - 1. */
+/* Parses a text for memory.max, memory.high, memory.low or memory.min, as the kernel does: "max", or a number
+ * in C's notation, with K, M, G, T, P or E for powers of 1024 (page_counter_memparse(), memparse()).
+ * *ret_bytes is MEMORY_UNLIMITED from MEMORY_LIMIT_NONE on. Returns 0, or -EINVAL for any other text or a
+ * number above 2^64 - 1. */
 int memory_parse_limit(const char *text, size_t length, uint64_t *ret_bytes);
 
 /* For callers that open or watch the files themselves. */

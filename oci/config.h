@@ -93,14 +93,15 @@ struct config {
 
 /* Parses a whole config.json. Returns 0, or -EBADMSG with the reason in *err: what json_read() refuses; a
  * memory limit that is no whole number, is negative other than -1, or above 2^63 - 1; a unified memory.max
- * that is no string, or is 0. */
+ * that is no string, is 0, or that the kernel would not accept. */
 int config_read(const char *text, size_t length, struct config *ret, struct error *err);
 
 /* Parses a LinuxResources object on its own, as `update --resources` gets it. Returns as config_read(). */
 int resources_read(const char *text, size_t length, struct resources *ret, struct error *err);
 
-/* The number at span, bare or in quotes. An absent one, -1, 0 and "max" are RESOURCES_UNLIMITED. name is for
- * the error. Returns 0 or -EBADMSG. */
+/* Parses the value at span: a bare number of bytes below 2^63, or a text in quotes as memory_parse_limit()
+ * takes it. RESOURCES_UNLIMITED: no value, a bare -1 or 0, "max", and all from MEMORY_LIMIT_NONE on. name is
+ * for the error. Returns 0 or -EBADMSG. */
 int resources_parse_number(const char *text, struct json_span span, const char *name, uint64_t *ret,
 			   struct error *err);
 
