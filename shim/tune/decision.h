@@ -88,6 +88,7 @@ struct decision {
 void decision_make(const struct decision_input *input, const struct guard_settings *guards,
 		   struct decision *ret);
 
-/* The source and the guards that acted: "enforced", "enforced+max-change+p95", "declared". Returns buf. */
+/* The source and the guards that acted, in their order: "declared", "enforced", "enforced+p95+max-change".
+ * Returns buf. */
 #define DECISION_REASON_MAX 128
 const char *decision_reason(const struct decision *decision, char buf[static DECISION_REASON_MAX]);

@@ -14,8 +14,8 @@
  * are left out. The daemon looks at a workload every minute, the replay only at each creation. The life of
  * containers is learned on the way: each has lived for every_usec when the next is created.
  *
- * Cold starts are judged apart: as if the workload's first creation came after this much history, for one
- * period. No container has ended at that time. */
+ * Cold starts are judged apart, one period each: as if the workload's first creation came after
+ * replay_cold_usec[i] of history, when no container has ended yet. */
 
 #include <stddef.h>
 #include <stdint.h>

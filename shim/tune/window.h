@@ -82,8 +82,8 @@ struct slot_bytes {
 
 /* The slot that was closed last. Returns false if there is none. */
 bool window_closed(const struct window *window, struct slot_bytes *ret);
-/* The slot before the newer ones. With newer below WINDOW_FINE_SLOTS it is as it was closed. Returns false if
- * there is none. */
+/* The slot after which as many slots were closed as newer says. With newer below WINDOW_FINE_SLOTS it is as
+ * it was closed. Returns false if there is none. */
 bool window_closed_before(const struct window *window, uint32_t newer, struct slot_bytes *ret);
 
 /* Puts a saved slot back: the oldest first, and only slots within the span. Returns 0, an error of
