@@ -45,7 +45,7 @@ struct json_field {
 	size_t offset; /* of the member in the struct */
 	size_t size;   /* of the member */
 	const char *const *names;
-	/* Not written: an empty string, or a number equal to skip_value. */
+	/* If skip: an empty string, or a number or bool equal to skip_value, is not written. */
 	bool skip;
 	uint64_t skip_value;
 };
