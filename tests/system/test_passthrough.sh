@@ -11,6 +11,7 @@ trap 'remove web session; rm -rf "$work" "$dropin"' EXIT
 # As an administrator would install it.
 install -D -m 644 /usr/share/tidemark/podman/tidemark.conf "$dropin"
 is "$(podman_run_with tidemark-crun --rm "$IMAGE" echo hello 2>&1)" hello "podman knows tidemark-crun by the drop-in"
+is "$(podman_run_with tidemark-crun --rm --cgroups=disabled "$IMAGE" echo hello 2>&1)" hello "and that it can do without cgroups"
 
 # The runtime's own name is in some messages; ids and times differ from one container to the next.
 normalize() { sed -E 's/tidemark-(crun|runc)/\1/g; s/[0-9a-f]{64}/ID/g; s/time="[^"]*"/time/; s/\r$//'; }
@@ -32,6 +33,7 @@ session() {
 	try 'output and status' podman_run_with "$runtime" --rm "$IMAGE" sh -c 'echo out; echo err >&2; exit 7'
 	try 'input' podman_run_with "$runtime" --rm --interactive "$IMAGE" cat <<<'through and through'
 	try 'a terminal' podman_run_with "$runtime" --rm --tty "$IMAGE" sh -c 'test -t 0 && test -t 1 && tty'
+	try 'no cgroups' podman_run_with "$runtime" --rm --cgroups=disabled "$IMAGE" echo none
 	try 'no such program' podman_run_with "$runtime" --rm "$IMAGE" /no/such/program
 	program='trap "echo signal" USR1; trap "echo bye; exit 5" TERM; echo up; while :; do sleep 600 & wait $!; done'
 	try 'in the background' podman_run_with "$runtime" --detach --name session --memory 96m "$IMAGE" sh -c "$program"
