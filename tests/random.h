@@ -42,6 +42,8 @@ static inline void draw_decision(uint64_t *seed, struct decision_input *input, s
 		.prestart_bytes = draw_bytes(seed),
 		.last_applied_bytes = draw_bytes(seed),
 		.oom_floor_bytes = draw(seed) % 2 ? draw_bytes(seed) : 0,
+		.seen_bytes = draw(seed) % 2 ? draw_bytes(seed) : 0,
+		.round_bytes = draw(seed) % 3 * 4 * MIB,
 		.in_use_bytes = draw(seed) % 4 == 0 ? draw_bytes(seed) : 0,
 	};
 	/* Values that the settings accept. */

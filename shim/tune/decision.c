@@ -67,8 +67,17 @@ static struct range range_oom(const struct decision_input *in, const struct guar
 
 static uint64_t floor_of(const struct decision_input *in, const struct guard_settings *guards);
 
+/* What a step up must reach: the floors and what was seen, rounded up as recommendations are. A step that ends
+ * between a floor and the rounded recommendation could be killed again for the difference. */
+static uint64_t known_of(const struct decision_input *in, const struct guard_settings *guards)
+{
+	uint64_t bytes = max_of(floor_of(in, guards), granule_up(in->seen_bytes));
+	uint64_t over = in->round_bytes > 0 ? bytes % in->round_bytes : 0;
+	return over > 0 ? add(bytes, in->round_bytes - over) : bytes;
+}
+
 /* Bounds the step away from the limit applied last, or from the declared one if none was. The range reaches
- * up to the floors before it: a program that needs more gets it at once. */
+ * up to what is known to be needed: a program that needs more gets it at once. */
 static struct range range_max_change(const struct decision_input *in, const struct guard_settings *guards)
 {
 	uint64_t base = in->last_applied_bytes;
@@ -79,7 +88,7 @@ static struct range range_max_change(const struct decision_input *in, const stru
 
 	uint64_t least = granule_up(share(base, 1 - guards->max_change_ratio));
 	uint64_t most = share(base, 1 + guards->max_change_ratio) / GRANULE * GRANULE;
-	return (struct range){least, max_of(max_of(most, least), floor_of(in, guards))};
+	return (struct range){least, max_of(max_of(most, least), known_of(in, guards))};
 }
 
 /* If a floor is above the node's maximum, tuning is not possible: the container gets what is declared. */

@@ -35,6 +35,8 @@ struct decision_input {
 	uint64_t prestart_bytes;     /* peak of this runtime before the program starts */
 	uint64_t last_applied_bytes; /* at the last creation */
 	uint64_t oom_floor_bytes;    /* above a limit at which a container was OOM-killed */
+	uint64_t seen_bytes;         /* the highest working set of any of its containers in the long window */
+	uint64_t round_bytes;        /* what recommendations are rounded up to: tuner_round_bytes() */
 
 	uint64_t in_use_bytes; /* charged to a running container that is resized; else 0 */
 };
@@ -58,7 +60,7 @@ extern const char *const decision_source_names[];
 	    "never less than {min} above what the runtime needs before the program starts")           \
 	ROW(GUARD_OOM, range_oom, "oom", "never back to a limit that a container was OOM-killed at")  \
 	ROW(GUARD_MAX_CHANGE, range_max_change, "max-change",                                         \
-	    "at most {change} away from {before}, unless a floor asks for more")                      \
+	    "at most {change} away from {before}, unless a floor or what was seen asks for more")     \
 	ROW(GUARD_NODE_RANGE, range_node, "node-range",                                               \
 	    "between {min} and {max} on this node, or as declared if a floor is above that")          \
 	ROW(GUARD_IN_USE, range_in_use, "in-use", "never below what the running container was using") \

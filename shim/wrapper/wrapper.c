@@ -113,6 +113,8 @@ void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, con
 		.prestart_bytes = prestart ? *prestart : 0,
 		.last_applied_bytes = limits->applied_bytes,
 		.oom_floor_bytes = limits->recommendation.oom_floor_bytes,
+		.seen_bytes = limits->observed.max_bytes,
+		.round_bytes = tuner_round_bytes(&wrapper->settings.tuner),
 		.in_use_bytes = in_use_bytes,
 	};
 	decision_make(&input, &wrapper->settings.guards, &decision);

@@ -54,8 +54,8 @@ static void decision_tells_each_guard(void **state)
 		[GUARD_PRESTART] =
 			"never less than 32Mi above what the runtime needs before the program starts",
 		[GUARD_OOM] = "never back to a limit that a container was OOM-killed at",
-		[GUARD_MAX_CHANGE] =
-			"at most 30 % away from the limit applied before, unless a floor asks for more",
+		[GUARD_MAX_CHANGE] = "at most 30 % away from the limit applied before, unless a floor or "
+				     "what was seen asks for more",
 		[GUARD_NODE_RANGE] =
 			"between 32Mi and 64Gi on this node, or as declared if a floor is above that",
 		[GUARD_IN_USE] = "never below what the running container was using",
@@ -83,7 +83,7 @@ static void guards_are_told_apart_and_joined(void **state)
 	assert_decision(
 		&record,
 		"512Mi declared, 192Mi recommended, 358Mi applied: at most 30 % away from the limit applied "
-		"before, unless a floor asks for more; never above what the pod declares");
+		"before, unless a floor or what was seen asks for more; never above what the pod declares");
 	/* The source is no guard, and half a guard's name is none. */
 	record = make_record(SOURCE_DECLARED, "declared");
 	assert_decision(&record, "512Mi declared, and applied as declared: there was no recommendation yet");
@@ -102,13 +102,13 @@ static void decision_tells_what_each_guard_made_of_it(void **state)
 	assert_decision(&record,
 			"512Mi declared, 192Mi recommended, 358Mi applied: never below the observed 95th "
 			"percentile: 300Mi; at most 30 % away from the 511Mi applied before, unless a "
-			"floor asks for more: 358Mi");
+			"floor or what was seen asks for more: 358Mi");
 	/* The first creation goes by what is declared. */
 	record.before_bytes = record.step_bytes[GUARD_P95] = 0;
 	strcpy(record.reason, "enforced+max-change");
 	assert_decision(&record,
 			"512Mi declared, 192Mi recommended, 358Mi applied: at most 30 % away from the "
-			"512Mi declared, unless a floor asks for more: 358Mi");
+			"512Mi declared, unless a floor or what was seen asks for more: 358Mi");
 }
 
 /* What is said of any decision: one sentence, whole, that names each guard which moved it, and no other. */

@@ -189,6 +189,36 @@ static void raise_that_a_floor_asks_for_is_not_held_back(void **state)
 	assert_decision(&input, &usual, 900 * MIB, "enforced+p95");
 }
 
+/* Killed at 192Mi: 292Mi learned, 304Mi recommended. */
+static void step_up_reaches_a_floor_as_it_was_rounded(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.recommended_bytes = input.enforced_bytes = 304 * MIB;
+	input.p95_bytes = 100 * MIB;
+	input.last_applied_bytes = 192 * MIB;
+	input.oom_floor_bytes = 292 * MIB;
+	input.round_bytes = 16 * MIB;
+	assert_decision(&input, &usual, 304 * MIB, "enforced");
+}
+
+/* Another replica was seen at 287Mi. */
+static void step_up_reaches_what_was_seen(void **state)
+{
+	struct decision_input input = tuned;
+	(void)state;
+
+	input.recommended_bytes = input.enforced_bytes = 352 * MIB;
+	input.p95_bytes = 100 * MIB;
+	input.last_applied_bytes = 192 * MIB; /* 249 Mi at most */
+	input.seen_bytes = 287 * MIB;
+	input.round_bytes = 16 * MIB;
+	assert_decision(&input, &usual, 288 * MIB, "enforced+max-change");
+	input.enforced_bytes = 192 * MIB;
+	assert_decision(&input, &usual, 192 * MIB, "enforced");
+}
+
 static void node_clamps_from_both_sides(void **state)
 {
 	struct decision_input input = tuned;
@@ -484,7 +514,8 @@ static void check_properties(const struct decision_input *in, const struct guard
 	uint64_t in_use = earlier(in->in_use_bytes, big);
 	assert_true(limit >= (guards->allow_raise ? in_use : earlier(in_use, in->declared_bytes)));
 
-	/* Above the node's maximum only for what is in use; away from the last limit only for a floor. */
+	/* Above the node's maximum only for what is in use; away from the last limit only for a floor, or for what
+	 * was seen. */
 	if (limit > guards->max_bytes)
 		assert_true(limit <= in_use + 65535);
 	uint64_t base = in->last_applied_bytes && in->last_applied_bytes != DECISION_UNLIMITED
@@ -494,12 +525,13 @@ static void check_properties(const struct decision_input *in, const struct guard
 		return;
 	double most = (double)base * (1 + guards->max_change_ratio) + 65536;
 	if ((double)limit > most)
-		assert_true(
-			limit <= earlier(in->p95_bytes, big) + 65535 ||
-			limit <= earlier(in->oom_floor_bytes, big) + 65535 ||
-			(in->prestart_bytes > 0 &&
-			 (double)limit <= (double)in->prestart_bytes + (double)guards->min_bytes + 65536) ||
-			limit <= guards->min_bytes || limit <= in_use + 65535);
+		assert_true(limit <= earlier(in->p95_bytes, big) + 65535 + in->round_bytes ||
+			    limit <= earlier(in->oom_floor_bytes, big) + 65535 + in->round_bytes ||
+			    limit <= earlier(in->seen_bytes, big) + 65535 + in->round_bytes ||
+			    (in->prestart_bytes > 0 &&
+			     (double)limit <= (double)in->prestart_bytes + (double)guards->min_bytes + 65536 +
+						      (double)in->round_bytes) ||
+			    limit <= guards->min_bytes || limit <= in_use + 65535);
 	double least = (double)base * (1 - guards->max_change_ratio) - 1;
 	if ((double)limit < least)
 		assert_true(limit >= cap);
@@ -561,6 +593,8 @@ int main(void)
 		cmocka_unit_test(first_step_is_taken_from_the_declared_limit),
 		cmocka_unit_test(first_limit_of_a_container_without_any_is_no_step),
 		cmocka_unit_test(raise_that_a_floor_asks_for_is_not_held_back),
+		cmocka_unit_test(step_up_reaches_a_floor_as_it_was_rounded),
+		cmocka_unit_test(step_up_reaches_what_was_seen),
 		cmocka_unit_test(node_clamps_from_both_sides),
 		cmocka_unit_test(floor_above_the_nodes_maximum_cannot_be_tuned),
 		cmocka_unit_test(resize_never_goes_below_what_is_in_use),
