@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 
-/* Runs in the kernel: an iterator over all cgroups. For each wanted cgroup it writes the charges into an
- * array that the daemon has mapped. It reads the counters as they are and never makes the kernel add them up.
- * The kernel holds cgroup_mutex during the pass: no cgroup comes or goes, and dead ones are not shown.
+/* In the kernel: leaves what each wanted cgroup has charged in an array that the daemon has mapped. Counters are read
+ * where they are. Nothing is added up.
+ *
+ * census() is a walk over all cgroups, for which the kernel holds cgroup_mutex. recount() reads those that the last walk
+ * found once more, with neither: their addresses are in `kept`, which the daemon cannot read. A cgroup may have gone since,
+ * and its memory be another's. It is therefore the same one only if its css has the serial number that the walk saw, which
+ * no other css ever has, and is still its cgroup's. All reads tolerate faults.
  *
  * Only those members of the kernel's structures that are read are declared here, as in exit_peak.bpf.c. */
 
@@ -50,6 +54,7 @@ struct cgroup {
 
 struct cgroup_subsys_state {
 	struct cgroup_subsys_state *parent;
+	__u64 serial_nr;
 } in_kernel;
 
 typedef struct {
@@ -96,9 +101,25 @@ struct {
 	__type(value, struct census_entry);
 } entries SEC(".maps");
 
-/* The daemon sets both: wanted as census_entry.h says, met to 0 before each pass. */
-__u8 wanted[CENSUS_WANTED] = {0};
-__u32 met = 0; /* wanted cgroups with a memory controller, also those without room */
+/* Where a cgroup is that the walk found, by the place of its entry. */
+struct kept {
+	const struct cgroup *cgroup;
+	const struct cgroup_subsys_state *css;
+	__u64 serial_nr;
+	const struct psi_group *psi;
+	const struct memcg_vmstats *vmstats;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* as of entries */
+	__type(key, __u32);
+	__type(value, struct kept);
+} kept SEC(".maps");
+
+/* All are the daemon's to set: wanted as it is in census_entry.h, met and lost to 0. */
+struct census_wanted wanted = {0};
+__u32 met = 0;  /* that were wanted, and have a memory controller, also those that there was no room for */
+__u32 lost = 0; /* of these, those that a recount did not find any more */
 
 static const struct mem_cgroup *memcg_of(const struct cgroup_subsys_state *css)
 {
@@ -110,12 +131,10 @@ static __u32 bounded(__u64 pages)
 	return pages < CENSUS_MOST ? (__u32)pages : CENSUS_MOST;
 }
 
-/* Newer kernels keep only the counters that memory.stat shows, and have a table to find them. The counters of
- * the LRU lists come first in both layouts, in the same order. census_taker.c checks the value found here
- * against memory.stat. */
-static __u32 inactive_file(const struct mem_cgroup *memcg)
+/* Newer kernels keep only those that memory.stat shows, and have a table to find them. Those of the LRU lists
+ * are the first in both, in the same order; census_taker.c holds what is found here against a memory.stat. */
+static __u32 inactive_file(const struct memcg_vmstats *vmstats)
 {
-	struct memcg_vmstats *vmstats = BPF_CORE_READ(memcg, vmstats);
 	long pages = -1;
 
 	if (vmstats)
@@ -125,43 +144,93 @@ static __u32 inactive_file(const struct mem_cgroup *memcg)
 	return pages < 0 ? CENSUS_UNKNOWN : bounded((__u64)pages);
 }
 
-static __u32 pressure(const struct cgroup *cgroup)
+static __u32 pressure(const struct psi_group *psi)
 {
-	const struct psi_group *psi = cgroup->psi;
+	__u64 total = 0;
 
-	return psi ? (__u32)(psi->total[bpf_core_enum_value(enum psi_states, PSI_MEM_SOME)] / 1000) : 0;
+	/* A kernel without PSI has the pointer all the same. */
+	if (psi && bpf_core_field_exists(struct psi_group, total))
+		(void)bpf_probe_read_kernel(&total, sizeof total,
+					    psi->total + bpf_core_enum_value(enum psi_states, PSI_MEM_SOME));
+	return (__u32)(total / 1000);
+}
+
+static const struct cgroup_subsys_state *memory_css(const struct cgroup *cgroup)
+{
+	const struct cgroup_subsys_state *css = (void *)0;
+
+	(void)bpf_probe_read_kernel(&css, sizeof css,
+				    cgroup->subsys +
+					    bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+	return css;
+}
+
+static void count(const struct kept *place, struct census_entry *entry)
+{
+	const struct cgroup_subsys_state *css = place->css, *above = BPF_CORE_READ(css, parent);
+	const struct mem_cgroup *memcg = memcg_of(css);
+	long usage = BPF_CORE_READ(memcg, memory.usage.counter);
+
+	entry->current_pages = usage < 0 ? 0 : bounded((__u64)usage);
+	entry->peak_pages = bounded(BPF_CORE_READ(memcg, memory.watermark));
+	entry->max_pages = bounded(BPF_CORE_READ(memcg, memory.max));
+	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
+	entry->inactive_file_pages = inactive_file(place->vmstats);
+	entry->pressure_usec = pressure(place->psi);
 }
 
 SEC("iter/cgroup")
 int census(struct bpf_iter__cgroup *context)
 {
-	struct cgroup *cgroup = context->cgroup;
+	const struct cgroup *cgroup = context->cgroup;
 	if (!cgroup)
 		return 0; /* the end of the pass */
 	const __u64 id = cgroup->kn->id;
-	if (!wanted[id % CENSUS_WANTED])
+	if (!wanted.bytes[id % CENSUS_WANTED])
 		return 0;
-	const struct cgroup_subsys_state *css =
-		cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
+	const struct cgroup_subsys_state *css = memory_css(cgroup);
 	if (!css)
 		return 0;
-	const struct mem_cgroup *memcg = memcg_of(css);
-	const struct cgroup_subsys_state *above = css->parent;
 
 	const __u32 at = met++;
 	struct census_entry *entry = bpf_map_lookup_elem(&entries, &at);
-	if (!entry)
+	struct kept *place = bpf_map_lookup_elem(&kept, &at);
+	if (!entry || !place)
 		return 0;
-	long usage = BPF_CORE_READ(memcg, memory.usage.counter);
+	const struct mem_cgroup *memcg = memcg_of(css);
+	place->cgroup = cgroup;
+	place->css = css;
+	place->serial_nr = BPF_CORE_READ(css, serial_nr);
+	place->psi = cgroup->psi;
+	place->vmstats = bpf_core_field_exists(memcg->vmstats) ? BPF_CORE_READ(memcg, vmstats) : (void *)0;
 	entry->id = id;
-	entry->current_pages = usage < 0 ? 0 : bounded((__u64)usage);
-	entry->peak_pages = bounded(BPF_CORE_READ(memcg, memory.watermark));
-	entry->max_pages = bounded(BPF_CORE_READ(memcg, memory.max));
-	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
-	entry->inactive_file_pages =
-		bpf_core_field_exists(memcg->vmstats) ? inactive_file(memcg) : CENSUS_UNKNOWN;
-	/* A kernel without PSI has the member psi as well, but no totals. */
-	entry->pressure_usec = bpf_core_field_exists(struct psi_group, total) ? pressure(cgroup) : 0;
+	count(place, entry);
+	return 0;
+}
+
+static long count_again(__u32 at, void *nothing)
+{
+	const struct kept *place = bpf_map_lookup_elem(&kept, &at);
+	struct census_entry *entry = bpf_map_lookup_elem(&entries, &at);
+
+	(void)nothing;
+	if (!place || !entry)
+		return 1;
+	count(place, entry);
+	/* After the reads: what is still there was there before. */
+	const struct cgroup_subsys_state *css = place->css;
+	if (BPF_CORE_READ(css, serial_nr) != place->serial_nr || memory_css(place->cgroup) != css) {
+		entry->id = 0;
+		lost++;
+	}
+	return 0;
+}
+
+SEC("syscall")
+int recount(void *nothing)
+{
+	(void)nothing;
+	(void)bpf_loop(met, count_again, (void *)0, 0);
 	return 0;
 }
 

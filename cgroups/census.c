@@ -48,17 +48,18 @@ const struct census_entry *census_find(struct census *census, uint64_t cgroup_id
 	return NULL;
 }
 
-/* A byte at UINT8_MAX stays there: a few unwanted cgroups are read, no more harm than that. */
-void census_want(uint8_t *wanted, uint64_t cgroup_id)
+/* A byte that is full stays so: it lets some more through, nothing else. */
+void census_want(struct census_wanted *wanted, uint64_t cgroup_id)
 {
-	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];
+	uint8_t *count = &wanted->bytes[cgroup_id % CENSUS_WANTED];
+	wanted->changes++;
 	if (*count < UINT8_MAX)
 		++*count;
 }
 
-void census_let_go(uint8_t *wanted, uint64_t cgroup_id)
+void census_let_go(struct census_wanted *wanted, uint64_t cgroup_id)
 {
-	uint8_t *count = &wanted[cgroup_id % CENSUS_WANTED];
+	uint8_t *count = &wanted->bytes[cgroup_id % CENSUS_WANTED];
 	if (*count > 0 && *count < UINT8_MAX)
 		--*count;
 }

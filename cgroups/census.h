@@ -27,10 +27,10 @@ struct census {
  * cgroup, 0 at first. The order of a census stays the same, so that most entries are found at their hint. */
 const struct census_entry *census_find(struct census *census, uint64_t cgroup_id, uint32_t *hint);
 
-/* The cgroup is in the next census, or is no longer. The calls are counted: a cgroup that was wanted twice is
- * let go twice. wanted: CENSUS_WANTED bytes that belong to the BPF program. */
-void census_want(uint8_t *wanted, uint64_t cgroup_id);
-void census_let_go(uint8_t *wanted, uint64_t cgroup_id);
+/* From the next census on this cgroup is in it. census_let_go() undoes one census_want(): at some later census the
+ * cgroup is not in it any more. wanted: the program's. */
+void census_want(struct census_wanted *wanted, uint64_t cgroup_id);
+void census_let_go(struct census_wanted *wanted, uint64_t cgroup_id);
 
 /* Empties the census: nothing is found in it until the next one is taken. */
 void census_forget(struct census *census);

@@ -8,7 +8,7 @@
 #define CENSUS_UNKNOWN 0xffffffffu /* inactive_file_pages: could not be read */
 
 struct census_entry {
-	unsigned long long id; /* the inode number of the cgroup's directory */
+	unsigned long long id; /* the inode number of the cgroup's directory; 0: it has gone */
 	unsigned current_pages, peak_pages, max_pages;
 	unsigned above_max_pages; /* the parent's memory.max */
 	/* Up to 2 s old: the kernel adds up memory.stat at least every 2 s. */
@@ -17,6 +17,10 @@ struct census_entry {
 	unsigned pressure_usec;
 };
 
-/* Bytes of the program's table "wanted". A cgroup is read if the byte at its id modulo this number is not 0.
- * Other cgroups may share the byte and are read too. */
 #define CENSUS_WANTED 65536
+
+/* Only those are counted whose byte here, that of the low bits of their id, is not 0. Others may share it. */
+struct census_wanted {
+	unsigned long long changes; /* counts census_want() */
+	unsigned char bytes[CENSUS_WANTED];
+};

@@ -30,7 +30,12 @@ struct census_taker {
 	size_t mapped_bytes;
 	uint64_t page_bytes;
 	bool knows_inactive_file;
+	uint64_t walked_changes; /* of struct census_wanted, at the last walk */
+	unsigned recounts;       /* since then */
 };
+
+/* A walk is due after so many recounts at the latest, for what has got a memory controller since. */
+#define CENSUS_RECOUNTS_MAX 60
 
 static int census_attach(struct census_taker *taker, int cgroup_fd)
 {
@@ -71,11 +76,11 @@ static bool census_agrees(struct census_taker *taker, int cgroup_fd)
 	uint64_t before, after, id = cgroup_id(cgroup_fd);
 	uint32_t hint = 0;
 
-	census_want(taker->bpf->bss->wanted, id);
+	census_want(&taker->bpf->bss->wanted, id);
 	bool taken = census_read_inactive_file(cgroup_fd, &before) == 0 &&
 		     census_take(taker, &census, NULL) == 0 &&
 		     census_read_inactive_file(cgroup_fd, &after) == 0;
-	census_let_go(taker->bpf->bss->wanted, id);
+	census_let_go(&taker->bpf->bss->wanted, id);
 	if (!taken)
 		return false;
 	const struct census_entry *root = census_find(&census, id, &hint);
@@ -96,6 +101,8 @@ int census_taker_open(int cgroup_fd, struct census_taker **ret, struct error *er
 	bpf_complaint_begin();
 	taker->bpf = census_bpf__open();
 	int r = taker->bpf ? bpf_map__set_max_entries(taker->bpf->maps.entries, CENSUS_CGROUPS_MAX) : -errno;
+	if (r == 0)
+		r = bpf_map__set_max_entries(taker->bpf->maps.kept, CENSUS_CGROUPS_MAX);
 	if (r == 0)
 		r = census_bpf__load(taker->bpf);
 	if (r == 0)
@@ -130,9 +137,9 @@ void census_taker_close(struct census_taker *taker)
 	free(taker);
 }
 
-uint8_t *census_taker_wanted(struct census_taker *taker)
+struct census_wanted *census_taker_wanted(struct census_taker *taker)
 {
-	return taker->bpf->bss->wanted;
+	return &taker->bpf->bss->wanted;
 }
 
 /* Mapped pages count as our memory. So only what is needed and a quarter more is mapped. The mapping shrinks
@@ -158,23 +165,43 @@ static int census_map(struct census_taker *taker, uint32_t count)
 	return 0;
 }
 
-int census_take(struct census_taker *taker, struct census *census, struct error *err)
+static int census_walk(struct census_taker *taker)
 {
 	char nothing[8];
 
-	census_forget(census);
-	/* An iterator serves one pass. One read() makes the whole pass, since the program writes nothing for
-	 * us to read. */
+	/* An iterator is read once; it ends with one read(), since the program writes nothing into it. */
 	cleanup_close int fd = bpf_iter_create(bpf_link__fd(taker->link));
 	if (fd < 0)
-		return error_errno(err, -fd, "cannot go through the cgroups");
-	taker->bpf->bss->met = 0;
-	ssize_t n = read(fd, nothing, sizeof nothing);
-	if (n < 0)
-		return error_errno(err, errno, "cannot go through the cgroups");
+		return fd;
+	taker->walked_changes = taker->bpf->bss->wanted.changes;
+	taker->recounts = 0;
+	taker->bpf->bss->met = taker->bpf->bss->lost = 0;
+	return read(fd, nothing, sizeof nothing) < 0 ? -errno : 0;
+}
+
+static bool census_must_walk(const struct census_taker *taker)
+{
+	return taker->recounts >= CENSUS_RECOUNTS_MAX || taker->bpf->bss->lost > 0 ||
+	       taker->bpf->bss->wanted.changes != taker->walked_changes;
+}
+
+static int census_recount(struct census_taker *taker)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	taker->recounts++;
+	return bpf_prog_test_run_opts(bpf_program__fd(taker->bpf->progs.recount), &options);
+}
+
+int census_take(struct census_taker *taker, struct census *census, struct error *err)
+{
+	census_forget(census);
+	int r = census_must_walk(taker) ? census_walk(taker) : census_recount(taker);
+	if (r < 0)
+		return error_errno(err, -r, "cannot go through the cgroups");
 	uint32_t met = __atomic_load_n(&taker->bpf->bss->met, __ATOMIC_ACQUIRE);
 	uint32_t count = met < CENSUS_CGROUPS_MAX ? met : CENSUS_CGROUPS_MAX;
-	int r = census_map(taker, count);
+	r = census_map(taker, count);
 	if (r < 0)
 		return error_errno(err, -r, "cannot map what was found of the cgroups");
 	*census = (struct census){
@@ -200,7 +227,7 @@ void census_taker_close(struct census_taker *taker)
 	(void)taker;
 }
 
-uint8_t *census_taker_wanted(struct census_taker *taker)
+struct census_wanted *census_taker_wanted(struct census_taker *taker)
 {
 	(void)taker;
 	return NULL;

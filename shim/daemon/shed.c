@@ -210,10 +210,13 @@ int shed_system_calls(struct error *err)
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				     SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	/* The cgroups are gone through by a program that was loaded before. */
+	/* The cgroups are gone through by programs that were loaded before. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
 				     SCMP_A0(SCMP_CMP_EQ, BPF_ITER_CREATE));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
+				     SCMP_A0(SCMP_CMP_EQ, BPF_PROG_TEST_RUN));
 	if (r == 0)
 		r = seccomp_load(filter);
 	return r < 0 ? error_errno(err, -r, "cannot give up system calls") : 0;

@@ -82,23 +82,35 @@ static void nothing_is_found_in_none(void **state)
 
 static void cgroup_is_wanted_as_often_as_it_was_asked_for(void **state)
 {
-	static uint8_t wanted[CENSUS_WANTED];
+	static struct census_wanted wanted;
 
 	(void)state;
-	census_want(wanted, CENSUS_WANTED + 7);
-	census_want(wanted, 7); /* of the same byte */
-	census_let_go(wanted, 7);
-	assert_true(wanted[7]);
-	census_let_go(wanted, CENSUS_WANTED + 7);
-	census_let_go(wanted, 7);
-	assert_false(wanted[7]);
+	census_want(&wanted, CENSUS_WANTED + 7);
+	census_want(&wanted, 7); /* of the same byte */
+	census_let_go(&wanted, 7);
+	assert_true(wanted.bytes[7]);
+	census_let_go(&wanted, CENSUS_WANTED + 7);
+	census_let_go(&wanted, 7);
+	assert_false(wanted.bytes[7]);
 
 	/* More than a byte holds: none is lost. */
 	for (uint64_t i = 0; i < 300; i++)
-		census_want(wanted, 7 + i * CENSUS_WANTED);
+		census_want(&wanted, 7 + i * CENSUS_WANTED);
 	for (uint64_t i = 0; i < 299; i++)
-		census_let_go(wanted, 7 + i * CENSUS_WANTED);
-	assert_true(wanted[7]);
+		census_let_go(&wanted, 7 + i * CENSUS_WANTED);
+	assert_true(wanted.bytes[7]);
+}
+
+static void newly_wanted_cgroup_is_a_change_also_where_its_byte_is_full(void **state)
+{
+	static struct census_wanted wanted;
+
+	(void)state;
+	for (uint64_t i = 0; i < 300; i++)
+		census_want(&wanted, 7 + i * CENSUS_WANTED);
+	assert_int_equal(wanted.changes, 300);
+	census_let_go(&wanted, 7);
+	assert_int_equal(wanted.changes, 300);
 }
 
 int main(void)
@@ -109,6 +121,7 @@ int main(void)
 		cmocka_unit_test(cgroup_that_is_not_there_is_not_found),
 		cmocka_unit_test(nothing_is_found_in_none),
 		cmocka_unit_test(cgroup_is_wanted_as_often_as_it_was_asked_for),
+		cmocka_unit_test(newly_wanted_cgroup_is_a_change_also_where_its_byte_is_full),
 	};
 	return cmocka_run_group_tests_name("census", tests, NULL, NULL);
 }

@@ -228,20 +228,20 @@ static void census_takes_the_place_of_files_and_descriptors(void **state)
 static void cgroup_is_wanted_as_long_as_it_is_open(void **state)
 {
 	int root = *(int *)*state;
-	static uint8_t wanted[CENSUS_WANTED];
+	static struct census_wanted wanted;
 	struct sampler sampler;
 	struct sampled sampled;
 	struct error err;
 
 	fill(root, "409600\n");
 	sampler_init(&sampler, root, 10);
-	sampler.wanted = wanted;
+	sampler.wanted = &wanted;
 	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
 	const uint64_t id = sampled.id;
-	assert_int_equal(wanted[id % CENSUS_WANTED], 1);
+	assert_int_equal(wanted.bytes[id % CENSUS_WANTED], 1);
 	sampler_close(&sampler, &sampled);
 	sampler_close(&sampler, &sampled);
-	assert_int_equal(wanted[id % CENSUS_WANTED], 0);
+	assert_int_equal(wanted.bytes[id % CENSUS_WANTED], 0);
 }
 
 static void census_that_does_not_know_the_cache_leaves_it_to_memory_stat(void **state)

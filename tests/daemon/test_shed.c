@@ -76,8 +76,9 @@ static int becomes_another(void)
 
 static int goes_through_the_cgroups(void)
 {
-	union bpf_attr attr = {.iter_create.link_fd = (__u32)-1};
-	return syscall(SYS_bpf, BPF_ITER_CREATE, &attr, sizeof attr) >= 0;
+	union bpf_attr walk = {.iter_create.link_fd = (__u32)-1}, recount = {.test.prog_fd = (__u32)-1};
+	return syscall(SYS_bpf, BPF_ITER_CREATE, &walk, sizeof walk) >= 0 ||
+	       syscall(SYS_bpf, BPF_PROG_TEST_RUN, &recount, sizeof recount) >= 0;
 }
 
 static int makes_a_map(void)

@@ -61,7 +61,8 @@ like "$(grep -E '^(Seccomp|CapEff):' "/proc/$(daemon_pid)/status" | xargs)" 'Cap
 check "reading after reading" wait_for 60 moved_on
 
 timeout --signal INT 6 strace -qq -e trace=openat,pread64,bpf -o "$work/calls" -p "$(daemon_pid)" 2>/dev/null
-between 5 "$(grep -c 'bpf(BPF_ITER_CREATE, .*) = [0-9]' "$work/calls")" 40 "each by one iterator"
+between 5 "$(grep -cE 'bpf\((BPF_ITER_CREATE|BPF_PROG_(TEST_)?RUN), .*\) = [0-9]' "$work/calls")" 40 "each by one program"
+between 5 "$(grep -cE 'bpf\(BPF_PROG_(TEST_)?RUN, .*\) = [0-9]' "$work/calls")" 40 "which goes to what the last walk over all cgroups found"
 is "$(grep -E 'memory|libpod' "$work/calls" | grep -v memory.pressure)" '' "and by no file of a container that does nothing"
 
 # What a container takes at once is seen; also that it is page cache.
