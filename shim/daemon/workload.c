@@ -6,7 +6,10 @@
 
 #include "cgroups/quantity.h"
 
-#define PUBLISH_USEC USEC_PER_MIN
+/* A minute after the last time measurements are published if p95 or max has moved; five minutes after it in
+ * any case. */
+#define PUBLISH_USEC      USEC_PER_MIN
+#define PUBLISH_CALM_USEC (5 * USEC_PER_MIN)
 
 void workload_set_sampling(struct workload *workload, const struct sampling_settings *sampling)
 {
@@ -186,11 +189,23 @@ enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_s
 	return outcome;
 }
 
+/* Whether the value differs from the published one by more than a 16th. */
+static bool workload_has_moved(uint64_t published_bytes, uint64_t bytes)
+{
+	uint64_t moved = bytes > published_bytes ? bytes - published_bytes : published_bytes - bytes;
+	return moved > published_bytes / 16;
+}
+
 bool workload_is_due(const struct workload *workload, uint64_t now_usec)
 {
+	const struct observed *observed = &workload->limits.observed;
+	const bool has_news = workload_has_moved(workload->published_p95_bytes, observed->p95_bytes) ||
+			      workload_has_moved(workload->published_max_bytes, observed->max_bytes);
+
 	/* Unsigned: a clock that was set back makes it due, too. */
 	return workload->dirty ||
-	       (workload->measured && now_usec - workload->limits.written_usec >= PUBLISH_USEC);
+	       (workload->measured &&
+		now_usec - workload->limits.written_usec >= (has_news ? PUBLISH_USEC : PUBLISH_CALM_USEC));
 }
 
 static bool workload_is_worth_a_file(const struct workload *workload)
@@ -211,7 +226,11 @@ int workload_publish(struct workload *workload, int state_fd, uint64_t now_usec,
 	int r = limits_write(state_fd, &workload->limits, err);
 	if (r < 0)
 		workload->limits.written_usec = before_usec;
-	workload->published = workload->published || r == 0;
+	if (r == 0) {
+		workload->published = true;
+		workload->published_p95_bytes = workload->limits.observed.p95_bytes;
+		workload->published_max_bytes = workload->limits.observed.max_bytes;
+	}
 	workload->dirty = r < 0;
 	workload->measured = false;
 	return r;

@@ -27,11 +27,12 @@ struct workload {
 	uint64_t seen_usec;       /* the last creation or sample */
 	size_t n_containers;      /* that point here */
 	uint64_t exit_peak_bytes; /* memory.peak of the container that ended last; 0: not known */
-	bool published;           /* there is a file of it */
-	bool decided;             /* a creation or a resize since it was published: node_publish_decided() */
-	bool dirty;               /* what is published is not what stands in limits */
-	bool measured;            /* nor are its measurements, which may wait a minute */
-	bool unpublished;         /* the last attempt to publish failed, which was said */
+	uint64_t published_p95_bytes, published_max_bytes; /* as this daemon published them last; or 0 */
+	bool published;                                    /* there is a file of it */
+	bool decided;     /* a creation or a resize since it was published: node_publish_decided() */
+	bool dirty;       /* what is published is not what stands in limits */
+	bool measured;    /* nor are its measurements, which may wait: workload_is_due() */
+	bool unpublished; /* the last attempt to publish failed, which was said */
 };
 
 /* The workload as it was published last, or a new one. */
@@ -75,7 +76,8 @@ void workload_learn_oom(struct workload *workload, const struct tuner_settings *
 enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_settings *settings,
 				 uint64_t window_usec, uint64_t now_usec);
 
-/* Whether what is published should be replaced: it is wrong, or its measurements are a minute old. */
+/* Whether the published file should be replaced: it is wrong; or a minute old, and p95 or max has moved by
+ * more than a 16th; or five minutes old, and there are new measurements. */
 bool workload_is_due(const struct workload *workload, uint64_t now_usec);
 
 /* Nothing is written as long as there is nothing in it that the next creation would not find out by itself: no
