@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 
-/* In the kernel: leaves what each wanted cgroup has charged in an array that the daemon has mapped. Counters are read
- * where they are. Nothing is added up.
+/* Runs in the kernel. For each wanted cgroup it writes the charges into an array that the daemon has
+ * mapped. It reads the counters as they are and never makes the kernel add them up.
  *
- * census() is a walk over all cgroups, for which the kernel holds cgroup_mutex. recount() reads those that the last walk
- * found once more, with neither: their addresses are in `kept`, which the daemon cannot read. A cgroup may have gone since,
- * and its memory be another's. It is therefore the same one only if its css has the serial number that the walk saw, which
- * no other css ever has, and is still its cgroup's. All reads tolerate faults.
+ * census() is the walk: an iterator over all cgroups. The kernel holds cgroup_mutex during the walk: no
+ * cgroup comes or goes, and dead ones are not shown.
+ *
+ * recount() reads the cgroups of the last walk again, without a walk and without the mutex. Their addresses
+ * are in the map `kept`, which the daemon cannot read. A cgroup may be gone by then, and its memory used
+ * again. The cgroup is the same if two things hold after the reads: its css has the serial number that the
+ * walk saw, which the kernel gives to one css only, and the cgroup still has this css. A read of what is
+ * not mapped gives 0.
  *
  * Only those members of the kernel's structures that are read are declared here, as in exit_peak.bpf.c. */
 
@@ -101,7 +105,7 @@ struct {
 	__type(value, struct census_entry);
 } entries SEC(".maps");
 
-/* Where a cgroup is that the walk found, by the place of its entry. */
+/* The addresses of one cgroup of the last walk. It has the same index as the entry. */
 struct kept {
 	const struct cgroup *cgroup;
 	const struct cgroup_subsys_state *css;
@@ -111,15 +115,26 @@ struct kept {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* as of entries */
+	__uint(max_entries, 1); /* as many as entries */
 	__type(key, __u32);
 	__type(value, struct kept);
 } kept SEC(".maps");
 
-/* All are the daemon's to set: wanted as it is in census_entry.h, met and lost to 0. */
+/* Gives a pointer that can be read without a call (Linux 6.2). The processor then waits for several
+ * containers' memory at once; with a call for each read it waits for one after the other. */
+extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __weak __ksym;
+
+/* Reads a member through a pointer that may be stale. */
+#define READ(pointer, member)                                                                               \
+	(bpf_rdonly_cast                                                                                    \
+		 ? ((typeof(pointer))bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(typeof(*(pointer))))) \
+			   ->member                                                                         \
+		 : BPF_CORE_READ(pointer, member))
+
+/* The daemon sets all three: wanted as census_entry.h says, met and lost to 0 before each walk. */
 struct census_wanted wanted = {0};
-__u32 met = 0;  /* that were wanted, and have a memory controller, also those that there was no room for */
-__u32 lost = 0; /* of these, those that a recount did not find any more */
+__u32 met = 0;  /* wanted cgroups with a memory controller, also those without room */
+__u32 lost = 0; /* cgroups that recounts found gone, each at each recount */
 
 static const struct mem_cgroup *memcg_of(const struct cgroup_subsys_state *css)
 {
@@ -131,50 +146,40 @@ static __u32 bounded(__u64 pages)
 	return pages < CENSUS_MOST ? (__u32)pages : CENSUS_MOST;
 }
 
-/* Newer kernels keep only those that memory.stat shows, and have a table to find them. Those of the LRU lists
- * are the first in both, in the same order; census_taker.c holds what is found here against a memory.stat. */
+/* Newer kernels keep only the counters that memory.stat shows, and have a table to find them. The counters
+ * of the LRU lists come first in both layouts, in the same order. census_taker.c checks the value found
+ * here against memory.stat. */
 static __u32 inactive_file(const struct memcg_vmstats *vmstats)
 {
-	long pages = -1;
-
-	if (vmstats)
-		(void)bpf_probe_read_kernel(
-			&pages, sizeof pages,
-			vmstats->state + bpf_core_enum_value(enum node_stat_item, NR_INACTIVE_FILE));
+	const long pages =
+		vmstats ? READ(vmstats, state[bpf_core_enum_value(enum node_stat_item, NR_INACTIVE_FILE)])
+			: -1;
 	return pages < 0 ? CENSUS_UNKNOWN : bounded((__u64)pages);
 }
 
 static __u32 pressure(const struct psi_group *psi)
 {
-	__u64 total = 0;
-
-	/* A kernel without PSI has the pointer all the same. */
-	if (psi && bpf_core_field_exists(struct psi_group, total))
-		(void)bpf_probe_read_kernel(&total, sizeof total,
-					    psi->total + bpf_core_enum_value(enum psi_states, PSI_MEM_SOME));
-	return (__u32)(total / 1000);
+	/* A kernel without PSI has the member psi as well, but no totals. */
+	if (!psi || !bpf_core_field_exists(struct psi_group, total))
+		return 0;
+	return (__u32)(READ(psi, total[bpf_core_enum_value(enum psi_states, PSI_MEM_SOME)]) / 1000);
 }
 
 static const struct cgroup_subsys_state *memory_css(const struct cgroup *cgroup)
 {
-	const struct cgroup_subsys_state *css = (void *)0;
-
-	(void)bpf_probe_read_kernel(&css, sizeof css,
-				    cgroup->subsys +
-					    bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
-	return css;
+	return READ(cgroup, subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)]);
 }
 
 static void count(const struct kept *place, struct census_entry *entry)
 {
-	const struct cgroup_subsys_state *css = place->css, *above = BPF_CORE_READ(css, parent);
+	const struct cgroup_subsys_state *css = place->css, *above = READ(css, parent);
 	const struct mem_cgroup *memcg = memcg_of(css);
-	long usage = BPF_CORE_READ(memcg, memory.usage.counter);
+	long usage = READ(memcg, memory.usage.counter);
 
 	entry->current_pages = usage < 0 ? 0 : bounded((__u64)usage);
-	entry->peak_pages = bounded(BPF_CORE_READ(memcg, memory.watermark));
-	entry->max_pages = bounded(BPF_CORE_READ(memcg, memory.max));
-	entry->above_max_pages = above ? bounded(BPF_CORE_READ(memcg_of(above), memory.max)) : CENSUS_MOST;
+	entry->peak_pages = bounded(READ(memcg, memory.watermark));
+	entry->max_pages = bounded(READ(memcg, memory.max));
+	entry->above_max_pages = above ? bounded(READ(memcg_of(above), memory.max)) : CENSUS_MOST;
 	entry->inactive_file_pages = inactive_file(place->vmstats);
 	entry->pressure_usec = pressure(place->psi);
 }
@@ -200,9 +205,9 @@ int census(struct bpf_iter__cgroup *context)
 	const struct mem_cgroup *memcg = memcg_of(css);
 	place->cgroup = cgroup;
 	place->css = css;
-	place->serial_nr = BPF_CORE_READ(css, serial_nr);
+	place->serial_nr = READ(css, serial_nr);
 	place->psi = cgroup->psi;
-	place->vmstats = bpf_core_field_exists(memcg->vmstats) ? BPF_CORE_READ(memcg, vmstats) : (void *)0;
+	place->vmstats = bpf_core_field_exists(memcg->vmstats) ? READ(memcg, vmstats) : (void *)0;
 	entry->id = id;
 	count(place, entry);
 	return 0;
@@ -217,9 +222,9 @@ static long count_again(__u32 at, void *nothing)
 	if (!place || !entry)
 		return 1;
 	count(place, entry);
-	/* After the reads: what is still there was there before. */
+	/* A cgroup that is still there was there during the reads. */
 	const struct cgroup_subsys_state *css = place->css;
-	if (BPF_CORE_READ(css, serial_nr) != place->serial_nr || memory_css(place->cgroup) != css) {
+	if (READ(css, serial_nr) != place->serial_nr || memory_css(place->cgroup) != css) {
 		entry->id = 0;
 		lost++;
 	}

@@ -48,7 +48,7 @@ const struct census_entry *census_find(struct census *census, uint64_t cgroup_id
 	return NULL;
 }
 
-/* A byte that is full stays so: it lets some more through, nothing else. */
+/* A byte at UINT8_MAX stays there: a few unwanted cgroups are read, no more harm than that. */
 void census_want(struct census_wanted *wanted, uint64_t cgroup_id)
 {
 	uint8_t *count = &wanted->bytes[cgroup_id % CENSUS_WANTED];

@@ -27,8 +27,9 @@ struct census {
  * cgroup, 0 at first. The order of a census stays the same, so that most entries are found at their hint. */
 const struct census_entry *census_find(struct census *census, uint64_t cgroup_id, uint32_t *hint);
 
-/* From the next census on this cgroup is in it. census_let_go() undoes one census_want(): at some later census the
- * cgroup is not in it any more. wanted: the program's. */
+/* census_want(): the cgroup is in the next census. census_let_go(): the cgroup is in no census after the
+ * next walk. The calls are counted: a cgroup that was wanted twice is let go twice. wanted belongs to the
+ * BPF program. */
 void census_want(struct census_wanted *wanted, uint64_t cgroup_id);
 void census_let_go(struct census_wanted *wanted, uint64_t cgroup_id);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* One cgroup in the array that census.bpf.c fills and census_taker.c reads. This file includes nothing, since
- * it is compiled for the kernel as well. Amounts are in pages, at most CENSUS_MOST. */
+/* One cgroup in the array that census.bpf.c fills and census_taker.c reads. This file includes nothing,
+ * since it is compiled for the kernel as well. Amounts are in pages, at most CENSUS_MOST. */
 
 #define CENSUS_MOST    0xffffffffu /* this much or more; max_pages: no limit */
 #define CENSUS_UNKNOWN 0xffffffffu /* inactive_file_pages: could not be read */
 
 struct census_entry {
-	unsigned long long id; /* the inode number of the cgroup's directory; 0: it has gone */
+	unsigned long long id; /* the inode number of the cgroup's directory; 0: the cgroup is gone */
 	unsigned current_pages, peak_pages, max_pages;
 	unsigned above_max_pages; /* the parent's memory.max */
 	/* Up to 2 s old: the kernel adds up memory.stat at least every 2 s. */
@@ -19,8 +19,9 @@ struct census_entry {
 
 #define CENSUS_WANTED 65536
 
-/* Only those are counted whose byte here, that of the low bits of their id, is not 0. Others may share it. */
+/* A cgroup is read if the byte at its id modulo CENSUS_WANTED is not 0. Other cgroups may share the byte
+ * and are read too. */
 struct census_wanted {
-	unsigned long long changes; /* counts census_want() */
+	unsigned long long changes; /* calls of census_want() */
 	unsigned char bytes[CENSUS_WANTED];
 };

@@ -30,11 +30,11 @@ struct census_taker {
 	size_t mapped_bytes;
 	uint64_t page_bytes;
 	bool knows_inactive_file;
-	uint64_t walked_changes; /* of struct census_wanted, at the last walk */
-	unsigned recounts;       /* since then */
+	uint64_t walked_changes; /* wanted.changes at the last walk */
+	unsigned recounts;       /* since the last walk */
 };
 
-/* A walk is due after so many recounts at the latest, for what has got a memory controller since. */
+/* So many recounts between two walks at most. A walk finds cgroups that got a memory controller later. */
 #define CENSUS_RECOUNTS_MAX 60
 
 static int census_attach(struct census_taker *taker, int cgroup_fd)
@@ -169,7 +169,8 @@ static int census_walk(struct census_taker *taker)
 {
 	char nothing[8];
 
-	/* An iterator is read once; it ends with one read(), since the program writes nothing into it. */
+	/* An iterator serves one walk. One read() makes the whole walk, since the program writes nothing for
+	 * us to read. */
 	cleanup_close int fd = bpf_iter_create(bpf_link__fd(taker->link));
 	if (fd < 0)
 		return fd;

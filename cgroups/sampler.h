@@ -43,8 +43,8 @@ struct sampler {
 	 * so that no memory.current is kept open for a cgroup that the census misses. */
 	struct census *census;
 	bool by_census;
-	struct census_wanted *wanted; /* borrowed: of census_want(); NULL where there is no census */
-	/* The directories that were opened last, since more than one thing is done there as a rule. Owned. */
+	struct census_wanted *wanted; /* for census_want(), borrowed; NULL without a census */
+	/* The two directories opened last, since most callers do more than one thing there. Owned. */
 	struct {
 		uint64_t id;
 		int fd;
