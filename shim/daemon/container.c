@@ -219,6 +219,38 @@ static void container_note_sample(struct container *container, bool in_turn, uin
 		(void)window_add_peak(&container->window, now_usec, working_set, true);
 }
 
+/* Prefetches the bytes from one member to another. */
+static void fetch(const void *from, const void *to)
+{
+	for (const char *at = from; at < (const char *)to; at += 64)
+		__builtin_prefetch(at, 1);
+}
+
+/* Three steps, each of which reads what the step before has fetched: the container, what the container
+ * points to, and what the workload points to. */
+void container_fetch_ahead(struct container *const containers[], size_t n, size_t at)
+{
+	enum { DISTANCE = 4 };
+
+	if (at + 3 * DISTANCE < n) {
+		const struct container *container = containers[at + 3 * DISTANCE];
+		fetch(&container->is_vm, &container->pod_hash);
+		fetch(&container->state, &container->own_events);
+	}
+	if (at + 2 * DISTANCE < n) {
+		const struct container *container = containers[at + 2 * DISTANCE];
+		const struct workload *workload = container->workload;
+		__builtin_prefetch(container->window.bins, 1);
+		if (workload)
+			fetch(&workload->window, &workload->seen_usec + 1);
+	}
+	if (at + DISTANCE < n && containers[at + DISTANCE]->workload) {
+		const struct workload *workload = containers[at + DISTANCE]->workload;
+		__builtin_prefetch(workload->window.bins, 1);
+		__builtin_prefetch(workload->recent.bins, 1);
+	}
+}
+
 int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
 		     struct error *err)
 {

@@ -140,6 +140,10 @@ void container_close(struct container *container, struct sampler *sampler);
 int container_sample(struct container *container, struct sampler *sampler, bool in_turn, uint64_t now_usec,
 		     struct error *err);
 
+/* Prefetches what container_sample() of the containers behind containers[at] will touch. A loop over all n
+ * containers calls it for each. */
+void container_fetch_ahead(struct container *const containers[], size_t n, size_t at);
+
 /* The directory of the container's cgroup, or of the scope around it: as sampler_directory() has it, and with its returns;
  * MEMORY_GONE also where there is no scope, or the container is not open. */
 int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd,

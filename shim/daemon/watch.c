@@ -472,6 +472,7 @@ void node_sample(struct node *node, uint64_t now_usec)
 	begin_census(node);
 	for (size_t i = 0; i < node->n_containers; i++) {
 		struct container *container = node->containers[i];
+		container_fetch_ahead(node->containers, node->n_containers, i);
 		if (container->is_vm)
 			continue; /* node_watch_guests() */
 		if (container->state == CONTAINER_CREATED)
