@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/failing_malloc.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "tests/failing_malloc.h"
 
 /* libc's own, under glibc; and a sanitizer's, where there is one: by these names in both gcc's and
  * clang's. */
@@ -35,6 +30,7 @@ static struct {
 	size_t count, nth;
 	enum failing_malloc mode;
 	bool failed;
+	void (*told)(void);
 	size_t live;
 } state;
 
@@ -46,6 +42,8 @@ static bool fails(void)
 	if (state.nth == 0 || (state.mode == FAILING_ON ? state.count < state.nth : state.count != state.nth))
 		return false;
 	state.failed = true;
+	if (state.told)
+		state.told();
 	errno = ENOMEM;
 	return true;
 }
@@ -117,6 +115,11 @@ size_t failing_malloc_end(void)
 	return state.count;
 }
 
+void failing_malloc_tell(void (*told)(void))
+{
+	state.told = told;
+}
+
 bool failing_malloc_has_failed(void)
 {
 	return state.failed;
@@ -135,57 +138,4 @@ bool failing_malloc_works(void)
 	const bool works = !copy;
 	free(copy);
 	return works;
-}
-
-int failing_malloc_skip(void)
-{
-	(void)printf("1..0 # SKIP libc does not take the program's own malloc() here\n");
-	return 0;
-}
-
-/* The allocation that fails after the nth did. */
-static size_t next_of(size_t nth)
-{
-	return nth < FAILING_EACH || getenv("TIDEMARK_FAIL_EACH") ? nth + 1 : nth + FAILING_STEP;
-}
-
-size_t failing_operation_run(const struct failing_operation *operation, size_t allocations_max)
-{
-	size_t count = 0;
-
-	/* What is made once for the process, libc's buffers for instance, is made here. */
-	if (operation->prepare)
-		operation->prepare(operation->data);
-	operation->check(operation->data, operation->run(operation->data), false);
-	for (enum failing_malloc mode = FAILING_ONCE; mode < FAILING_MODES; mode++) {
-		bool failed = true;
-		for (size_t nth = 1; failed; nth = next_of(nth)) {
-			const size_t live = failing_malloc_live();
-			if (operation->prepare)
-				operation->prepare(operation->data);
-			failing_malloc_begin(nth, mode);
-			const int result = operation->run(operation->data);
-			count = failing_malloc_end();
-			failed = failing_malloc_has_failed();
-			operation->check(operation->data, result, failed);
-			if (failing_malloc_live() != live)
-				fail_msg("with allocation %zu failing %s, %zd are left", nth,
-					 mode == FAILING_ON ? "and all after it" : "alone",
-					 (ssize_t)(failing_malloc_live() - live));
-			assert_true(nth <= allocations_max);
-		}
-	}
-	return count;
-}
-
-bool failing_malloc_is_done(int result, bool failed, const struct error *err)
-{
-	if (result == 0)
-		return true;
-	if (!failed)
-		fail_msg("%d, though no allocation had failed: %s", result, err->text);
-	if (result != -ENOMEM || err->code != ENOMEM)
-		fail_msg("%d, not -ENOMEM: %s", result, err->text);
-	assert_true(err->text[0] != '\0');
-	return false;
 }

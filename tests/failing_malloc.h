@@ -32,6 +32,9 @@ size_t failing_malloc_end(void);
 /* Whether an allocation has failed since failing_malloc_begin(). */
 bool failing_malloc_has_failed(void);
 
+/* Calls this at each allocation that fails; it must not allocate. */
+void failing_malloc_tell(void (*told)(void));
+
 /* Allocations that have not been freed. */
 size_t failing_malloc_live(void);
 
