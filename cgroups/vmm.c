@@ -96,42 +96,46 @@ size_t vmm_own_cgroup(const char *path, const char *sandbox_id)
 }
 
 /* Adds the cgroup and removes those below it. Does nothing if the cgroup or one above it is there already.
- * Returns whether the cgroup is counted. */
-static bool cgroup_add(struct vmm *vmm, int cgroup_fd, const char *path, size_t length)
+ * Returns 0 with *ret_counted set: whether the cgroup is counted; or -ENOMEM. */
+static int cgroup_add(struct vmm *vmm, int cgroup_fd, const char *path, size_t length, bool *ret_counted)
 {
 	struct vmm_cgroup new = {-1, -1, NULL};
 
+	*ret_counted = false;
 	if (length == 0)
-		return false;
+		return 0;
 	cleanup_free char *own = strndup(path, length);
 	if (!own)
-		return false;
+		return -ENOMEM;
 	for (size_t i = 0; i < vmm->n_cgroups; i++)
-		if (cgroup_path_below(own, vmm->cgroups[i].path))
-			return true;
+		if (cgroup_path_below(own, vmm->cgroups[i].path)) {
+			*ret_counted = true;
+			return 0;
+		}
 
 	cleanup_close int dir_fd = cgroup_open(cgroup_fd, own, NULL);
 	if (dir_fd < 0)
-		return false;
+		return 0;
 	new.current_fd = openat(dir_fd, MEMORY_FILE_CURRENT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	new.stat_fd = openat(dir_fd, MEMORY_FILE_STAT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (new.current_fd < 0 || new.stat_fd < 0) {
 		cgroup_close(&new);
-		return false;
+		return 0;
 	}
 	for (size_t i = vmm->n_cgroups; i-- > 0;)
 		if (cgroup_path_below(vmm->cgroups[i].path, own))
 			cgroup_remove(vmm, i);
 	if (vmm->n_cgroups == VMM_CGROUPS_MAX) {
 		cgroup_close(&new);
-		return false;
+		return 0;
 	}
 	new.path = take_ptr(own);
 	vmm->cgroups[vmm->n_cgroups++] = new;
-	return true;
+	*ret_counted = true;
+	return 0;
 }
 
-static void look_at_cgroups(struct vmm *vmm, int cgroup_fd)
+static int look_at_cgroups(struct vmm *vmm, int cgroup_fd)
 {
 	char text[CGROUP_PATH_SIZE + 1024], path[CGROUP_PATH_SIZE];
 
@@ -139,11 +143,16 @@ static void look_at_cgroups(struct vmm *vmm, int cgroup_fd)
 		struct vmm_process *process = &vmm->processes[i];
 		/* The cgroup of a process that is about to end cannot be read: the process stays where it
 		 * was. */
-		if (file_read_at(process->dir_fd, "cgroup", text, sizeof text, NULL, NULL) == 0 &&
-		    cgroup_parse(text, path, sizeof path) == 0)
-			process->outside =
-				!cgroup_add(vmm, cgroup_fd, path, vmm_own_cgroup(path, vmm->sandbox_id));
+		if (file_read_at(process->dir_fd, "cgroup", text, sizeof text, NULL, NULL) < 0 ||
+		    cgroup_parse(text, path, sizeof path) < 0)
+			continue;
+		bool counted;
+		int r = cgroup_add(vmm, cgroup_fd, path, vmm_own_cgroup(path, vmm->sandbox_id), &counted);
+		if (r < 0)
+			return r;
+		process->outside = !counted;
 	}
+	return 0;
 }
 
 /* Reads a whole kernel file from its beginning. Returns 0, or -errno: -ENODEV if the cgroup is gone, -ESRCH
@@ -278,8 +287,10 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 	};
 	struct resident resident = {0};
 
-	if (vmm->readings++ % VMM_CGROUP_READINGS == 0)
-		look_at_cgroups(vmm, cgroup_fd);
+	if (vmm->readings % VMM_CGROUP_READINGS == 0 && look_at_cgroups(vmm, cgroup_fd) < 0)
+		return error_errno(err, ENOMEM, "cannot look at the cgroups of the sandbox %s",
+				   vmm->sandbox_id);
+	vmm->readings++;
 	/* The cgroups first: a VMM that is still there afterwards was there when the cgroups were read. */
 	for (size_t i = vmm->n_cgroups; i-- > 0;) {
 		int r = read_cgroup(&vmm->cgroups[i], &memory);

@@ -39,7 +39,8 @@ struct search {
 	const char *sandbox_id;
 	const pid_t *hints;
 	struct vmm *vmm;
-	unsigned looks; /* processes that look_below() has looked at so far */
+	unsigned looks;      /* processes that look_below() has looked at so far */
+	bool without_memory; /* to look at some */
 };
 
 /* A process that is looked at. If it is accepted, its descriptors move into the vmm. */
@@ -197,6 +198,7 @@ static void look_below(struct search *search, pid_t parent, int dir_fd, enum vmm
 	pid_t pids[CHILDREN_MAX];
 
 	int n = process_children(dir_fd, pids, CHILDREN_MAX, NULL);
+	search->without_memory |= n == -ENOMEM;
 	for (int i = 0; i < n && search->looks < LOOKS_MAX; i++) {
 		cleanup_candidate struct candidate candidate = {.dir_fd = -1, .status_fd = -1};
 
@@ -275,7 +277,7 @@ int vmm_find(int proc_fd, const char *sandbox_id, const pid_t hints[static VMM_P
 	     struct vmm *ret, struct error *err)
 {
 	struct vmm vmm = {0};
-	struct search search = {proc_fd, sandbox_id, hints, &vmm, 0};
+	struct search search = {.proc_fd = proc_fd, .sandbox_id = sandbox_id, .hints = hints, .vmm = &vmm};
 
 	if (sandbox_id[0] == '\0' || strlen(sandbox_id) >= sizeof vmm.sandbox_id)
 		return error_set(err, EINVAL, "no id of a sandbox: %.80s", sandbox_id);
@@ -293,6 +295,11 @@ int vmm_find(int proc_fd, const char *sandbox_id, const pid_t hints[static VMM_P
 			vmm_close(&vmm);
 			return r;
 		}
+	}
+	if (search.without_memory) {
+		vmm_close(&vmm);
+		return error_errno(err, ENOMEM, "cannot look for the processes of the sandbox %s",
+				   sandbox_id);
 	}
 	for (size_t i = 0; vmm.in_shim && i < vmm.n_processes; i++)
 		if (vmm.processes[i].part == VMM_SHIM)

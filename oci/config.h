@@ -93,7 +93,8 @@ struct config {
 
 /* Parses a whole config.json. Returns 0, or -EBADMSG with the reason in *err: what json_read() refuses; a
  * memory limit that is no whole number, is negative other than -1, or above 2^63 - 1; a unified memory.max
- * that is no string, is 0, or that the kernel would not accept. */
+ * that is no string, is 0, or that the kernel would not accept. Returns -ENOMEM without memory. *ret is set only
+ * with 0. */
 int config_read(const char *text, size_t length, struct config *ret, struct error *err);
 
 /* Parses a LinuxResources object on its own, as `update --resources` gets it. Returns as config_read(). */

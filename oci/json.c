@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <setjmp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,66 +332,66 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-/* Memory for yajl, which needs some 500 bytes for one of our documents, and a little more for a string with
- * escapes. Pieces of the block are given out in order and never taken back. malloc() serves only what does
- * not fit. */
-struct json_memory {
-	size_t used;
-	_Alignas(max_align_t) char block[8192];
+/* Stands before each piece of memory, and keeps it aligned. */
+struct json_piece {
+	_Alignas(max_align_t) size_t size; /* of the piece */
+	struct json_piece *next;           /* of those from malloc() */
 };
 
-/* Before each piece stands its size, padded so that the piece is aligned. */
-#define MEMORY_HEAD sizeof(max_align_t)
-
-static bool memory_holds(const struct json_memory *memory, const void *piece)
-{
-	return (const char *)piece >= memory->block &&
-	       (const char *)piece < memory->block + sizeof memory->block;
-}
+/* Memory for yajl, which needs some 500 bytes for one of our documents, and a little more for a string with
+ * escapes. Pieces of the block are given out in order, and taken back all at once at the end. malloc() serves
+ * only what does not fit. yajl uses what it asked for unseen: without memory json_run() is left by a jump. */
+struct json_memory {
+	jmp_buf without_memory;
+	struct json_piece *pieces; /* from malloc() */
+	size_t used;               /* of block */
+	struct json_piece block[8192 / sizeof(struct json_piece)];
+};
 
 static void *memory_alloc(void *context, size_t size)
 {
 	struct json_memory *memory = context;
-	const size_t align = sizeof(max_align_t), room = sizeof memory->block - memory->used;
+	const size_t head = sizeof(struct json_piece), room = sizeof memory->block / head - memory->used;
+	struct json_piece *piece;
 
-	if (size > sizeof memory->block || MEMORY_HEAD + size > room)
-		return malloc(size);
-	char *head = memory->block + memory->used;
-	memcpy(head, &size, sizeof size);
-	size_t whole = MEMORY_HEAD + (size + align - 1) / align * align;
-	memory->used += whole < room ? whole : room;
-	return head + MEMORY_HEAD;
+	if (room > 0 && size <= (room - 1) * head) {
+		piece = memory->block + memory->used;
+		memory->used += 1 + (size + head - 1) / head;
+	} else {
+		piece = size <= SIZE_MAX - head ? malloc(head + size) : NULL;
+		if (!piece)
+			longjmp(memory->without_memory, 1);
+		piece->next = memory->pieces;
+		memory->pieces = piece;
+	}
+	piece->size = size;
+	return piece + 1;
 }
 
-static void memory_free(void *context, void *piece)
+static void memory_free(void *context, void *memory)
 {
-	if (!memory_holds(context, piece))
-		free(piece);
+	(void)context;
+	(void)memory;
 }
 
-static void *memory_realloc(void *context, void *piece, size_t size)
+static void *memory_realloc(void *context, void *old, size_t size)
 {
-	size_t old_size;
-
-	if (piece && !memory_holds(context, piece))
-		return realloc(piece, size);
 	void *grown = memory_alloc(context, size);
-	if (grown && piece) {
-		memcpy(&old_size, (char *)piece - MEMORY_HEAD, sizeof old_size);
-		memcpy(grown, piece, old_size < size ? old_size : size);
+
+	if (old) {
+		const size_t old_size = ((struct json_piece *)old - 1)->size;
+		memcpy(grown, old, old_size < size ? old_size : size);
 	}
 	return grown;
 }
 
-static int json_parse(struct json_reader *reader, size_t length)
+static int json_run(struct json_reader *reader, size_t length, struct json_memory *memory)
 {
-	struct json_memory memory;
-	yajl_alloc_funcs functions = {memory_alloc, memory_realloc, memory_free, &memory};
+	yajl_alloc_funcs functions = {memory_alloc, memory_realloc, memory_free, memory};
 
-	memory.used = 0; /* the block itself is not cleared */
-	reader->parser = yajl_alloc(&callbacks, &functions, reader);
-	if (!reader->parser)
+	if (setjmp(memory->without_memory) != 0)
 		return error_errno(reader->err, ENOMEM, "cannot parse");
+	reader->parser = yajl_alloc(&callbacks, &functions, reader);
 
 	/* All rows lie in the document. The row "" is the document itself. */
 	uint64_t all = reader->n_fields == 64 ? UINT64_MAX : (UINT64_C(1) << reader->n_fields) - 1;
@@ -407,6 +408,20 @@ static int json_parse(struct json_reader *reader, size_t length)
 	if (status != yajl_status_ok)
 		return error_set(reader->err, EBADMSG, "not JSON, or cut off, near byte %zu", at);
 	return 0;
+}
+
+static int json_parse(struct json_reader *reader, size_t length)
+{
+	struct json_memory memory;
+
+	memory.used = 0; /* the block is left as it is */
+	memory.pieces = NULL;
+	int r = json_run(reader, length, &memory);
+	for (struct json_piece *piece = memory.pieces, *next; piece; piece = next) {
+		next = piece->next;
+		free(piece);
+	}
+	return r;
 }
 
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,

@@ -67,8 +67,8 @@ struct json_field {
  *
  * Returns 0, or -EBADMSG with the reason in *err: not JSON; not UTF-8; deeper than JSON_DEPTH_MAX; the top
  * level is no object; a field, or an object around it, has the wrong type or comes twice; a string too long
- * for its member; a number out of range. -EINVAL: a table of more than JSON_FIELDS_MAX rows. After an error
- * *object may be half filled. */
+ * for its member; a number out of range. -EINVAL: a table of more than JSON_FIELDS_MAX rows. -ENOMEM. After an
+ * error *object may be half filled. */
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
 	      struct error *err);
 

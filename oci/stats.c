@@ -12,16 +12,22 @@
 
 /* Bytes that protobuf-c may allocate. It allocates for every field, known or not: 45 times the size of a
  * hostile answer. A well-formed answer needs one copy for each level, and some room for its fields. */
-#define BUDGET(size) (4 * (size) + 64 * 1024)
+struct budget {
+	size_t left;
+	bool has_failed; /* malloc() has, within the budget */
+};
+#define BUDGET(size) ((struct budget){4 * (size) + 64 * 1024, false})
 
 static void *budget_alloc(void *data, size_t size)
 {
-	size_t *left = data;
+	struct budget *budget = data;
 
-	if (size > *left)
+	if (size > budget->left)
 		return NULL;
-	*left -= size;
-	return malloc(size);
+	budget->left -= size;
+	void *piece = malloc(size);
+	budget->has_failed |= !piece;
+	return piece;
 }
 
 static void budget_free(void *data, void *p)
@@ -36,13 +42,18 @@ static void cleanup_message_ptr(ProtobufCMessage **message)
 }
 #define cleanup_message __attribute__((cleanup(cleanup_message_ptr)))
 
-/* NULL: no message of this type, or beyond the budget. */
-static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, ProtobufCBinaryData bytes,
-				size_t *budget)
+/* Returns 0; -EBADMSG for no message of this type, or one beyond the budget; -ENOMEM. what: for the error. */
+static int unpack(const ProtobufCMessageDescriptor *type, ProtobufCBinaryData bytes, struct budget *budget,
+		  const char *what, ProtobufCMessage **ret, struct error *err)
 {
 	ProtobufCAllocator allocator = {budget_alloc, budget_free, budget};
 
-	return protobuf_c_message_unpack(type, &allocator, bytes.len, bytes.data);
+	*ret = protobuf_c_message_unpack(type, &allocator, bytes.len, bytes.data);
+	if (*ret)
+		return 0;
+	if (budget->has_failed)
+		return error_errno(err, ENOMEM, "cannot read %s", what);
+	return error_set(err, EBADMSG, "%s that cannot be read", what);
 }
 
 int stats_request_pack(const char *service, const char *container_id, uint64_t timeout_nsec, uint8_t *buf,
@@ -175,7 +186,7 @@ static void zeroes_fill(struct guest_stats *stats)
 		stats->inactive_file_bytes = 0;
 }
 
-static int metrics_parse(const Tidemark__AnyMessage *any, size_t *budget, struct guest_stats *ret,
+static int metrics_parse(const Tidemark__AnyMessage *any, struct budget *budget, struct guest_stats *ret,
 			 struct error *err)
 {
 	bool v2 = is_type(any->type_url, "io.containerd.cgroups.v2.Metrics");
@@ -183,11 +194,11 @@ static int metrics_parse(const Tidemark__AnyMessage *any, size_t *budget, struct
 	if (!v2 && !is_type(any->type_url, "io.containerd.cgroups.v1.Metrics"))
 		return error_set(err, EPROTONOSUPPORT, "figures of a type that is not known");
 
-	cleanup_message ProtobufCMessage *message =
-		unpack(v2 ? &tidemark__metrics_v2__descriptor : &tidemark__metrics_v1__descriptor, any->value,
-		       budget);
-	if (!message)
-		return error_set(err, EBADMSG, "figures that cannot be read");
+	cleanup_message ProtobufCMessage *message = NULL;
+	int r = unpack(v2 ? &tidemark__metrics_v2__descriptor : &tidemark__metrics_v1__descriptor, any->value,
+		       budget, "figures", &message, err);
+	if (r < 0)
+		return r;
 
 	const Tidemark__MemoryV2 *memory_v2 = v2 ? ((const Tidemark__MetricsV2 *)message)->memory : NULL;
 	const Tidemark__MemoryV1 *memory_v1 = v2 ? NULL : ((const Tidemark__MetricsV1 *)message)->memory;
@@ -205,21 +216,22 @@ static int metrics_parse(const Tidemark__AnyMessage *any, size_t *budget, struct
 
 int stats_response_parse(const uint8_t *data, size_t size, struct guest_stats *ret, struct error *err)
 {
-	size_t budget = BUDGET(size);
-	cleanup_message ProtobufCMessage *outer = unpack(
-		&tidemark__ttrpc_response__descriptor, (ProtobufCBinaryData){size, (uint8_t *)data}, &budget);
-	const Tidemark__TtrpcResponse *response = (const Tidemark__TtrpcResponse *)outer;
+	struct budget budget = BUDGET(size);
+	cleanup_message ProtobufCMessage *outer = NULL, *inner = NULL;
 
-	if (!response)
-		return error_set(err, EBADMSG, "an answer that cannot be read");
+	int r = unpack(&tidemark__ttrpc_response__descriptor, (ProtobufCBinaryData){size, (uint8_t *)data},
+		       &budget, "an answer", &outer, err);
+	if (r < 0)
+		return r;
+	const Tidemark__TtrpcResponse *response = (const Tidemark__TtrpcResponse *)outer;
 	if (response->status && response->status->code != 0)
 		return refused(response->status, err);
 
-	cleanup_message ProtobufCMessage *inner =
-		unpack(&tidemark__stats_response__descriptor, response->payload, &budget);
+	r = unpack(&tidemark__stats_response__descriptor, response->payload, &budget, "an answer", &inner,
+		   err);
+	if (r < 0)
+		return r;
 	const Tidemark__StatsResponse *stats = (const Tidemark__StatsResponse *)inner;
-	if (!stats)
-		return error_set(err, EBADMSG, "an answer that cannot be read");
 	if (!stats->stats)
 		return error_set(err, ENODATA, "an answer without figures");
 	return metrics_parse(stats->stats, &budget, ret, err);

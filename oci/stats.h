@@ -41,5 +41,6 @@ int stats_request_pack(const char *service, const char *container_id, uint64_t t
 /* Reads ttrpc's response. *ret is untouched unless 0 is returned. If the shim refused, with its words in
  * *err: -ENOENT it has no such container (any more), -ETIMEDOUT it had no time, -ENOSYS no such service,
  * -EREMOTEIO anything else. If the answer is of no use: -EBADMSG not protobuf, -EPROTONOSUPPORT figures of an
- * unknown type, -ENODATA no use of memory among them, or one that no machine has. */
+ * unknown type, -ENODATA no use of memory among them, or one that no machine has.
+ * -ENOMEM. */
 int stats_response_parse(const uint8_t *data, size_t size, struct guest_stats *ret, struct error *err);

@@ -177,8 +177,9 @@ static int run_gnuplot(const char *script, size_t length, const char *path, stru
 	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "cannot make a pipe");
 	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, pipe_fd[0], STDIN_FILENO);
-	int code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	int code = posix_spawn_file_actions_adddup2(&actions, pipe_fd[0], STDIN_FILENO);
+	if (code == 0)
+		code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(pipe_fd[0]);
 	if (code != 0) {
@@ -206,7 +207,9 @@ int plot_draw(const struct plot *plot, struct error *err)
 	if (!script)
 		return error_errno(err, ENOMEM, "cannot draw %s", plot->path);
 	print_script(script, plot);
-	if (fclose(script) != 0)
+	const bool is_whole =
+		!ferror(script); /* what did not fit once is missing, and what came later is there */
+	if (fclose(script) != 0 || !is_whole || !text)
 		return error_errno(err, ENOMEM, "cannot draw %s", plot->path);
 	return run_gnuplot(text, length, plot->path, err);
 }

@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 #include "cgroups/quantity.h"
+#include "oci/json.h"
 
 struct yaml {
 	struct document document; /* first */
@@ -62,13 +63,21 @@ static bool is_plain(const char *text)
 	       !is_word_of_yaml(text);
 }
 
+static bool is_utf8(const char *text)
+{
+	for (size_t length; *text; text += length)
+		if ((length = json_utf8_length(text)) == 0)
+			return false;
+	return true;
+}
+
 static void yaml_scalar(struct yaml *yaml, const char *text, yaml_scalar_style_t style)
 {
 	yaml_event_t event;
 
 	int made = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
 						(int)strlen(text), 1, 1, style);
-	yaml_emit(yaml, &event, made, -EILSEQ);
+	yaml_emit(yaml, &event, made, made || is_utf8(text) ? -ENOMEM : -EILSEQ);
 }
 
 static void yaml_end_document(struct yaml *yaml)

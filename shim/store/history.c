@@ -51,11 +51,13 @@ static int history_ask(struct history *history, const char *sql, char *text, siz
 	if (sqlite3_prepare_v2(history->db, sql, -1, &statement, NULL) != SQLITE_OK)
 		return history_error(history, err, "read");
 	int r = statement_step(history, statement, "read", err);
-	if (r >= 0)
-		(void)snprintf(text, size, "%s",
-			       r > 0 && text_read(statement, 0) ? text_read(statement, 0) : "");
+	const char *answer = r > 0 ? text_read(statement, 0) : NULL;
+	if (r > 0)
+		r = row_check(history, "read", err);
+	if (r == 0)
+		(void)snprintf(text, size, "%s", answer ? answer : "");
 	(void)sqlite3_finalize(statement);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int history_migrate_one(struct history *history, int version, struct error *err)

@@ -246,6 +246,11 @@ int statement_step(struct history *history, sqlite3_stmt *statement, const char 
 	return history_error(history, err, what);
 }
 
+int row_check(struct history *history, const char *what, struct error *err)
+{
+	return sqlite3_errcode(history->db) == SQLITE_NOMEM ? history_error(history, err, what) : 0;
+}
+
 int history_write(struct history *history, enum statement which, const void *object, const char *what,
 		  struct error *err)
 {
@@ -328,7 +333,9 @@ static char *statement_text(enum statement which)
 			(void)fprintf(out, "%s%s", i > 0 ? ", " : "",
 				      statements[which].columns[i].name + (*c == '$'));
 	}
-	if (fclose(out) == 0)
+	const bool is_whole =
+		!ferror(out); /* what did not fit once is missing, and what came later is there */
+	if (fclose(out) == 0 && is_whole)
 		return text;
 	free(text);
 	return NULL;

@@ -66,6 +66,9 @@ enum statement_outcome {
 /* Takes one step. Returns STATEMENT_ROW, 0 at the end, or -errno. */
 int statement_step(struct history *history, sqlite3_stmt *statement, const char *what, struct error *err);
 
+/* After columns of a row were read: 0, or -ENOMEM if one of them is NULL for want of memory. */
+int row_check(struct history *history, const char *what, struct error *err);
+
 /* Binds the object to the statement's columns, and runs it to its end. */
 int history_write(struct history *history, enum statement which, const void *object, const char *what,
 		  struct error *err);

@@ -23,6 +23,9 @@ int history_each_slot(struct history *history, int64_t workload_id, uint64_t fro
 			.start_usec = uint_read(row, 0),
 			.end_usec = uint_read(row, 1),
 		};
+		r = row_check(history, "read the slots in", err);
+		if (r < 0)
+			return r;
 		if (!bytes.data || bytes.length > SLOT_BYTES_MAX || bytes.start_usec > bytes.end_usec) {
 			(*skipped)++;
 			continue;
@@ -62,7 +65,11 @@ int history_load(struct history *history, uint64_t from_usec,
 	int r;
 	while ((r = statement_step(history, row, "read the workloads in", err)) > 0) {
 		struct limits limits;
-		if (!workload_read(row, &limits)) {
+		const bool is_read = workload_read(row, &limits);
+		r = row_check(history, "read the workloads in", err);
+		if (r < 0)
+			return r;
+		if (!is_read) {
 			skipped++;
 			continue;
 		}
@@ -90,7 +97,11 @@ int history_each_event(struct history *history, int64_t workload_id, uint64_t si
 
 	while ((r = statement_step(history, row, "read the events in", err)) > 0) {
 		struct history_event event;
-		if (!history_read_row(history, EACH_EVENT, &event) || !event.reason)
+		const bool is_read = history_read_row(history, EACH_EVENT, &event);
+		r = row_check(history, "read the events in", err);
+		if (r < 0)
+			return r;
+		if (!is_read || !event.reason)
 			continue;
 		r = visit(&event, data);
 		if (r != 0)

@@ -84,7 +84,9 @@ static int load_resources(const struct wrapper *wrapper, char **ret_text, size_t
 		return error_set(err, E2BIG, "the resources are larger than %u bytes", RESOURCES_SIZE_MAX);
 	size_t length = (size_t)st.st_size;
 	char *text = malloc(length + 1);
-	if (!text || pread(STDIN_FILENO, text, length, 0) != st.st_size) {
+	if (!text)
+		return error_errno(err, ENOMEM, "cannot read the resources");
+	if (pread(STDIN_FILENO, text, length, 0) != st.st_size) {
 		free(text);
 		return error_set(err, EIO, "cannot read the resources");
 	}

@@ -12,52 +12,6 @@
 #include "shim/store/handler.h"
 #include "tests/wrapper/shimmed.h"
 
-#define POD_RESOURCES(limit)                                                                                 \
-	"\"pod-linux-resources.crio.io\":\"{\\\"cpu_shares\\\":102,\\\"memory_limit_in_bytes\\\":" limit "}" \
-	"\""
-
-#define SANDBOX(limit, more)                                                                              \
-	"{\"ociVersion\":\"1.2.0\",\"process\":{\"args\":[\"/pause\"]},\n"                                \
-	"\"annotations\":{" more "\"io.kubernetes.pod.namespace\":\"shop\","                              \
-	"\"io.kubernetes.pod.name\":\"web-5d4f8c7b9d-x2k4z\",\"io.kubernetes.container.name\":\"POD\","   \
-	"\"io.kubernetes.cri-o.ContainerType\":\"sandbox\",\"io.kubernetes.cri-o.SandboxID\":\"" ID "\"," \
-	"\"pod-linux-overhead.crio.io\":\"{\\\"memory_limit_in_bytes\\\":167772160}\"," POD_RESOURCES(    \
-		limit) ","                                                                                \
-		       "\"pod-template-hash\":\"5d4f8c7b9d\"},\n"                                         \
-		       "\"linux\":{\"resources\":{\"cpu\":{\"shares\":2}}}}\n"
-
-#define MEMORY(bytes)  "\"io.kubernetes.cri.sandbox-memory\":\"" bytes "\","
-#define DEFAULT(bytes) "\"io.katacontainers.config.hypervisor.default_memory\":\"" bytes "\","
-
-static void write_sandbox(const struct node *node, const char *text)
-{
-	node_write(node, "bundle/config.json", text);
-}
-
-/* A container of the pod that is known: its limit now, and the one that it declares, in MiB. */
-static void publish(const struct node *node, const char *container, uint64_t limit, uint64_t declared,
-		    int role)
-{
-	struct limits limits = node_limits();
-
-	snprintf(limits.identity.container, sizeof limits.identity.container, "%s", container);
-	snprintf(limits.template, sizeof limits.template, "5d4f8c7b9d");
-	limits.role = role;
-	limits.recommendation.limit_bytes = limits.enforced_limit_bytes = limit * MIB;
-	limits.recommendation.request_bytes = limits.enforced_request_bytes = 50 * MIB;
-	limits.observed.p95_bytes = limits.observed.avg_bytes = limits.observed.max_bytes = 40 * MIB;
-	limits.declared_bytes = declared * MIB;
-	limits.applied_bytes = limit * MIB;
-	node_publish(node, &limits);
-}
-
-/* Two containers that declare a GiB together and are given 700 MiB. */
-static void publish_pod(const struct node *node)
-{
-	publish(node, "nginx", 600, 800, ROLE_CONTAINER);
-	publish(node, "log", 100, 224, ROLE_UNKNOWN);
-}
-
 static void start_sandbox(const struct node *node, const char *config)
 {
 	write_sandbox(node, config);
