@@ -22,9 +22,8 @@ struct exit_peaks {
 	uint64_t page_bytes;
 
 	/* Of the exit_peaks_read() that runs now. */
+	struct exit_peak *ret;
 	size_t taken;
-	void (*take)(const struct exit_peak *exit, void *data);
-	void *data;
 };
 
 static int on_event(void *context, void *data, size_t size)
@@ -35,7 +34,7 @@ static int on_event(void *context, void *data, size_t size)
 	if (size < sizeof event)
 		return 0;
 	memcpy(&event, data, sizeof event);
-	const struct exit_peak exit = {
+	exits->ret[exits->taken] = (struct exit_peak){
 		.cgroup_id = event.cgroup_id,
 		.peak_bytes = event.peak_pages * exits->page_bytes,
 		.swap_peak_bytes = event.swap_peak_pages * exits->page_bytes,
@@ -43,7 +42,6 @@ static int on_event(void *context, void *data, size_t size)
 		.oom_kill = event.oom_kill,
 		.all_oom_kill = event.all_oom_kill,
 	};
-	exits->take(&exit, exits->data);
 	/* A negative result ends the reading. This event counts as read. */
 	return ++exits->taken < EXIT_PEAKS_MAX ? 0 : -ECANCELED;
 }
@@ -86,13 +84,12 @@ int exit_peaks_fd(const struct exit_peaks *exits)
 	return ring_buffer__epoll_fd(exits->ring);
 }
 
-void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
-		     void *data)
+size_t exit_peaks_read(struct exit_peaks *exits, struct exit_peak ret[static EXIT_PEAKS_MAX])
 {
 	exits->taken = 0;
-	exits->take = take;
-	exits->data = data;
+	exits->ret = ret;
 	(void)ring_buffer__consume(exits->ring);
+	return exits->taken;
 }
 
 uint64_t exit_peaks_lost(const struct exit_peaks *exits)

@@ -29,10 +29,10 @@ void exit_peaks_close(struct exit_peaks *exits);
 /* For poll(): readable while removals wait to be read. Borrowed. */
 int exit_peaks_fd(const struct exit_peaks *exits);
 
-/* Calls take for each waiting removal, at most EXIT_PEAKS_MAX of them: more may wait after that. */
+/* Fills in what waits to be read, at most EXIT_PEAKS_MAX removals: more may wait after that. Returns how
+ * many. */
 #define EXIT_PEAKS_MAX 256
-void exit_peaks_read(struct exit_peaks *exits, void (*take)(const struct exit_peak *exit, void *data),
-		     void *data);
+size_t exit_peaks_read(struct exit_peaks *exits, struct exit_peak ret[static EXIT_PEAKS_MAX]);
 
 /* Removals that were lost because the ring buffer was full. */
 uint64_t exit_peaks_lost(const struct exit_peaks *exits);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cgroups/cleanup.h"
-#include "shim/daemon/sandbox.h"
 
 const char *const vm_part_names[] = {
 	[VM_RAM] = "ram",         [VM_ANON] = "vmm_anon",
@@ -108,19 +107,20 @@ static int compare_pod(const void *a, const void *b)
 
 static bool is_counted(const struct container *container)
 {
-	return container->state == CONTAINER_RUNNING || (container->sandbox && container->is_sandbox);
+	return container->state == LIFE_RUNNING || (container->sandbox && container->is_sandbox);
 }
 
 /* Each once, however many containers it has. */
-static void count_pods(const struct node *node, struct accounts *accounts)
+static void count_pods(const struct registry *registry, struct accounts *accounts)
 {
 	size_t n = 0;
 
-	cleanup_free struct pod *pods = calloc(node->n_containers ? node->n_containers : 1, sizeof *pods);
+	cleanup_free struct pod *pods =
+		calloc(registry->n_containers ? registry->n_containers : 1, sizeof *pods);
 	if (!pods)
 		return;
-	for (size_t i = 0; i < node->n_containers; i++) {
-		const struct container *container = node->containers[i];
+	for (size_t i = 0; i < registry->n_containers; i++) {
+		const struct container *container = registry->containers[i];
 		if (container->pod_hash && is_counted(container))
 			pods[n++] = (struct pod){container->pod_hash,
 						 account_of(accounts, container->runtime, container->is_vm)};
@@ -135,30 +135,31 @@ static void count_pods(const struct node *node, struct accounts *accounts)
 	}
 }
 
-void account_make(const struct node *node, uint64_t now_usec, struct accounts *ret)
+void account_make(const struct registry *registry, const struct handlers *handlers, uint64_t interval_usec,
+		  uint64_t now_usec, struct accounts *ret)
 {
 	struct account *account;
 
 	*ret = (struct accounts){0};
-	for (size_t i = 0; i < node->n_containers; i++) {
-		const struct container *container = node->containers[i];
-		if (container->state != CONTAINER_RUNNING ||
-		    !container_is_current(container, node->settings.vm.interval_usec, now_usec))
+	for (size_t i = 0; i < registry->n_containers; i++) {
+		const struct container *container = registry->containers[i];
+		if (container->state != LIFE_RUNNING ||
+		    !container_is_current(container, interval_usec, now_usec))
 			continue;
 		add_container(&ret->total, container);
 		if ((account = account_of(ret, container->runtime, container->is_vm)))
 			add_container(account, container);
 	}
-	for (size_t i = 0; i < node->n_sandboxes; i++) {
-		const struct sandbox *sandbox = node->sandboxes[i];
+	for (size_t i = 0; i < registry->n_sandboxes; i++) {
+		const struct sandbox *sandbox = registry->sandboxes[i];
 		add_sandbox(&ret->total, sandbox);
 		if ((account = account_of(ret, sandbox->handler, true)))
 			add_sandbox(account, sandbox);
 	}
-	for (size_t i = 0; i < node->handlers.n; i++) {
-		const struct handler *handler = &node->handlers.list[i]->handler;
+	for (size_t i = 0; i < handlers->n; i++) {
+		const struct handler *handler = &handlers->list[i]->handler;
 		if ((account = account_of(ret, handler->name, true)))
 			account->recommended_bytes = handlers_recommend(handler);
 	}
-	count_pods(node, ret);
+	count_pods(registry, ret);
 }

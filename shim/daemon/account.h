@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/daemon/node.h"
+#include "shim/daemon/handlers.h"
+#include "shim/daemon/registry.h"
 
 /* The parts of what a virtual machine takes on the host, as far as they are known: "kernel" has page tables
  * in it, and the processes' parts are not all of the charge. */
@@ -33,7 +34,8 @@ struct account {
 	const char *handler; /* borrowed from a container or a sandbox; NULL: all of them */
 	bool is_vm;          /* of any of its pods */
 	uint64_t pods, containers;
-	/* Of running containers, as far as they are measured; slack: declared and not used, of those that declare a limit. */
+	/* Of running containers, as far as they are measured; slack: declared and not used, of those that
+	 * declare a limit. */
 	uint64_t declared_bytes, working_set_bytes, slack_bytes;
 	uint64_t prestart_bytes; /* of containers, or of virtual machines */
 	uint64_t conmons, conmon_bytes;
@@ -56,13 +58,16 @@ struct accounts {
 	size_t n;
 };
 
-/* A container whose guest does not answer any more is in no sum. */
-void account_make(const struct node *node, uint64_t now_usec, struct accounts *ret);
+/* A container whose guest does not answer any more is in no sum. interval_usec: how often guests are
+ * asked. */
+void account_make(const struct registry *registry, const struct handlers *handlers, uint64_t interval_usec,
+		  uint64_t now_usec, struct accounts *ret);
 
-/* Writes them with all virtual machines as /run/tidemark/overhead.json. At most ACCOUNT_FILE_MAX: where that
- * is not enough, without the machines ("left_out" says how many). Returns 0 or -errno. */
+/* Writes them with all virtual machines as overhead.json in run_fd, /run/tidemark. At most
+ * ACCOUNT_FILE_MAX: where that is not enough, without the machines ("left_out" says how many). Returns 0
+ * or -errno. */
 #define ACCOUNT_FILE     "overhead.json"
 #define ACCOUNT_FILE_MAX (4 * 1024 * 1024)
 #define ACCOUNT_VERSION  1
-int account_write(const struct node *node, const struct accounts *accounts, uint64_t now_usec,
-		  struct error *err);
+int account_write(const struct registry *registry, const struct accounts *accounts, uint64_t interval_usec,
+		  int run_fd, uint64_t now_usec, struct error *err);

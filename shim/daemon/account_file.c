@@ -12,7 +12,6 @@
 #include "cgroups/file.h"
 #include "oci/json.h"
 #include "shim/daemon/account.h"
-#include "shim/daemon/sandbox.h"
 
 /* A member, with the comma that it needs. */
 static void put_name(struct json_out *out, const char *name)
@@ -181,53 +180,53 @@ static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uin
 	json_out_raw(out, "]}\n");
 }
 
-static void put_all(struct json_out *out, const struct node *node, const struct accounts *accounts,
-		    bool left_out, uint64_t now_usec)
+static void put_all(struct json_out *out, const struct registry *registry, const struct accounts *accounts,
+		    uint64_t interval_usec, bool left_out, uint64_t now_usec)
 {
 	begin(out, NULL, "{");
 	put_uint(out, "v", ACCOUNT_VERSION);
 	put_uint(out, "usec", now_usec);
-	put_uint(out, "interval_usec", node->settings.vm.interval_usec);
+	put_uint(out, "interval_usec", interval_usec);
 	put_account(out, "node", &accounts->total);
 	begin(out, "handlers", "[");
 	for (size_t i = 0; i < accounts->n; i++)
 		put_account(out, NULL, &accounts->handlers[i]);
 	json_out_raw(out, "]");
 	if (left_out)
-		put_uint(out, "left_out", node->n_sandboxes);
+		put_uint(out, "left_out", registry->n_sandboxes);
 	begin(out, "sandboxes", "[");
-	for (size_t i = 0; !left_out && i < node->n_sandboxes; i++)
-		put_sandbox(out, node->sandboxes[i], node->settings.vm.interval_usec, now_usec);
+	for (size_t i = 0; !left_out && i < registry->n_sandboxes; i++)
+		put_sandbox(out, registry->sandboxes[i], interval_usec, now_usec);
 	json_out_raw(out, "]}\n");
 }
 
 /* Room for what names and faults may become when they are escaped. */
-static size_t size_of(const struct node *node)
+static size_t size_of(const struct registry *registry)
 {
-	size_t size = 4096 + (ACCOUNTS_MAX + 1) * 1024 + node->n_sandboxes * 4096;
+	size_t size = 4096 + (ACCOUNTS_MAX + 1) * 1024 + registry->n_sandboxes * 4096;
 
-	for (size_t i = 0; i < node->n_sandboxes; i++)
-		for (const struct container *container = node->sandboxes[i]->containers; container;
+	for (size_t i = 0; i < registry->n_sandboxes; i++)
+		for (const struct container *container = registry->sandboxes[i]->containers; container;
 		     container = container->next_in_sandbox)
 			size += 1024;
 	return size < ACCOUNT_FILE_MAX ? size : ACCOUNT_FILE_MAX;
 }
 
-int account_write(const struct node *node, const struct accounts *accounts, uint64_t now_usec,
-		  struct error *err)
+int account_write(const struct registry *registry, const struct accounts *accounts, uint64_t interval_usec,
+		  int run_fd, uint64_t now_usec, struct error *err)
 {
-	struct json_out out = {.size = size_of(node)};
+	struct json_out out = {.size = size_of(registry)};
 
 	cleanup_free char *buf = malloc(out.size);
 	if (!buf)
 		return error_set(err, ENOMEM, "out of memory");
 	out.buf = buf;
-	put_all(&out, node, accounts, false, now_usec);
+	put_all(&out, registry, accounts, interval_usec, false, now_usec);
 	if (out.overflow) {
 		out = (struct json_out){.buf = buf, .size = out.size};
-		put_all(&out, node, accounts, true, now_usec);
+		put_all(&out, registry, accounts, interval_usec, true, now_usec);
 	}
 	if (out.overflow)
 		return error_set(err, E2BIG, "%s would be too large", ACCOUNT_FILE);
-	return file_replace_at(node->roots.run_fd, ACCOUNT_FILE, 0600, buf, out.length, err);
+	return file_replace_at(run_fd, ACCOUNT_FILE, 0600, buf, out.length, err);
 }

@@ -8,92 +8,92 @@
 #include <syslog.h>
 
 #include "cgroups/quantity.h"
-#include "shim/daemon/node.h"
-#include "shim/daemon/registry.h"
-#include "shim/daemon/voice.h"
 #include "shim/report/explain.h"
 
-/* What cannot be kept is said once. That something worked is no proof that it can be again, since on a full
- * disk one write may still fit and the next does not: archive_slots() tells. */
-static void archive_told(struct node *node, int r, const struct error *err)
+/* How often what is old is looked for. */
+#define PRUNE_USEC USEC_PER_HOUR
+
+/* Says the first failure only. On a full disk a small write can succeed between failures, so
+ * archive_slots() decides when writing works again. */
+static void archive_told(struct archive *archive, int r, const struct error *err)
 {
-	if (r < 0 && !node->told_history)
-		voice_fault(&node->journal, LOG_ERR, "the history is not kept: %s", err->text);
-	node->told_history = node->told_history || r < 0;
+	if (r < 0)
+		voice_fault_once(archive->voice, FAULT_HISTORY, LOG_ERR, "the history is not kept: %s",
+				 err->text);
 }
 
-/* What was rolled back may have been a new workload, and its number be another's next. It is found again when
- * the workload is next saved. */
-static void archive_lost_batch(struct node *node)
+/* A rolled-back insert's row id may be used again for another workload: the ids are found again when the
+ * workloads are next saved. */
+static void archive_lost_batch(struct archive *archive)
 {
-	for (size_t i = 0; i < node->n_workloads; i++)
-		node->workloads[i]->history_id = 0;
+	for (size_t i = 0; i < archive->registry->n_workloads; i++)
+		archive->registry->workloads[i]->history_id = 0;
 }
 
-void archive_workload(struct node *node, struct workload *workload, uint64_t now_usec)
+void archive_workload(struct archive *archive, struct workload *workload, uint64_t now_usec)
 {
 	struct error err;
 
-	if (node->history)
-		archive_told(node,
-			     history_save_workload(node->history, &workload->limits, now_usec,
+	if (archive->history)
+		archive_told(archive,
+			     history_save_workload(archive->history, &workload->limits, now_usec,
 						   &workload->history_id, &err),
 			     &err);
 }
 
-void archive_slot(struct node *node, struct workload *workload)
+void archive_slot(struct archive *archive, struct workload *workload)
 {
 	/* Older ones are merged with others, which may be in the history on their own. */
 	if (workload->unsaved < WINDOW_FINE_SLOTS)
 		workload->unsaved++;
-	node->slots_unsaved = true;
+	archive->slots_unsaved = true;
 }
 
-static int archive_save_slots(struct node *node, struct workload *workload, uint64_t now_usec,
+static int archive_save_slots(struct archive *archive, struct workload *workload, uint64_t now_usec,
 			      struct error *err)
 {
 	struct slot_bytes slot;
 
-	int r = history_save_workload(node->history, &workload->limits, now_usec, &workload->history_id, err);
+	int r = history_save_workload(archive->history, &workload->limits, now_usec, &workload->history_id,
+				      err);
 	for (uint32_t newer = workload->unsaved; r == 0 && newer-- > 0;)
 		if (window_closed_before(&workload->window, newer, &slot))
-			r = history_save_slot(node->history, workload->history_id, &slot, err);
+			r = history_save_slot(archive->history, workload->history_id, &slot, err);
 	return r;
 }
 
-void archive_slots(struct node *node, uint64_t now_usec)
+void archive_slots(struct archive *archive, uint64_t now_usec)
 {
 	struct error err;
 
-	if (!node->history || !node->slots_unsaved || !archive_begin(node))
+	if (!archive->history || !archive->slots_unsaved || !archive_begin(archive))
 		return;
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < node->n_workloads; i++)
-		if (node->workloads[i]->unsaved > 0)
-			r = archive_save_slots(node, node->workloads[i], now_usec, &err);
+	for (size_t i = 0; r == 0 && i < archive->registry->n_workloads; i++)
+		if (archive->registry->workloads[i]->unsaved > 0)
+			r = archive_save_slots(archive, archive->registry->workloads[i], now_usec, &err);
 	if (r == 0)
-		r = history_commit(node->history, &err);
+		r = history_commit(archive->history, &err);
 	else
-		history_rollback(node->history);
-	archive_told(node, r, &err);
+		history_rollback(archive->history);
+	archive_told(archive, r, &err);
 	if (r < 0) {
-		archive_lost_batch(node);
+		archive_lost_batch(archive);
 		return;
 	}
-	for (size_t i = 0; i < node->n_workloads; i++)
-		node->workloads[i]->unsaved = 0;
-	node->slots_unsaved = false;
-	if (node->told_history)
-		voice_fault(&node->journal, LOG_NOTICE, "the history is kept again");
-	node->told_history = false;
+	for (size_t i = 0; i < archive->registry->n_workloads; i++)
+		archive->registry->workloads[i]->unsaved = 0;
+	archive->slots_unsaved = false;
+	if (voice_mended(archive->voice, FAULT_HISTORY))
+		voice_fault(&archive->voice->journal, LOG_NOTICE, "the history is kept again");
 }
 
-void archive_run(struct node *node, const struct container *container, const char *reason)
+void archive_run(struct archive *archive, const struct container *container, const char *reason)
 {
 	const struct workload *workload = container->workload;
 	struct error err;
 
-	if (!node->history || !workload || workload->history_id == 0)
+	if (!archive->history || !workload || workload->history_id == 0)
 		return;
 	const struct history_run run = {
 		.container_id = container->id,
@@ -106,15 +106,15 @@ void archive_run(struct node *node, const struct container *container, const cha
 		.reason = reason,
 		.prestart_bytes = container->prestart_bytes,
 	};
-	archive_told(node, history_run_started(node->history, &run, &err), &err);
+	archive_told(archive, history_run_started(archive->history, &run, &err), &err);
 }
 
-void archive_end(struct node *node, const struct container *container, uint64_t now_usec)
+void archive_end(struct archive *archive, const struct container *container, uint64_t now_usec)
 {
 	struct observed observed;
 	struct error err;
 
-	if (!node->history || !container->workload)
+	if (!archive->history || !container->workload)
 		return;
 	window_observe(&container->window, 0, UINT64_MAX, &observed);
 	const struct history_run run = {
@@ -128,13 +128,13 @@ void archive_end(struct node *node, const struct container *container, uint64_t 
 		.peak_bytes = container->peak_bytes,
 		.oom_kills = container_oom_kills(container),
 	};
-	int r = history_run_ended(node->history, &run, &err);
+	int r = history_run_ended(archive->history, &run, &err);
 	if (r != -ENOENT)
-		archive_told(node, r, &err);
+		archive_told(archive, r, &err);
 }
 
 /* What a decision and a recommendation have in common: the numbers that stood at that moment. */
-static void archive_decision(struct node *node, const struct workload *workload,
+static void archive_decision(struct archive *archive, const struct workload *workload,
 			     struct history_decision *decision)
 {
 	const struct limits *limits = &workload->limits;
@@ -148,15 +148,15 @@ static void archive_decision(struct node *node, const struct workload *workload,
 	decision->avg_bytes = limits->observed.avg_bytes;
 	decision->p95_bytes = limits->observed.p95_bytes;
 	decision->max_bytes = limits->observed.max_bytes;
-	archive_told(node, history_add_decision(node->history, decision, &err), &err);
+	archive_told(archive, history_add_decision(archive->history, decision, &err), &err);
 }
 
-void archive_creation(struct node *node, const struct workload *workload, const struct record *record)
+void archive_creation(struct archive *archive, const struct workload *workload, const struct record *record)
 {
-	struct settings settings = node->settings;
+	struct settings settings = *archive->settings;
 	char why[EXPLAIN_MAX];
 
-	if (!node->history || workload->history_id == 0)
+	if (!archive->history || workload->history_id == 0)
 		return;
 	settings_for_namespace(&settings, workload->limits.identity.namespace);
 	struct history_decision decision = {
@@ -167,15 +167,15 @@ void archive_creation(struct node *node, const struct workload *workload, const 
 		.reason = record->reason,
 		.why = explain_decision(record, &settings, why),
 	};
-	archive_decision(node, workload, &decision);
+	archive_decision(archive, workload, &decision);
 }
 
-void archive_recommendation(struct node *node, const struct workload *workload, uint64_t now_usec)
+void archive_recommendation(struct archive *archive, const struct workload *workload, uint64_t now_usec)
 {
 	const struct recommendation *recommendation = &workload->limits.recommendation;
 	char why[EXPLAIN_MAX];
 
-	if (!node->history || workload->history_id == 0)
+	if (!archive->history || workload->history_id == 0)
 		return;
 	struct history_decision decision = {
 		.at_usec = now_usec,
@@ -183,20 +183,20 @@ void archive_recommendation(struct node *node, const struct workload *workload, 
 		.request_bytes = recommendation->request_bytes,
 		.limit_bytes = recommendation->limit_bytes,
 		.reason = tuner_term_names[recommendation->limit_term],
-		.why = explain_limit(&workload->limits, &node->settings, why),
+		.why = explain_limit(&workload->limits, archive->settings, why),
 	};
-	archive_decision(node, workload, &decision);
+	archive_decision(archive, workload, &decision);
 }
 
-void archive_kill(struct node *node, const struct container *container, enum oom_cause cause,
+void archive_kill(struct archive *archive, const struct container *container, enum oom_cause cause,
 		  uint64_t learned_bytes, uint64_t now_usec)
 {
 	struct workload *workload = container->workload;
 	struct error err;
 
 	if (workload && workload->history_id == 0)
-		archive_workload(node, workload, now_usec);
-	if (!node->history || !workload || workload->history_id == 0)
+		archive_workload(archive, workload, now_usec);
+	if (!archive->history || !workload || workload->history_id == 0)
 		return;
 	const struct history_kill kill = {
 		.at_usec = now_usec,
@@ -207,106 +207,143 @@ void archive_kill(struct node *node, const struct container *container, enum oom
 		.peak_bytes = container->peak_bytes,
 		.learned_bytes = learned_bytes,
 	};
-	archive_told(node, history_add_kill(node->history, &kill, &err), &err);
+	archive_told(archive, history_add_kill(archive->history, &kill, &err), &err);
+}
+
+/* ---- The beginning ---- */
+
+struct loading {
+	struct archive *archive;
+	struct workload *workload; /* the last one, whose slots come next */
+	uint64_t newest_usec;
+};
+
+static struct workload *load(struct loading *loading, const struct limits *limits)
+{
+	struct archive *archive = loading->archive;
+	struct workload *workload =
+		registry_add_workload(archive->registry, limits, &archive->settings->sampling);
+	if (workload)
+		workload->loaded_usec = limits->written_usec;
+	return workload;
 }
 
 static int load_limits(const struct limits *limits, void *data)
 {
-	struct node *node = data;
-	if (registry_find_workload(node, &limits->identity))
+	struct loading *loading = data;
+	if (registry_find_workload(loading->archive->registry, &limits->identity))
 		return 0; /* a file under another name: a person's copy */
-	struct workload *workload = registry_add_workload(node, limits);
+	struct workload *workload = load(loading, limits);
 	if (!workload)
 		return -ENOMEM;
-	workload->loaded_usec = limits->written_usec;
 	workload->published = true;
-	if (limits->written_usec > node->loaded_usec)
-		node->loaded_usec = limits->written_usec;
+	if (limits->written_usec > loading->newest_usec)
+		loading->newest_usec = limits->written_usec;
 	return 0;
 }
 
 static void load_fault(const char *path, const struct error *err, void *data)
 {
-	const struct node *node = data;
+	const struct loading *loading = data;
 	(void)path;
-	voice_fault(&node->journal, LOG_WARNING, "what was published is not taken up: %s", err->text);
+	voice_fault(&loading->archive->voice->journal, LOG_WARNING, "what was published is not taken up: %s",
+		    err->text);
 }
 
 /* What was published counts; of what was not, or can't be read, the history's word does. */
 static int load_workload(int64_t workload_id, const struct limits *limits, void *data)
 {
-	struct node *node = data;
-	struct workload *workload = registry_find_workload(node, &limits->identity);
+	struct loading *loading = data;
+	struct workload *workload = registry_find_workload(loading->archive->registry, &limits->identity);
 
 	if (!workload) {
-		workload = registry_add_workload(node, limits);
+		workload = load(loading, limits);
 		if (!workload)
 			return -ENOMEM;
-		workload->loaded_usec = limits->written_usec;
 		workload->dirty = true;
 		workload->fresh = 1;
 	}
 	workload->history_id = workload_id;
-	node->loading_workload = workload;
+	loading->workload = workload;
 	return 0;
 }
 
 static int load_slot(int64_t workload_id, const struct slot_bytes *slot, void *data)
 {
-	struct node *node = data;
+	struct loading *loading = data;
 	(void)workload_id; /* slots come right after their workload */
-	int r = window_restore(&node->loading_workload->window, slot->data, slot->length);
+	int r = window_restore(&loading->workload->window, slot->data, slot->length);
 	return r == -ENOMEM ? r : 0;
 }
 
-static int load_history(struct node *node, uint64_t now_usec)
+static int load_history(struct loading *loading, uint64_t now_usec)
 {
-	uint64_t span_usec = node->settings.sampling.long_window_usec, skipped = 0;
+	const struct archive *archive = loading->archive;
+	uint64_t span_usec = archive->settings->sampling.long_window_usec, skipped = 0;
 	struct error err;
 
-	int r = history_load(node->history, now_usec > span_usec ? now_usec - span_usec : 0, load_workload,
-			     load_slot, node, &skipped, &err);
+	int r = history_load(archive->history, now_usec > span_usec ? now_usec - span_usec : 0, load_workload,
+			     load_slot, loading, &skipped, &err);
 	if (r < 0)
-		voice_fault(&node->journal, LOG_ERR, "the history cannot be loaded: %s", err.text);
+		voice_fault(&archive->voice->journal, LOG_ERR, "the history cannot be loaded: %s", err.text);
 	else if (skipped > 0)
-		voice_fault(&node->journal, LOG_WARNING,
+		voice_fault(&archive->voice->journal, LOG_WARNING,
 			    "%" PRIu64 " rows of the history cannot be understood", skipped);
 	return r == -ENOMEM ? r : 0;
 }
 
-int archive_load(struct node *node, uint64_t now_usec, struct error *err)
+int archive_load(struct archive *archive, int state_fd, uint64_t now_usec, uint64_t *ret_usec,
+		 struct error *err)
 {
-	int r = limits_each(node->roots.state_fd, load_limits, load_fault, node);
-	if (r == 0 && node->history)
-		r = load_history(node, now_usec);
-	return r < 0 ? error_errno(err, -r, "cannot load what is known of the workloads") : 0;
+	struct loading loading = {.archive = archive};
+
+	int r = limits_each(state_fd, load_limits, load_fault, &loading);
+	if (r == 0 && archive->history)
+		r = load_history(&loading, now_usec);
+	if (r < 0)
+		return error_errno(err, -r, "cannot load what is known of the workloads");
+	*ret_usec = loading.newest_usec;
+	return 0;
 }
 
-bool archive_begin(struct node *node)
+/* ---- Batches and bounds ---- */
+
+bool archive_begin(struct archive *archive)
 {
 	struct error err;
 
-	if (!node->history)
+	if (!archive->history)
 		return false;
-	int r = history_begin(node->history, &err);
-	archive_told(node, r, &err);
+	int r = history_begin(archive->history, &err);
+	archive_told(archive, r, &err);
 	return r == 0;
 }
 
-void archive_commit(struct node *node)
+void archive_commit(struct archive *archive)
 {
 	struct error err;
 
-	int r = history_commit(node->history, &err);
-	archive_told(node, r, &err);
+	int r = history_commit(archive->history, &err);
+	archive_told(archive, r, &err);
 	if (r < 0)
-		archive_lost_batch(node);
+		archive_lost_batch(archive);
 }
 
-bool archive_prune(struct node *node, uint64_t now_usec)
+bool archive_is_due(struct archive *archive, uint64_t now_usec)
 {
-	const struct history_settings *settings = &node->settings.history;
-	uint64_t window_usec = node->settings.sampling.long_window_usec;
+	const uint64_t since_usec = now_usec - archive->pruned_usec; /* huge after a step back */
+
+	if (since_usec < PRUNE_USEC)
+		return false;
+	archive->is_pruning = since_usec < 2 * PRUNE_USEC;
+	archive->pruned_usec = now_usec;
+	return archive->is_pruning;
+}
+
+void archive_prune(struct archive *archive, uint64_t now_usec)
+{
+	const struct history_settings *settings = &archive->settings->history;
+	uint64_t window_usec = archive->settings->sampling.long_window_usec;
 	const struct history_bounds bounds = {
 		.older_than_usec = now_usec > settings->keep_usec ? now_usec - settings->keep_usec : 0,
 		.size_max_bytes = settings->size_max_bytes,
@@ -314,9 +351,9 @@ bool archive_prune(struct node *node, uint64_t now_usec)
 	};
 	struct error err;
 
-	if (!node->history)
-		return false;
-	int r = history_prune(node->history, &bounds, &err);
-	archive_told(node, r, &err);
-	return r > 0;
+	if (!archive->is_pruning || !archive->history)
+		return;
+	int r = history_prune(archive->history, &bounds, &err);
+	archive_told(archive, r, &err);
+	archive->is_pruning = r > 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
-/* The monitors that CRI-O and podman start for each container: what they hold is nobody's declared memory. */
+#include "shim/daemon/conmon.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
 #include "cgroups/process.h"
-#include "shim/daemon/node.h"
 
 /* Of those that are due, and of all, so many are looked at in one go: some 20 µs each. */
 #define LOOKS_MAX 64
@@ -55,23 +53,22 @@ static uint64_t conmon_bytes(int proc_fd, const struct container *container)
 	return status.anon_bytes;
 }
 
-void node_look_at_conmons(struct node *node, uint64_t now_usec)
+void conmon_look(struct conmon_walk *walk, const struct registry *registry, int proc_fd,
+		 uint64_t interval_usec, uint64_t now_usec)
 {
-	size_t looks = 0, steps = node->n_containers < STEPS_MAX ? node->n_containers : STEPS_MAX;
+	size_t looks = 0, steps = registry->n_containers < STEPS_MAX ? registry->n_containers : STEPS_MAX;
 
 	for (; steps > 0 && looks < LOOKS_MAX; steps--) {
-		if (node->conmon_at >= node->n_containers)
-			node->conmon_at = 0;
-		struct container *container = node->containers[node->conmon_at++];
-		if (container->state != CONTAINER_RUNNING || container->pid == 0 ||
-		    container->pid > INT32_MAX)
+		if (walk->at >= registry->n_containers)
+			walk->at = 0;
+		struct container *container = registry->containers[walk->at++];
+		if (container->state != LIFE_RUNNING || container->pid == 0 || container->pid > INT32_MAX)
 			continue;
 		/* Unsigned: a clock that was set back makes it due. */
-		if (container->conmon_usec > 0 &&
-		    now_usec - container->conmon_usec < node->settings.report.node_interval_usec)
+		if (container->conmon_usec > 0 && now_usec - container->conmon_usec < interval_usec)
 			continue;
 		container->conmon_usec = now_usec;
-		container->conmon_bytes = conmon_bytes(node->roots.proc_fd, container);
+		container->conmon_bytes = conmon_bytes(proc_fd, container);
 		looks++;
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
+#include "cgroups/hash.h"
 #include "cgroups/process.h"
 
 /* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the
@@ -15,12 +16,19 @@
 
 const char *const oom_cause_names[] = {"own", "nested", "ancestor", "node", "other", NULL};
 
-bool kills_are_new(struct kills *kills)
+static uint64_t kills_count(const struct kills *kills)
 {
-	uint64_t count = kills->by_events > kills->by_log ? kills->by_events : kills->by_log;
-	bool new = count > kills->told;
-	kills->told = count;
-	return new;
+	return kills->by_events > kills->by_log ? kills->by_events : kills->by_log;
+}
+
+bool kills_are_new(const struct kills *kills)
+{
+	return kills_count(kills) > kills->told;
+}
+
+void kills_tell(struct kills *kills)
+{
+	kills->told = kills_count(kills);
 }
 
 /* One window for both spans: its newest slots are as short as the short one asks for. */
@@ -38,7 +46,7 @@ struct container *container_new(const char *id, const struct sampling_settings *
 	container->sampled = SAMPLED_NONE;
 	container->process_fd = container->pressure_fd = -1;
 	container->max_bytes = container->ancestors_max_bytes = MEMORY_UNLIMITED;
-	for (size_t i = 0; i < WATCHES_COUNT; i++)
+	for (size_t i = 0; i < CONTAINER_WATCHES; i++)
 		container->watches[i] = -1;
 	window_init(&container->window, window_recent_slot_usec(sampling->short_window_usec),
 		    sampling->long_window_usec);
@@ -108,14 +116,10 @@ static int container_set_text(char **member, const char *text)
 	return 0;
 }
 
-/* FNV-1a, 64 bits: pods are counted, and kept as their names would take more room than all else of a container. */
-static uint64_t hash_of(const char *text)
+/* Pods are counted by it: their names would take more room than all else of a container. */
+static uint64_t pod_hash(const char *id)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
-
-	for (const char *c = text; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	return *text ? hash : 0;
+	return *id ? hash_text(HASH_BASIS, id) : 0;
 }
 
 int container_take_record(struct container *container, const struct record *record)
@@ -123,13 +127,12 @@ int container_take_record(struct container *container, const struct record *reco
 	/* Once its cgroup is open, the container stays with that one. */
 	if (container_set_text(&container->pod_name, record->pod_name) < 0 ||
 	    (record->is_vm && container_set_text(&container->bundle, record->bundle) < 0) ||
-	    (container->state == CONTAINER_CREATED &&
-	     container_set_text(&container->cgroup, record->cgroup) < 0))
+	    (container->state == LIFE_CREATED && container_set_text(&container->cgroup, record->cgroup) < 0))
 		return -ENOMEM;
 	memcpy(container->runtime, record->runtime, sizeof container->runtime);
 	container->is_sandbox = record->is_sandbox;
 	container->is_vm = record->is_vm;
-	container->pod_hash = hash_of(record->is_sandbox ? record->id : record->sandbox_id);
+	container->pod_hash = pod_hash(record->is_sandbox ? record->id : record->sandbox_id);
 	container->created_usec = record->created_usec;
 	container->started_usec = record->started_usec;
 	container->updated_usec = record->updated_usec;
@@ -142,7 +145,8 @@ int container_take_record(struct container *container, const struct record *reco
 	return 0;
 }
 
-/* The path of the cgroup around it, if that is the container's own, by its name: the container is then its only child. */
+/* The path of the cgroup around it, if that is the container's own, by its name: the container is then its
+ * only child. */
 static bool container_scope(const struct container *container, char scope[static CGROUP_PATH_SIZE])
 {
 	size_t length;
@@ -172,7 +176,7 @@ int container_scope_directory(const struct container *container, struct sampler 
 	return sampler_directory(sampler, scope, container->scope_id, ret_fd, NULL);
 }
 
-int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err)
+int container_open(struct container *container, struct sampler *sampler, struct error *err)
 {
 	char scope[CGROUP_PATH_SIZE];
 	int scope_fd;
@@ -183,7 +187,7 @@ int container_open(struct container *container, struct sampler *sampler, bool kn
 	if (container_scope(container, scope) && sampler_directory(sampler, scope, 0, &scope_fd, NULL) == 0)
 		container->scope_id = cgroup_id(scope_fd);
 
-	if (known) {
+	if (container->followed_before) {
 		r = container_read_events(container, sampler, 0, err);
 		container->kill_ahead = container->oom_open = false;
 		container->own_kills = container->other_kills = (struct kills){0};
@@ -436,8 +440,8 @@ void container_take_exit(struct container *container, const struct exit_peak *ex
 
 	container_note_peak(container, exit->peak_bytes);
 	container->peak_exact = true;
-	/* Where its own limit was not hit it may have been the scope's, which ends after it and is the container's
-	 * as well, or another's: that the kernel log says. */
+	/* Where its own limit was not hit it may have been the scope's, which ends after it and is the
+	 * container's as well, or another's: that the kernel log says. */
 	if (own.oom > container->own_events.oom)
 		container_count_events(container, &own, &container->scope_events, exit->all_oom_kill, tick);
 	else if (exit->all_oom_kill > container->oom_kills)

@@ -12,34 +12,30 @@
 #include "cgroups/pressure.h"
 #include "cgroups/sampler.h"
 #include "oci/sizing.h"
+#include "shim/daemon/life.h"
 #include "shim/daemon/workload.h"
 #include "shim/store/record.h"
 #include "shim/tune/window.h"
-
-enum container_state {
-	CONTAINER_CREATED, /* it has a record; its cgroup is not known yet */
-	CONTAINER_RUNNING, /* its cgroup is read */
-	CONTAINER_ENDED,   /* its processes are gone; its record is still there */
-	CONTAINER_BROKEN,  /* its record cannot be read, which was said */
-};
 
 /* An OOM kill is told by two sources, either of which may miss it or come second: the cgroup's events and the
  * kernel log. Each counts; what the larger count says has not been told yet is new. */
 struct kills {
 	uint64_t by_events, by_log, told;
 };
-bool kills_are_new(struct kills *kills);
+bool kills_are_new(const struct kills *kills);
+void kills_tell(struct kills *kills);
 
 /* What the watches of a container are on. */
 enum container_watch {
-	WATCH_EVENTS,       /* memory.events of its cgroup */
-	WATCH_SCOPE_EVENTS, /* memory.events.local of the scope around it */
-	WATCH_POPULATED,    /* cgroup.events */
-	WATCHES_COUNT,
+	CONTAINER_WATCH_EVENTS,       /* memory.events of its cgroup */
+	CONTAINER_WATCH_SCOPE_EVENTS, /* memory.events.local of the scope around it */
+	CONTAINER_WATCH_POPULATED,    /* cgroup.events */
+	CONTAINER_WATCHES,
 };
 
-/* What is found the same each time is read half as often, up to an eighth. */
+/* Values that did not change are read half as often each time, down to every eighth turn. */
 #define CONTAINER_CALM_MOST 3
+
 /* What the guest has said of a container in a virtual machine, when it was last asked. */
 enum guest_answer {
 	GUEST_UNANSWERED,
@@ -67,32 +63,35 @@ struct container {
 	enum guest_answer guest_answer;
 	uint64_t guest_pass; /* in which the guest was last asked for it */
 	uint64_t guest_usec; /* when it was asked for what it has answered: its figures are no older */
+	unsigned guest_news; /* to be told, a bit for each enum guest_word: guest_news.h */
+	uint64_t guest_killed_usec;
 
 	/* The monitor that CRI-O and podman start for each container; read now and then. */
 	uint64_t conmon_usec, conmon_bytes; /* 0: not yet; 0: there is none */
 
-	enum container_state state;
-	size_t index;                     /* in the node's list */
-	struct container *next_unsettled; /* in the node's list of those whose end was noticed */
-	bool unsettled, removed;          /* on that list; its record is gone */
-	bool known;                       /* it was followed, and logged, before the daemon was started */
-	bool told_broken;
-	uint64_t cgroup_id;       /* see cgroup_id(); 0: not known */
-	int pressure_fd;          /* owned: pressure_watch(), while it is close to its limit; or -1 */
-	struct pressure pressure; /* as read last */
-	uint32_t pressure_stamp;  /* pressure_usec of the census that it was read after */
-	int process_fd;           /* owned: a pidfd of its init process, or -1 */
-	uint64_t noted_usec;      /* when its end was first noticed; 0: it was not */
-	uint64_t generation;      /* of the scan that saw the record last */
-	uint64_t found_tick;      /* when the record was first seen */
+	enum life_state state;
+	size_t index;                  /* in the registry's list */
+	struct container *next_ending; /* in the node's list of those that end, or are to be forgotten */
+	bool is_listed;                /* on that list */
+	uint64_t ending_usec;          /* since when its end is to be told */
+	bool followed_before;          /* it was followed, and told of, before the daemon was started */
+	bool told_fault;               /* that it, or its record, cannot be read */
+	uint64_t cgroup_id;            /* see cgroup_id(); 0: not known */
+	int pressure_fd;               /* owned: pressure_watch(), while it is close to its limit; or -1 */
+	struct pressure pressure;      /* as read last */
+	uint32_t pressure_stamp;       /* pressure_usec of the census that it was read after */
+	int process_fd;                /* owned: a pidfd of its init process, or -1 */
+	uint64_t generation;           /* of the scan that saw the record last */
+	uint64_t found_tick;           /* when the record was first seen */
 
 	struct sampled sampled;
-	uint64_t
-		scope_id; /* cgroup_id() of the one above, where it is the container's own, as crun's scope is; or 0 */
-	int watches[WATCHES_COUNT]; /* of inotify; -1: none */
-	bool watched;               /* all that there are to be stand */
+	/* cgroup_id() of the cgroup above, where that is the container's own, as crun's scope is; or 0. */
+	uint64_t scope_id;
+	int watches[CONTAINER_WATCHES]; /* of inotify; -1: none */
+	bool watched;                   /* all that there are to be stand */
 
-	/* Of its own life alone, the last 24 h or what the long window is of it: for what is said at its end. */
+	/* Of its own life alone, the last 24 h or what the long window is of it: for what is said at its
+	 * end. */
 	struct window window;
 
 	/* As last seen. */
@@ -100,9 +99,9 @@ struct container {
 	uint64_t max_bytes; /* the smaller memory.max of cgroup and scope */
 	unsigned calm; /* how often container_read_bounds() found the same again, up to CONTAINER_CALM_MOST */
 	uint64_t ancestors_max_bytes; /* the smallest memory.max above those, when it was opened */
-	uint64_t
-		start_max_bytes; /* max_bytes when it was first read: what a program sizes itself by as it starts */
-	unsigned looks;          /* container_look() was called so often */
+	/* max_bytes when it was first read: a program sizes itself by it as it starts. */
+	uint64_t start_max_bytes;
+	unsigned looks; /* container_look() was called so often */
 	uint64_t samples, working_set_max_bytes;
 	/* memory.peak, and the inactive_file of the reading at which it was first seen so high: the peak less
 	 * that is the best there is to say about the working set at the peak. */
@@ -127,9 +126,9 @@ int container_compare(const void *a, const void *b);
 /* Takes what the record says. Returns 0 or -ENOMEM. */
 int container_take_record(struct container *container, const struct record *record);
 
-/* Opens the cgroup (container->cgroup). Events of the past count as seen only if known says so: for a
- * container that was followed before a restart. Returns 0, MEMORY_GONE, or -errno. */
-int container_open(struct container *container, struct sampler *sampler, bool known, struct error *err);
+/* Opens the cgroup (container->cgroup). Events of the past count as seen for a container that was followed
+ * before. Returns 0, MEMORY_GONE, or -errno. */
+int container_open(struct container *container, struct sampler *sampler, struct error *err);
 /* Fills in ancestors_max_bytes. */
 void container_read_ancestors(struct container *container, int cgroup_fd);
 void container_close(struct container *container, struct sampler *sampler);
@@ -144,8 +143,8 @@ int container_sample(struct container *container, struct sampler *sampler, bool 
  * containers calls it for each. */
 void container_fetch_ahead(struct container *const containers[], size_t n, size_t at);
 
-/* The directory of the container's cgroup, or of the scope around it: as sampler_directory() has it, and with its returns;
- * MEMORY_GONE also where there is no scope, or the container is not open. */
+/* The directory of the container's cgroup, or of the scope around it: as sampler_directory() has it, and
+ * with its returns; MEMORY_GONE also where there is no scope, or the container is not open. */
 int container_directory(const struct container *container, struct sampler *sampler, int *ret_fd,
 			struct error *err);
 int container_scope_directory(const struct container *container, struct sampler *sampler, int *ret_fd);
@@ -153,11 +152,12 @@ int container_scope_directory(const struct container *container, struct sampler 
 void container_take_guest_sample(struct container *container, const struct memory *memory, uint64_t max_bytes,
 				 uint64_t now_usec);
 
-/* Whether what was last seen of it stands: false where its guest has not answered for two intervals ([vm] interval), or
- * does not have it. */
+/* Whether what was last seen of it stands: false where its guest has not answered for two intervals ([vm]
+ * interval), or does not have it. */
 bool container_is_current(const struct container *container, uint64_t interval_usec, uint64_t now_usec);
 
-/* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure. Returns as above. */
+/* The values that change seldom, or are not needed each time: memory.max, memory.peak and memory.pressure.
+ * Returns as above. */
 int container_read_bounds(struct container *container, struct sampler *sampler, struct error *err);
 
 /* memory.peak, where the cgroup is there and no process in it: the last that it will be. False if there is a
@@ -167,11 +167,12 @@ bool container_read_exit(struct container *container, struct sampler *sampler);
 /* The same as the kernel has told of it, with the events' counts. */
 void container_take_exit(struct container *container, const struct exit_peak *exit, uint64_t tick);
 
-/* What the container's processes say of how they size their heap: by the arguments of the first few of them. */
+/* What the container's processes say of how they size their heap: by the arguments of the first few of
+ * them. */
 enum sizing container_look(struct container *container, struct sampler *sampler, int proc_fd);
 
-/* What the container used at its limit, where that can be told: it has kept its limit, and has run for long enough, or has
- * ended. */
+/* What the container used at its limit, where that can be told: it has kept its limit, and has run for
+ * long enough, or has ended. */
 bool container_sight(const struct container *container, const struct tuner_settings *settings, bool ended,
 		     struct ratchet_sight *ret);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkd: waits for what node.c is to act on. One thread, one event loop. */
+/* tidemarkd: waits, and calls the node. One thread, one event loop. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,9 @@
 #include "cgroups/file.h"
 #include "cgroups/oom.h"
 #include "cgroups/quantity.h"
+#include "shim/daemon/chores.h"
+#include "shim/daemon/intake.h"
 #include "shim/daemon/metrics.h"
-#include "shim/daemon/node.h"
 #include "shim/daemon/serve.h"
 #include "shim/daemon/shed.h"
 #include "shim/daemon/textfile.h"
@@ -63,16 +64,28 @@ static const struct {
 	[PATH_DEV] = {"dev", "/dev", "where the kernel log, kmsg, is"},
 };
 
+/* What is waited for, of struct sources. */
+enum input {
+	INPUT_PROCESSES,
+	INPUT_KERNEL_LOG,
+	INPUT_EXITS,
+	INPUT_EVENTS,
+	INPUT_PRESSURES,
+	INPUT_RECORDS,
+	INPUT_GUESTS,
+	INPUTS_COUNT,
+};
+
 struct daemon {
 	const char *path[PATHS_COUNT];
 	struct node node;
 	struct settings settings;
 	sd_event *event;
+	sd_event_source *inputs[INPUTS_COUNT];
 	int run_fd;
 	uint64_t started_usec;
 	size_t told_containers; /* in STATUS= */
 	size_t most_containers; /* since memory was last given back */
-	bool told_textfile;
 };
 
 static uint64_t clock_usec(clockid_t clock)
@@ -116,13 +129,15 @@ static void write_textfile(struct daemon *daemon)
 		return;
 	int r = textfile_write(
 		path, &(struct metrics_source){&daemon->node, NULL, daemon->started_usec, now_usec()}, &err);
-	if (r < 0 && !daemon->told_textfile)
-		voice_fault(&daemon->node.journal, LOG_WARNING, "the metrics are not in their file: %s",
-			    err.text);
-	daemon->told_textfile = r < 0;
+	if (r < 0)
+		voice_fault_once(&daemon->node.voice, FAULT_TEXTFILE, LOG_WARNING,
+				 "the metrics are not in their file: %s", err.text);
+	else
+		(void)voice_mended(&daemon->node.voice, FAULT_TEXTFILE);
 }
 
-/* Before any system call is given up: sockets of the internet are among those. Without it, all else goes on. */
+/* Before any system call is given up: sockets of the internet are among those. Without it, all else goes
+ * on. */
 static struct serve *serve(struct daemon *daemon)
 {
 	struct serve *serve = NULL;
@@ -130,10 +145,10 @@ static struct serve *serve(struct daemon *daemon)
 
 	if (serve_new(daemon->event, daemon->run_fd, render, overhead, daemon, &serve, &err) < 0 ||
 	    serve_passed(serve, &err) < 0)
-		voice_fault(&daemon->node.journal, LOG_WARNING,
+		voice_fault(&daemon->node.voice.journal, LOG_WARNING,
 			    "metrics are not served as they should be: %s", err.text);
 	else if (serve_tcp(serve, daemon->node.settings.report.http, &err) < 0)
-		voice_fault(&daemon->node.journal, LOG_WARNING,
+		voice_fault(&daemon->node.voice.journal, LOG_WARNING,
 			    "metrics are not served on loopback: %s (tidemarkd.service has no network; "
 			    "tidemarkd-http.socket listens for it)",
 			    err.text);
@@ -152,7 +167,7 @@ static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void
 	struct daemon *daemon = data;
 	(void)fd, (void)revents;
 	node_on_kernel_log(&daemon->node, now_usec());
-	if (daemon->node.kernel_log_fd < 0)
+	if (daemon->node.sources.kernel_log_fd < 0)
 		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
@@ -206,52 +221,58 @@ static int on_records(sd_event_source *source, int fd, uint32_t revents, void *d
 }
 
 /* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. What can come in floods is read piece by piece and takes turns with the timers,
- * so that readings go on meanwhile. So do guests, whose shims may send what they like. */
+ * before the replacement is created. What can come in floods is read piece by piece and takes turns with
+ * the timers, so that readings go on meanwhile. So do guests, whose shims may send what they like. */
 static const struct {
-	size_t fd_offset;
+	size_t fd_offset; /* in struct sources */
 	sd_event_io_handler_t handler;
 	int priority;
-} inputs[] = {
-	{offsetof(struct node, processes_fd), on_processes, -40},
-	{offsetof(struct node, kernel_log_fd), on_kernel_log, -30},
-	{offsetof(struct node, exits_fd), on_exits, SD_EVENT_PRIORITY_NORMAL},
-	{offsetof(struct node, events_fd), on_events, SD_EVENT_PRIORITY_NORMAL},
-	{offsetof(struct node, pressures_fd), on_pressures, SD_EVENT_PRIORITY_NORMAL},
-	{offsetof(struct node, records_fd), on_records, SD_EVENT_PRIORITY_NORMAL},
-	{offsetof(struct node, guests_fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
+} inputs[INPUTS_COUNT] = {
+	[INPUT_PROCESSES] = {offsetof(struct sources, processes.fd), on_processes, -40},
+	[INPUT_KERNEL_LOG] = {offsetof(struct sources, kernel_log_fd), on_kernel_log, -30},
+	[INPUT_EXITS] = {offsetof(struct sources, exits.fd), on_exits, SD_EVENT_PRIORITY_NORMAL},
+	[INPUT_EVENTS] = {offsetof(struct sources, watch.notices.fd), on_events, SD_EVENT_PRIORITY_NORMAL},
+	[INPUT_PRESSURES] = {offsetof(struct sources, pressures.fd), on_pressures, SD_EVENT_PRIORITY_NORMAL},
+	[INPUT_RECORDS] = {offsetof(struct sources, records.notices.fd), on_records,
+			   SD_EVENT_PRIORITY_NORMAL},
+	[INPUT_GUESTS] = {offsetof(struct sources, guests.fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
 };
 
+/* Those that are open and not waited for yet: some may be opened later. */
 static int add_inputs(struct daemon *daemon)
 {
-	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
-		sd_event_source *source;
+	for (size_t i = 0; i < INPUTS_COUNT; i++) {
+		sd_event_source **source = &daemon->inputs[i];
 		int fd;
-		memcpy(&fd, (const char *)&daemon->node + inputs[i].fd_offset, sizeof fd);
-		if (fd < 0)
+		memcpy(&fd, (const char *)&daemon->node.sources + inputs[i].fd_offset, sizeof fd);
+		if (fd < 0 || *source)
 			continue;
-		int r = sd_event_add_io(daemon->event, &source, fd, EPOLLIN, inputs[i].handler, daemon);
+		int r = sd_event_add_io(daemon->event, source, fd, EPOLLIN, inputs[i].handler, daemon);
 		if (r < 0)
 			return r;
-		(void)sd_event_source_set_priority(source, inputs[i].priority);
-		(void)sd_event_source_set_floating(source, true);
-		(void)sd_event_source_unref(source);
+		(void)sd_event_source_set_priority(*source, inputs[i].priority);
 	}
 	return 0;
+}
+
+static void free_inputs(struct daemon **daemon)
+{
+	for (size_t i = 0; i < INPUTS_COUNT; i++)
+		(*daemon)->inputs[i] = sd_event_source_unref((*daemon)->inputs[i]);
 }
 
 /* ---- What is done again and again ---- */
 
 static void tell_containers(struct daemon *daemon, const char *more)
 {
-	daemon->told_containers = daemon->node.n_containers;
+	daemon->told_containers = daemon->node.registry.n_containers;
 	(void)sd_notifyf(false, "%sSTATUS=Following %zu containers", more, daemon->told_containers);
 }
 
 /* What many small allocations have left behind goes back to the kernel only when that is asked for. */
 static void give_memory_back(struct daemon *daemon)
 {
-	const size_t n = daemon->node.n_containers;
+	const size_t n = daemon->node.registry.n_containers;
 
 	if (n < daemon->most_containers / 2) {
 		(void)malloc_trim(0);
@@ -265,7 +286,7 @@ static void sample(struct daemon *daemon)
 {
 	node_sample(&daemon->node, now_usec());
 	give_memory_back(daemon);
-	if (daemon->node.n_containers != daemon->told_containers)
+	if (daemon->node.registry.n_containers != daemon->told_containers)
 		tell_containers(daemon, "");
 }
 
@@ -273,7 +294,7 @@ static void sweep(struct daemon *daemon)
 {
 	node_sweep(&daemon->node, now_usec());
 	if (daemon->node.records_gone) {
-		voice_fault(&daemon->node.journal, LOG_ERR,
+		voice_fault(&daemon->node.voice.journal, LOG_ERR,
 			    "%s/containers was removed, nothing more can be followed",
 			    daemon->path[PATH_RUN]);
 		(void)sd_event_exit(daemon->event, EXIT_FAILURE);
@@ -342,8 +363,8 @@ static int on_timer(sd_event_source *source, uint64_t scheduled_usec, void *data
 	/* What took longer than its interval is not made up for. */
 	uint64_t now = clock_usec(CLOCK_MONOTONIC), next = scheduled_usec + timer_interval(timer);
 	if (timer->chore->act == sample) {
-		histogram_add(&timer->daemon->node.tally.delay, begun - scheduled_usec);
-		histogram_add(&timer->daemon->node.tally.tick, now - begun);
+		histogram_add(&timer->daemon->node.voice.tally.delay, begun - scheduled_usec);
+		histogram_add(&timer->daemon->node.voice.tally.tick, now - begun);
 	}
 	return sd_event_source_set_time(source, next > now ? next : now + timer_interval(timer));
 }
@@ -389,7 +410,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 	(void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
 	if (load_settings(daemon, &settings, &err) < 0) {
-		voice_fault(&daemon->node.journal, LOG_ERR, "the settings stay as they were: %s", err.text);
+		voice_fault(&daemon->node.voice.journal, LOG_ERR, "the settings stay as they were: %s",
+			    err.text);
 	} else {
 		node_reload(&daemon->node, &settings);
 		for (size_t i = 0; i < CHORES_COUNT; i++)
@@ -539,6 +561,7 @@ static void shed(const struct journal *journal)
 static int loop(struct daemon *daemon, struct error *err)
 {
 	__attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
+	__attribute__((cleanup(free_inputs))) struct daemon *waiting = daemon;
 	__attribute__((cleanup(free_timers))) struct timer timers[CHORES_COUNT] = {0};
 	__attribute__((cleanup(serve_cleanup))) struct serve *server = NULL;
 
@@ -554,9 +577,9 @@ static int loop(struct daemon *daemon, struct error *err)
 		return error_errno(err, -r, "cannot set up the event loop");
 	(void)sd_event_set_watchdog(event, true);
 	server = serve(daemon);
-	shed(&daemon->node.journal);
+	shed(&daemon->node.voice.journal);
 	tell_containers(daemon, "READY=1\n");
-	daemon->most_containers = daemon->node.n_containers;
+	daemon->most_containers = daemon->node.registry.n_containers;
 
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");
@@ -567,7 +590,7 @@ static int loop(struct daemon *daemon, struct error *err)
 static int run(struct daemon *daemon, struct error *err)
 {
 	char containers[PATH_MAX];
-	struct node_roots roots;
+	struct roots roots;
 	__attribute__((cleanup(journal_close))) struct journal_socket journal_socket;
 	const struct journal journal = journal_open(&journal_socket, JOURNAL_SOCKET);
 
@@ -596,7 +619,7 @@ static int run(struct daemon *daemon, struct error *err)
 	    (r = open_directory(daemon->path[PATH_PROC], &proc_fd, err)) < 0 ||
 	    (r = open_directory(daemon->path[PATH_RUNTIMES], &runtimes_fd, err)) < 0)
 		return r;
-	roots = (struct node_roots){containers_fd, state_fd, cgroup_fd, proc_fd, run_fd, runtimes_fd};
+	roots = (struct roots){containers_fd, state_fd, cgroup_fd, proc_fd, run_fd, runtimes_fd};
 
 	size_t kept_max = raise_limits();
 	check_cgroup(cgroup_fd, daemon->path[PATH_CGROUP], &journal);
@@ -610,7 +633,7 @@ static int run(struct daemon *daemon, struct error *err)
 		r = node_use_exits(&daemon->node, exits, err);
 	struct census_taker *census = r == 0 ? open_census(&daemon->settings, cgroup_fd, &journal) : NULL;
 	if (census)
-		node_use_census(&daemon->node, census);
+		sampling_use_census(&daemon->node.sampling, census);
 	if (r == 0)
 		r = node_load(&daemon->node, now_usec(), err);
 	if (r == 0)
@@ -673,7 +696,8 @@ int main(int argc, char *argv[])
 
 	/* What is large and short-lived, such as a rendered /metrics, goes back to the kernel each time. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-	/* What is given back from a heap of small pages the kernel would fill again with huge ones, some seconds later. */
+	/* What is given back from a heap of small pages the kernel would fill again with huge ones, some
+	 * seconds later. */
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	daemon.started_usec = now_usec();
 	int r = run(&daemon, &err);

@@ -27,16 +27,16 @@ struct handlers {
 
 void handlers_free(struct handlers *handlers);
 
-/* Reads its file where it is met for the first time. err->code is 0, EBADMSG for a file that is of no use and is begun
- * anew, or why it could not be read, or not by this program: then it is left as it is. NULL: there are too many, or out
- * of memory. */
+/* Reads its file where it is met for the first time. err->code is 0, EBADMSG for a file that is of no use
+ * and is begun anew, or why it could not be read, or not by this program: then it is left as it is. NULL:
+ * there are too many, or out of memory. */
 struct handler *handlers_get(struct handlers *handlers, int state_fd, const char *name, struct error *err);
 
 /* The pod's entry; NULL: there is none. */
 const struct handler_pod *handlers_find_pod(const struct handler *handler, const char *id);
 
-/* Adds or replaces it. Where there are too many, the one goes that was not seen for the longest; if that may still run,
- * the new one is left out. */
+/* Adds or replaces it. Where there are too many, the one goes that was not seen for the longest; if that
+ * may still run, the new one is left out. */
 void handlers_put_pod(struct handlers *handlers, struct handler *handler, const struct handler_pod *pod);
 void handlers_set_declared(struct handlers *handlers, struct handler *handler, uint64_t bytes);
 

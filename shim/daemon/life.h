@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The life of one container, from its record to the end of both: which state follows from which event, and what is
- * to be done then. Pure: whoever calls has read what the facts say, and does what the actions say.
+/* The life of one container, from its record to the end of both: which state follows from which event, and
+ * what is to be done then. Pure: whoever calls has read what the facts say, and does what the actions say.
  *
  *     NEW ─► CREATED ─► RUNNING ─► ENDING ─► ENDED ─► GONE      the record is there until GONE
  *      │        └───────────┴─────────┴─► LEAVING ─────┘        the record is gone, the end is not told yet
  *      └─► BROKEN ─────────────────────────────────────┘        the record cannot be read
  *
- * Many tell of one end: the record's removal, a reading that finds the cgroup gone, "populated 0", the init process,
- * the kernel's program at rmdir, the guest. The first one leads to ENDING or LEAVING, and the end is told from there
- * once, at LIFE_HEARD, when no better word on the last peak is to come. The record's removal is a second question:
- * only without a record a container is forgotten. */
+ * Many tell of one end: the record's removal, a reading that finds the cgroup gone, "populated 0", the
+ * init process, the kernel's program at rmdir, the guest. The first one leads to ENDING or LEAVING, and
+ * the end is told from there once, at LIFE_HEARD, when no better word on the last peak is to come. The
+ * record's removal is a second question: only without a record a container is forgotten. */
 
 #include <stdbool.h>
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "shim/daemon/account.h"
-#include "shim/daemon/sandbox.h"
 
 /* What a series is of. */
 enum level {
@@ -90,17 +89,17 @@ static const enum level levels_left_out[] = {LEVEL_CONTAINER, LEVEL_WORKLOAD, LE
 
 GETTER(one, 1)
 GETTER(node_containers, view->accounts.total.containers)
-GETTER(node_workloads, view->node->n_workloads)
+GETTER(node_workloads, view->node->registry.n_workloads)
 GETTER(node_declared, view->accounts.total.declared_bytes)
 GETTER(node_working_set, view->accounts.total.working_set_bytes)
 GETTER(node_slack, view->accounts.total.slack_bytes)
 GETTER(node_prestart, view->accounts.total.prestart_bytes)
-GETTER(node_unpublished, view->node->unpublished)
+GETTER(node_unpublished, view->node->learning.unpublished)
 GETTER(left_out, view->left_out[levels_left_out[i]])
-GETTER(events, view->node->tally.events[i])
-GETTER(decisions, view->node->tally.decisions[i])
-GETTER(guards, view->node->tally.guards[i])
-GETTER(kills, view->node->tally.kills[i])
+GETTER(events, view->node->voice.tally.events[i])
+GETTER(decisions, view->node->voice.tally.decisions[i])
+GETTER(guards, view->node->voice.tally.guards[i])
+GETTER(kills, view->node->voice.tally.kills[i])
 
 GETTER(process_cpu, view->process->cpu_usec)
 GETTER(process_resident, view->process->resident_bytes)
@@ -147,8 +146,8 @@ static bool container_pressure(const struct view *view, size_t i, uint64_t *ret)
 	return true;
 }
 
-GETTER(pressures_watched, view->node->n_pressures)
-GETTER(pressures, view->node->tally.pressures)
+GETTER(pressures_watched, view->node->sources.pressures.n)
+GETTER(pressures, view->node->voice.tally.pressures)
 GETTER(workload_containers, view->workload->n_containers)
 GETTER_KNOWN(exit_peak, view->workload->exit_peak_bytes)
 GETTER(workload_warm, view->workload->limits.recommendation.warm)
@@ -456,7 +455,7 @@ static void put_samples(struct exposition *out, const struct metric *metric, con
 static void put_histogram(struct exposition *out, const struct metric *metric, const struct view *view)
 {
 	const struct histogram *histogram =
-		(const void *)((const char *)&view->node->tally + metric->histogram);
+		(const void *)((const char *)&view->node->voice.tally + metric->histogram);
 	uint64_t count = 0;
 
 	for (size_t i = 0; i <= HISTOGRAM_BOUNDS_COUNT; i++) {
@@ -478,7 +477,7 @@ static void put_histogram(struct exposition *out, const struct metric *metric, c
 /* A pod's sandbox is no container of anybody's: it stands in the sums alone. */
 static bool container_is_shown(const struct view *view, const struct container *container)
 {
-	return container->state == CONTAINER_RUNNING && !container->is_sandbox &&
+	return container->state == LIFE_RUNNING && !container->is_sandbox &&
 	       container_is_current(container, view->node->settings.vm.interval_usec, view->source->now_usec);
 }
 
@@ -492,11 +491,11 @@ static bool is_shown(const struct view *view, enum level level, size_t index)
 {
 	switch (level) {
 	case LEVEL_CONTAINER:
-		return container_is_shown(view, view->node->containers[index]);
+		return container_is_shown(view, view->node->registry.containers[index]);
 	case LEVEL_WORKLOAD:
-		return workload_is_shown(view->node->workloads[index], view->source->now_usec);
+		return workload_is_shown(view->node->registry.workloads[index], view->source->now_usec);
 	case LEVEL_SANDBOX:
-		return sandbox_is_measured(view->node->sandboxes[index]);
+		return sandbox_is_measured(view->node->registry.sandboxes[index]);
 	default:
 		return true;
 	}
@@ -508,13 +507,13 @@ static void put_labels_of(struct exposition *out, const struct view *view, enum 
 
 	switch (level) {
 	case LEVEL_CONTAINER:
-		put_labels(out, node->containers[index], node->containers[index]->workload);
+		put_labels(out, node->registry.containers[index], node->registry.containers[index]->workload);
 		break;
 	case LEVEL_WORKLOAD:
-		put_labels(out, NULL, node->workloads[index]);
+		put_labels(out, NULL, node->registry.workloads[index]);
 		break;
 	case LEVEL_SANDBOX:
-		put_sandbox_labels(out, node->sandboxes[index]);
+		put_sandbox_labels(out, node->registry.sandboxes[index]);
 		break;
 	default:
 		exposition_label(out, "handler", view->accounts.handlers[index].handler);
@@ -572,11 +571,11 @@ static void put_metric(struct exposition *out, const struct metric *metric, stru
 		for (size_t i = 0; i < view->n_series[level]; i++) {
 			const struct series *series = &view->series[level][i];
 			if (level == LEVEL_CONTAINER)
-				view->container = node->containers[series->index];
+				view->container = node->registry.containers[series->index];
 			else if (level == LEVEL_WORKLOAD)
-				view->workload = node->workloads[series->index];
+				view->workload = node->registry.workloads[series->index];
 			else if (level == LEVEL_SANDBOX)
-				view->sandbox = node->sandboxes[series->index];
+				view->sandbox = node->registry.sandboxes[series->index];
 			else
 				view->account = &view->accounts.handlers[series->index];
 			put_samples(out, metric, view, series);
@@ -592,13 +591,14 @@ int metrics_render(const struct metrics_source *source, enum exposition_format f
 		.source = source, .node = source->node, .process = source->process};
 
 	name_events();
-	account_make(source->node, source->now_usec, &view.accounts);
+	account_make(&source->node->registry, &source->node->sources.guests.handlers,
+		     source->node->settings.vm.interval_usec, source->now_usec, &view.accounts);
 	view.left[LEVEL_PROCESS] = source->process == NULL;
 	exposition_begin(&out, format);
 	exposition_begin(&view.labels, format);
-	if (find_series(&view, LEVEL_CONTAINER, source->node->n_containers) < 0 ||
-	    find_series(&view, LEVEL_WORKLOAD, source->node->n_workloads) < 0 ||
-	    find_series(&view, LEVEL_SANDBOX, source->node->n_sandboxes) < 0 ||
+	if (find_series(&view, LEVEL_CONTAINER, source->node->registry.n_containers) < 0 ||
+	    find_series(&view, LEVEL_WORKLOAD, source->node->registry.n_workloads) < 0 ||
+	    find_series(&view, LEVEL_SANDBOX, source->node->registry.n_sandboxes) < 0 ||
 	    find_series(&view, LEVEL_HANDLER, view.accounts.n) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < METRICS_COUNT; i++)

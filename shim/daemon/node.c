@@ -1,303 +1,282 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/daemon/node.h"
 
-#include <dirent.h>
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "cgroups/cgroup.h"
-#include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
-#include "shim/daemon/account.h"
-#include "shim/daemon/archive.h"
-#include "shim/daemon/registry.h"
-#include "shim/daemon/sandboxes.h"
-#include "shim/daemon/voice.h"
-#include "shim/report/explain.h"
 
 /* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
 #define LOOK_TICKS       5
 #define LOOK_AGAIN_TICKS 5
 
-/* After how many samples a container's processes are looked at: once it has started, and once what a script starts is
- * there, too. */
+/* After how many samples a container's processes are looked at: once it has started, and once what a
+ * script starts is there, too. */
 static const uint64_t look_samples[] = {5, 300};
 
 /* How long an end is not told while the kernel has not said that the cgroup was removed: a runtime's `delete`
  * takes a tenth of a second, and some seconds on a node that is short of everything. */
 #define EXIT_WAIT_USEC (10 * USEC_PER_SEC)
 
-/* A recommendation has changed: kept and said. It has been published before. */
-static void node_take_recommendation(struct node *node, struct workload *workload, uint64_t now_usec)
+/* ---- Beginning and end ---- */
+
+int node_init(struct node *node, const struct roots *roots, const struct settings *settings,
+	      struct journal journal, struct history *history, int kernel_log_fd, size_t kept_max,
+	      struct error *err)
 {
-	archive_workload(node, workload, now_usec);
-	archive_recommendation(node, workload, now_usec);
-	voice_recommendation(&node->journal, workload);
+	*node = (struct node){
+		.roots = *roots,
+		.settings = *settings,
+		.learning = {&node->settings, &node->registry, &node->archive, &node->voice, roots->state_fd},
+		.archive = {history, &node->settings, &node->registry, &node->voice},
+		.sources = {.exits = EXITS_NONE, .kernel_log_fd = kernel_log_fd},
+	};
+	struct sources *sources = &node->sources;
+	voice_init(&node->voice, journal);
+	sampling_init(&node->sampling, roots->cgroup_fd, kept_max);
+	sources->records.notices.fd = sources->watch.notices.fd = -1;
+	sources->processes.fd = sources->pressures.fd = sources->guests.fd = -1;
+	int r = processes_open(&sources->processes, err);
+	if (r == 0)
+		r = pressures_open(&sources->pressures, err);
+	if (r == 0)
+		r = guests_open(&sources->guests, &node->roots, &node->settings.vm, &node->registry, err);
+	if (r == 0)
+		r = records_open(&sources->records, roots->containers_fd, err);
+	if (r == 0)
+		r = watch_open(&sources->watch, err);
+	return r;
 }
 
-static void node_publish(struct node *node, struct workload *workload, uint64_t now_usec)
+int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err)
 {
-	bool failed_before = workload->unpublished;
+	return exits_open(&node->sources.exits, exits, err);
+}
+
+/* Nothing of it is watched or held open any more. */
+static void node_close(struct node *node, struct container *container)
+{
+	pressures_remove(&node->sources.pressures, container);
+	processes_remove(&node->sources.processes, container);
+	watch_remove(&node->sources.watch, container);
+	container_close(container, &node->sampling.sampler);
+}
+
+void node_free(struct node *node)
+{
+	for (size_t i = 0; i < node->registry.n_containers; i++)
+		node_close(node, node->registry.containers[i]);
+	registry_free(&node->registry, &node->sampling.sampler);
+	sampling_free(&node->sampling);
+	records_close(&node->sources.records);
+	watch_close(&node->sources.watch);
+	processes_close(&node->sources.processes);
+	pressures_close(&node->sources.pressures);
+	exits_close(&node->sources.exits);
+	guests_close(&node->sources.guests);
+}
+
+/* ---- Kills ---- */
+
+void node_tell_kill(struct node *node, struct container *container, enum oom_cause cause,
+		    const struct oom_kill *kill, uint64_t now_usec)
+{
+	if (cause == OOM_CAUSE_OWN && kills_are_new(&container->own_kills)) {
+		/* The limit that it died at: read now if possible, else as last seen, else as decided. */
+		if (container->sampled.path)
+			(void)container_read_bounds(container, &node->sampling.sampler, NULL);
+		if (container->max_bytes == MEMORY_UNLIMITED)
+			container->max_bytes = container->limit_bytes;
+	}
+	learning_take_kill(&node->learning, container, cause, kill, now_usec);
+}
+
+void node_take_kill(struct node *node, struct container *container, const struct oom_kill *kill,
+		    uint64_t now_usec)
+{
+	enum oom_cause cause = container_oom_cause(container, kill);
+
+	if (cause == OOM_CAUSE_OWN)
+		container->own_kills.by_log++;
+	else
+		container->other_kills.by_log++;
+	node_tell_kill(node, container, cause, kill, now_usec);
+}
+
+void node_check_events(struct node *node, struct container *container, uint64_t now_usec)
+{
+	/* In a guest there are none that the host could read, which says nothing of the container. */
+	if (!container->sampled.path)
+		return;
+	int r = container_read_events(container, &node->sampling.sampler, node->sampling.tick, NULL);
+	if (r == MEMORY_GONE)
+		(void)node_live(node, container, LIFE_CGROUP_GONE, now_usec);
+	if (r != 0)
+		return;
+	node_tell_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
+	/* Whose limit another kill hit, the kernel's log says, which is read before the next
+	 * node_settle(). */
+	if (container->other_kills.by_events > container->other_kills.told)
+		node->kills_untold = true;
+}
+
+/* ---- Readings ---- */
+
+static void node_look_at(struct node *node, struct container *container)
+{
+	struct workload *workload = container->workload;
+
+	if (workload && workload->ratchet.program == SIZING_UNKNOWN &&
+	    container->looks < sizeof look_samples / sizeof *look_samples &&
+	    container->samples >= look_samples[container->looks])
+		workload_take_sizing(workload,
+				     container_look(container, &node->sampling.sampler, node->roots.proc_fd));
+}
+
+static void node_listen(struct node *node, struct container *container)
+{
 	struct error err;
 
-	workload->decided = false;
-	int r = workload_publish(workload, node->roots.state_fd, now_usec, &err);
-	workload->unpublished = r < 0;
-	if (r < 0 && !failed_before && node->unpublished++ == 0)
-		voice_fault(&node->journal, LOG_ERR, "limits are not published, and will be tried again: %s",
-			    err.text);
-	if (r == 0 && failed_before && --node->unpublished == 0)
-		voice_fault(&node->journal, LOG_NOTICE, "all limits are published again");
+	if (pressures_update(&node->sources.pressures, container, &node->sampling.sampler, &err) < 0)
+		voice_fault_once(&node->voice, FAULT_PRESSURE, LOG_NOTICE,
+				 "a rise of a container that is close to its limit is seen at its next "
+				 "reading only: %s",
+				 err.text);
 }
 
-void node_publish_decided(struct node *node, uint64_t now_usec)
+void node_sample_container(struct node *node, struct container *container, enum reading reading,
+			   uint64_t now_usec)
 {
-	if (!node->decided)
-		return;
-	bool grouped = archive_begin(node);
-	for (size_t i = 0; i < node->n_workloads; i++) {
-		struct workload *workload = node->workloads[i];
-		if (!workload->decided)
-			continue;
-		node_publish(node, workload, now_usec);
-		archive_workload(node, workload, now_usec);
+	const bool thorough = reading != READING_QUICK, in_turn = reading != READING_URGENT;
+	struct sampler *sampler = &node->sampling.sampler;
+	struct error err;
+
+	assert(container->state == LIFE_RUNNING);
+	int r = container_sample(container, sampler, in_turn, now_usec, &err);
+	if (r == 0)
+		learning_take_reading(&node->learning, container, in_turn, now_usec);
+	if (r == 0 && thorough) {
+		node_look_at(node, container);
+		r = container_read_bounds(container, sampler, &err);
+		/* Otherwise the watches tell of it. */
+		if (!container->watched)
+			node_check_events(node, container, now_usec);
 	}
-	if (grouped)
-		archive_commit(node);
-	node->decided = false;
-}
-
-/* A sample or a peak went to the workload's window. */
-static void node_took(struct node *node, struct workload *workload, int r)
-{
-	workload->fresh++;
-	if (r > 0)
-		archive_slot(node, workload);
-}
-
-/* ---- Records ---- */
-
-/* A creation or a resize: what it decided is learned, and said. */
-static void node_take_decision(struct node *node, struct container *container, const struct record *record,
-			       uint64_t now_usec)
-{
-	if (container->workload) {
-		workload_take_record(container->workload, record, node->settings.sampling.long_window_usec,
-				     now_usec);
-		node->decided = container->workload->decided = true;
-		if (container->workload->history_id == 0)
-			archive_workload(node, container->workload, now_usec);
-		archive_run(node, container, record->reason);
-		archive_creation(node, container->workload, record);
+	if (r == 0 && container->state == LIFE_RUNNING)
+		node_listen(node, container);
+	if (r == MEMORY_GONE)
+		(void)node_live(node, container, LIFE_CGROUP_GONE, now_usec);
+	if (r < 0 && !container->told_fault) {
+		voice_fault(&node->voice.journal, LOG_WARNING, "container %s cannot be read: %s",
+			    container->id, err.text);
+		container->told_fault = true;
 	}
-	if (record->fault[0])
-		voice_refused(&node->journal, record);
-	else
-		voice_decision(&node->journal, record);
 }
 
-static void node_take_start(struct node *node, struct container *container, const struct record *record)
-{
-	if (container->prestart_bytes == 0)
-		return;
-	if (container->workload)
-		workload_take_prestart(container->workload, record->runtime, container->prestart_bytes);
-	archive_run(node, container, record->reason);
-	voice_prestart(&node->journal, record);
-}
-
-/* ---- Exits ---- */
-
-/* One whose end is to be told: it ran, or should have, after we began. */
-static bool node_tells_end(const struct container *container)
-{
-	return container->state == CONTAINER_RUNNING ||
-	       (container->state == CONTAINER_CREATED && container->started_usec && !container->known);
-}
+/* ---- Its life ---- */
 
 static void node_apply_exit(struct node *node, struct container *container, const struct exit_peak *exit,
 			    uint64_t now_usec)
 {
-	if (!node_tells_end(container))
+	if (!(node_live(node, container, LIFE_EXIT, now_usec) & LIFE_TAKE_PEAK))
 		return;
-	container_take_exit(container, exit, node->tick);
-	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
-	node_mark(node, container, false);
+	container_take_exit(container, exit, node->sampling.tick);
+	node_tell_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
 }
 
 void node_take_exit(struct node *node, const struct exit_peak *exit, uint64_t now_usec)
 {
-	struct container *container = registry_find_by_cgroup_id(node, exit->cgroup_id);
+	struct container *container = registry_find_by_cgroup_id(&node->registry, exit->cgroup_id);
+
 	if (container)
 		node_apply_exit(node, container, exit, now_usec);
-	else if (node->recent)
-		recent_exits_add(node->recent, exit);
+	else
+		exits_keep(&node->sources.exits, exit);
 }
 
-/* It may be gone already, and told. */
-static void node_know_cgroup(struct node *node, struct container *container, uint64_t cgroup_id,
-			     uint64_t now_usec)
+void node_know_cgroup(struct node *node, struct container *container, uint64_t cgroup_id, uint64_t now_usec)
 {
-	registry_set_cgroup_id(node, container, cgroup_id);
-	const struct exit_peak *exit = node->recent ? recent_exits_find(node->recent, cgroup_id) : NULL;
+	registry_set_cgroup_id(&node->registry, container, cgroup_id);
+	const struct exit_peak *exit = exits_find(&node->sources.exits, cgroup_id);
 	if (exit)
 		node_apply_exit(node, container, exit, now_usec);
 }
 
-/* Whether the kernel may yet tell how the container ended. Its cgroup is removed when the processes are gone,
- * by systemd or by the runtime's `delete`, before which its record goes. */
-static bool node_awaits_exit(struct node *node, struct container *container, uint64_t now_usec)
+void node_check_end(struct node *node, struct container *container, uint64_t now_usec)
 {
-	if (!node_tells_end(container))
-		return false;
-	if (!container->peak_exact)
-		container_read_exit(container, &node->sampler);
-	if (container->peak_exact || node->exits_fd < 0 || container->cgroup_id == 0)
-		return false;
-	if (container->noted_usec == 0)
-		container->noted_usec = now_usec;
-	return now_usec >= container->noted_usec && now_usec - container->noted_usec < EXIT_WAIT_USEC;
+	if (container_read_exit(container, &node->sampling.sampler))
+		(void)node_live(node, container, LIFE_EMPTY, now_usec);
+}
+
+static void node_watch_process(struct node *node, struct container *container, uint64_t now_usec)
+{
+	struct sampler *sampler = &node->sampling.sampler;
+
+	if (node->sources.exits.fd >= 0 || container->process_fd >= 0)
+		return;
+	switch (processes_add(&node->sources.processes, container, sampler->kept_max)) {
+	case PROCESSES_FULL:
+		sampler->degraded = true;
+		break;
+	case PROCESSES_GONE:
+		node_check_end(node, container, now_usec);
+		break;
+	case PROCESSES_ADDED:
+		break;
+	}
+}
+
+void node_watch(struct node *node, struct container *container, uint64_t now_usec)
+{
+	int r = watch_add(&node->sources.watch, container, &node->sampling.sampler);
+	if (r < 0)
+		voice_fault_once(&node->voice, FAULT_WATCHES, LOG_WARNING,
+				 "not every container can be watched, so that kills may be "
+				 "seen seconds late: %s (see fs.inotify.max_user_watches)",
+				 strerror(-r));
+	node_watch_process(node, container, now_usec);
+	/* What happened before the watch stood. */
+	node_check_events(node, container, now_usec);
+}
+
+/* Its cgroup is open: it runs from here on. */
+static void node_begin(struct node *node, struct container *container, uint64_t now_usec)
+{
+	container_read_ancestors(container, node->roots.cgroup_fd);
+	if (container->cgroup_id == 0)
+		node_know_cgroup(node, container, container->sampled.id, now_usec);
+	node_watch(node, container, now_usec);
+	if (container->state == LIFE_RUNNING)
+		node_sample_container(node, container, READING_QUICK, now_usec);
 }
 
 static void node_follow(struct node *node, struct container *container, uint64_t now_usec)
 {
 	struct error err;
 
-	int r = container_open(container, &node->sampler, container->known, &err);
-	if (r == MEMORY_GONE) {
-		node_mark(node, container, false);
+	int r = container_open(container, &node->sampling.sampler, &err);
+	if (r >= 0) {
+		(void)node_live(node, container, r == 0 ? LIFE_CGROUP_OPENED : LIFE_CGROUP_GONE, now_usec);
 		return;
 	}
-	if (r < 0) {
-		/* Tried again and again, and said once: for all of them if it is we who lack descriptors. */
-		bool told = container->told_broken || (r == -EMFILE && node->told_follow);
-		if (!told)
-			voice_fault(&node->journal, LOG_ERR, "container %s cannot be followed: %s",
-				    container->id, err.text);
-		container->told_broken = true;
-		node->told_follow = node->told_follow || r == -EMFILE;
-		return;
-	}
-	container->state = CONTAINER_RUNNING;
-	container_read_ancestors(container, node->roots.cgroup_fd);
-	if (container->cgroup_id == 0)
-		node_know_cgroup(node, container, container->sampled.id, now_usec);
-	watch_add(node, container);
-	/* What happened before the watch stood. */
-	node_check_events(node, container, now_usec);
-	if (container->state == CONTAINER_RUNNING && !container->unsettled)
-		node_sample_container(node, container, READING_QUICK, now_usec);
-}
-
-static void node_take_broken(struct node *node, struct container *container, const char *id,
-			     const struct error *err)
-{
-	if (!container) {
-		container = registry_add(node, id);
-		if (!container)
-			return;
-		container->state = CONTAINER_BROKEN;
-	}
-	container->generation = node->generation;
-	if (!container->told_broken)
-		voice_broken_record(&node->journal, id, err);
-	container->told_broken = true;
-}
-
-/* Whether what there is to say of this record was said by the daemon that ran before: soon after a creation the
- * workload is published, so its file is younger than the record then. What was said just before a crash is said again. */
-static bool node_is_known(const struct node *node, const struct container *container,
-			  const struct record *record)
-{
-	uint64_t said_usec = container->workload ? container->workload->loaded_usec : node->loaded_usec;
-	return node->loading && record->created_usec <= said_usec;
-}
-
-void node_take_record(struct node *node, const char *id, uint64_t now_usec)
-{
-	struct container *container = registry_find(node, id);
-	struct record record;
-	struct error err;
-
-	int r = record_read(node->roots.containers_fd, id, &record, &err);
-	if (r == -ENOENT)
-		return; /* removed meanwhile, of which we hear next */
-	if (r < 0) {
-		node_take_broken(node, container, id, &err);
-		return;
-	}
-	/* Created anew under the same id; or it could not be read before. */
-	if (container && container->created_usec != record.created_usec) {
-		node_end(node, container, now_usec);
-		registry_remove(node, container);
-		container = NULL;
-	}
-
-	bool new = !container;
-	if (new) {
-		container = registry_add(node, id);
-		if (!container)
-			return;
-		container->workload = registry_workload_of(node, &record);
-		if (container->workload)
-			container->workload->n_containers++;
-		container->known = node_is_known(node, container, &record);
-	}
-	bool decided = new ? !container->known : container->updated_usec != record.updated_usec;
-	bool started = record.started_usec && (new ? !container->known : container->started_usec == 0);
-	if (container_take_record(container, &record) < 0)
-		return;
-	sandboxes_take_record(node, container, &record, now_usec);
-	container->generation = node->generation;
-	if (decided)
-		node_take_decision(node, container, &record, now_usec);
-	if (started)
-		node_take_start(node, container, &record);
-	if (container->cgroup_id == 0 && record.cgroup_id)
-		node_know_cgroup(node, container, record.cgroup_id, now_usec);
-	if (container->state == CONTAINER_CREATED && container->cgroup)
-		node_follow(node, container, now_usec);
-}
-
-int node_open_records(const struct node *node, DIR **ret, struct error *err)
-{
-	int fd = openat(node->roots.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*ret = fd < 0 ? NULL : fdopendir(fd);
-	if (*ret)
-		return 0;
-	int code = errno;
-	cleanup_close_fd(&fd);
-	return error_errno(err, code, "cannot read the directory of containers");
-}
-
-int node_scan(struct node *node, uint64_t now_usec, struct error *err)
-{
-	char id[RECORD_ID_SIZE];
-
-	cleanup_dir DIR *dir = NULL;
-	int r = node_open_records(node, &dir, err);
-	if (r < 0)
-		return r;
-	node->generation++;
-	for (const struct dirent *entry; (entry = readdir(dir));)
-		if (record_id_of(entry->d_name, id))
-			node_take_record(node, id, now_usec);
-	for (size_t i = 0; i < node->n_containers; i++)
-		if (node->containers[i]->generation != node->generation)
-			node_mark(node, node->containers[i], true);
-	return 0;
+	/* Tried again and again, and said once: for all of them if it is we who lack descriptors. */
+	if (!container->told_fault && r == -EMFILE)
+		voice_fault_once(&node->voice, FAULT_FOLLOW, LOG_ERR, "container %s cannot be followed: %s",
+				 container->id, err.text);
+	else if (!container->told_fault)
+		voice_fault(&node->voice.journal, LOG_ERR, "container %s cannot be followed: %s",
+			    container->id, err.text);
+	container->told_fault = true;
 }
 
 void node_look_for(struct node *node, struct container *container, uint64_t now_usec)
 {
 	char path[CGROUP_PATH_SIZE];
-	uint64_t age = node->tick - container->found_tick;
+	uint64_t age = node->sampling.tick - container->found_tick;
 	struct record record;
 
 	/* The init process is there before `start`, but measuring it would be measuring the runtime. */
@@ -312,373 +291,123 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 		container->cgroup = strdup(path);
 	}
 	if (container->cgroup)
+		(void)node_live(node, container, LIFE_CGROUP_KNOWN, now_usec);
+}
+
+/* Puts it on the list of node_settle(). */
+static void node_list(struct node *node, struct container *container)
+{
+	if (container->is_listed)
+		return;
+	container->is_listed = true;
+	container->next_ending = node->ending;
+	node->ending = container;
+}
+
+static void node_await(struct node *node, struct container *container, uint64_t now_usec)
+{
+	container->ending_usec = now_usec;
+	/* A cgroup that is gone would be told of again and again. */
+	pressures_remove(&node->sources.pressures, container);
+	node_list(node, container);
+}
+
+/* The last that can be read, where the cgroup is still there. */
+static void node_read_last(struct node *node, struct container *container, uint64_t now_usec)
+{
+	(void)container_read_bounds(container, &node->sampling.sampler, NULL);
+	node_check_events(node, container, now_usec);
+	node_tell_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
+	learning_take_sight(&node->learning, container, true, now_usec);
+}
+
+static struct life_facts node_facts(const struct node *node, const struct container *container,
+				    uint64_t now_usec)
+{
+	return (struct life_facts){
+		.started = container->started_usec > 0,
+		.followed_before = container->followed_before,
+		.peak_exact = container->peak_exact,
+		.exits_told = node->sources.exits.fd >= 0,
+		.cgroup_id_known = container->cgroup_id > 0,
+		/* Or the clock was set back. */
+		.wait_over = now_usec < container->ending_usec ||
+			     now_usec - container->ending_usec >= EXIT_WAIT_USEC,
+	};
+}
+
+unsigned node_live(struct node *node, struct container *container, enum life_event event, uint64_t now_usec)
+{
+	const struct life_facts facts = node_facts(node, container, now_usec);
+	const struct life_step step = life_take(container->state, event, &facts);
+	const unsigned actions = step.actions;
+
+	container->state = step.state;
+	if (actions & LIFE_YIELD) {
+		registry_yield_id(&node->registry, container);
+		guests_forget(&node->sources.guests, container);
+	}
+	if (actions & LIFE_FOLLOW)
 		node_follow(node, container, now_usec);
+	if (actions & LIFE_WATCH)
+		node_begin(node, container, now_usec);
+	if (actions & LIFE_AWAIT)
+		node_await(node, container, now_usec);
+	if (actions & LIFE_READ_LAST)
+		node_read_last(node, container, now_usec);
+	if (actions & LIFE_TELL_END)
+		learning_take_end(&node->learning, container, now_usec);
+	if (actions & LIFE_CLOSE)
+		node_close(node, container);
+	if (actions & LIFE_FORGET)
+		node_list(node, container);
+	return actions;
 }
 
-/* ---- Samples and events ---- */
-
-static void node_look_at(struct node *node, struct container *container)
+static void node_forget(struct node *node, struct container *container)
 {
-	struct workload *workload = container->workload;
-
-	if (workload && workload->ratchet.program == SIZING_UNKNOWN &&
-	    container->looks < sizeof look_samples / sizeof *look_samples &&
-	    container->samples >= look_samples[container->looks])
-		workload_take_sizing(workload,
-				     container_look(container, &node->sampler, node->roots.proc_fd));
+	assert(container->state == LIFE_GONE && !container->is_listed);
+	node_close(node, container);
+	guests_forget(&node->sources.guests, container);
+	registry_remove(&node->registry, container);
+	container_free(container, &node->sampling.sampler);
 }
 
-static int take_reading(struct workload *workload, const struct container *container, bool in_turn,
-			uint64_t now_usec)
+/* event: LIFE_HEARD or LIFE_STOP, for all that are listed. */
+static void node_end(struct node *node, enum life_event event, uint64_t now_usec)
 {
-	const uint64_t bytes = memory_working_set(&container->memory);
-	return in_turn ? workload_take_sample(workload, bytes, now_usec)
-		       : workload_take_peak(workload, bytes, true, now_usec);
-}
+	bool grouped = node->ending && archive_begin(&node->archive);
 
-void node_sample_container(struct node *node, struct container *container, enum reading reading,
-			   uint64_t now_usec)
-{
-	const bool thorough = reading != READING_QUICK, in_turn = reading != READING_URGENT;
-	struct error err;
-
-	int r = container_sample(container, &node->sampler, in_turn, now_usec, &err);
-	if (r == 0 && container->workload)
-		node_took(node, container->workload,
-			  take_reading(container->workload, container, in_turn, now_usec));
-	if (r == 0 && container->workload)
-		workload_take_life(container->workload, container->created_usec, false, now_usec);
-	if (r == 0 && thorough) {
-		node_look_at(node, container);
-		r = container_read_bounds(container, &node->sampler, &err);
-		/* Otherwise the watches tell of it. */
-		if (!container->watched)
-			node_check_events(node, container, now_usec);
+	for (struct container **at = &node->ending, *container; (container = *at);) {
+		assert(container->is_listed);
+		/* The processes may have gone since it was listed. */
+		if (life_is_ending(container->state) && !container->peak_exact)
+			(void)container_read_exit(container, &node->sampling.sampler);
+		(void)node_live(node, container, event, now_usec);
+		if (life_is_ending(container->state)) {
+			at = &container->next_ending;
+			continue;
+		}
+		*at = container->next_ending;
+		container->next_ending = NULL;
+		container->is_listed = false;
+		if (container->state == LIFE_GONE)
+			node_forget(node, container);
 	}
-	if (r == 0)
-		watch_pressure(node, container);
-	if (r == MEMORY_GONE)
-		node_mark(node, container, false);
-	if (r < 0 && !container->told_broken) {
-		voice_fault(&node->journal, LOG_WARNING, "container %s cannot be read: %s", container->id,
-			    err.text);
-		container->told_broken = true;
-	}
-}
-
-void node_take_guest_sample(struct node *node, struct container *container, const struct memory *memory,
-			    uint64_t max_bytes, uint64_t now_usec)
-{
-	struct workload *workload = container->workload;
-
-	if (container->state == CONTAINER_CREATED)
-		container->state = CONTAINER_RUNNING;
-	if (container->state != CONTAINER_RUNNING)
-		return;
-	container_take_guest_sample(container, memory, max_bytes, now_usec);
-	if (!workload)
-		return;
-	node_took(node, workload, take_reading(workload, container, true, now_usec));
-	workload_take_life(workload, container->created_usec, false, now_usec);
-}
-
-/* Why the next container of this workload cannot be given more than this. */
-static const char *node_stuck(const struct node *node, const struct workload *workload, uint64_t limit_bytes,
-			      char buf[static EXPLAIN_MAX])
-{
-	struct settings settings = node->settings;
-
-	settings_for_namespace(&settings, workload->limits.identity.namespace);
-	return explain_stuck(&workload->limits, &settings, limit_bytes, buf);
-}
-
-/* What there was to learn from it is learned, and published. */
-static void node_tell_kill(struct node *node, const struct container *container, enum oom_cause cause,
-			   const struct oom_kill *kill, uint64_t learned_bytes, uint64_t now_usec)
-{
-	char why[EXPLAIN_MAX];
-
-	archive_kill(node, container, cause, learned_bytes, now_usec);
-	voice_oom(&node->journal, container, cause, kill,
-		  learned_bytes > 0 ? node_stuck(node, container->workload, container->max_bytes, why)
-				    : NULL);
-}
-
-void node_take_kill(struct node *node, struct container *container, enum oom_cause cause,
-		    const struct oom_kill *kill, uint64_t now_usec)
-{
-	struct workload *workload = container->workload;
-
-	if (!kills_are_new(cause == OOM_CAUSE_OWN ? &container->own_kills : &container->other_kills))
-		return;
-	if (cause != OOM_CAUSE_OWN) {
-		node_tell_kill(node, container, cause, kill, 0, now_usec);
-		return;
-	}
-
-	/* As it is at this moment, if it can still be read, else as it was last seen, or was decided. */
-	if (container->sampled.path)
-		(void)container_read_bounds(container, &node->sampler, NULL);
-	if (container->max_bytes == MEMORY_UNLIMITED)
-		container->max_bytes = container->limit_bytes;
-	if (!workload || container->max_bytes == MEMORY_UNLIMITED) {
-		node_tell_kill(node, container, cause, kill, 0, now_usec);
-		return;
-	}
-	/* On disk before anything else: the container's replacement may be created within milliseconds. */
-	uint64_t revision = workload->limits.recommendation.revision;
-	workload_learn_oom(workload, &node->settings.tuner, container->max_bytes, container->peak_bytes,
-			   now_usec);
-	node_publish(node, workload, now_usec);
-	/* Where that fails, what is published is the limit that kills. A disk that is full lets go of a file all
-	 * the same, and without one the next creation gets what it declares. */
-	if (workload->unpublished)
-		(void)limits_remove(node->roots.state_fd, &workload->limits.identity, NULL);
-	node_took(node, workload,
-		  workload_take_peak(workload, container->max_bytes, container->samples > 0, now_usec));
-	node_tell_kill(node, container, cause, kill, workload->limits.recommendation.oom_floor_bytes,
-		       now_usec);
-	if (workload->limits.recommendation.revision != revision)
-		node_take_recommendation(node, workload, now_usec);
-}
-
-void node_check_events(struct node *node, struct container *container, uint64_t now_usec)
-{
-	/* In a guest there are none that the host could read, which says nothing of the container. */
-	if (container->state != CONTAINER_RUNNING || container->is_vm)
-		return;
-	int r = container_read_events(container, &node->sampler, node->tick, NULL);
-	if (r == MEMORY_GONE)
-		node_mark(node, container, false);
-	if (r != 0)
-		return;
-	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
-	/* Whose limit another kill hit, the kernel's log says, which is read before the next node_settle(). */
-	if (container->other_kills.by_events > container->other_kills.told)
-		node->kills_untold = true;
-}
-
-/* ---- Ends ---- */
-
-void node_mark(struct node *node, struct container *container, bool removed)
-{
-	container->removed = container->removed || removed;
-	if (container->unsettled)
-		return;
-	container->unsettled = true;
-	container->next_unsettled = node->unsettled;
-	node->unsettled = container;
-}
-
-static void node_take_sight(const struct node *node, const struct container *container, bool ended,
-			    uint64_t now_usec)
-{
-	const struct tuner_settings *settings = &node->settings.tuner;
-	struct ratchet_sight sight;
-
-	if (container->workload && container_sight(container, settings, ended, &sight))
-		workload_take_sight(container->workload, settings, &sight, now_usec);
-}
-
-void node_end(struct node *node, struct container *container, uint64_t now_usec)
-{
-	struct workload *workload = container->workload;
-
-	if (container->state == CONTAINER_RUNNING) {
-		/* The last that can be read, where the cgroup is still there. */
-		(void)container_read_bounds(container, &node->sampler, NULL);
-		node_check_events(node, container, now_usec);
-		node_take_kill(node, container, OOM_CAUSE_OTHER, NULL, now_usec);
-		node_take_sight(node, container, true, now_usec);
-	}
-	/* One that had ended before we began is none of ours. */
-	if (node_tells_end(container)) {
-		uint64_t peak_bytes = container_peak_working_set(container);
-		if (workload && peak_bytes > 0)
-			node_took(node, workload,
-				  workload_take_peak(workload, peak_bytes, container->samples > 0, now_usec));
-		if (workload && container_oom_kills(container) == 0)
-			workload_take_life(workload, container->created_usec, true, now_usec);
-		if (workload && container->peak_bytes > 0)
-			workload->exit_peak_bytes = container->peak_bytes;
-		voice_exit(&node->journal, container, now_usec);
-		archive_end(node, container, now_usec);
-	}
-	watch_remove(node, container);
-	container_close(container, &node->sampler);
-	if (container->state != CONTAINER_BROKEN)
-		container->state = CONTAINER_ENDED;
+	if (grouped)
+		archive_commit(&node->archive);
 }
 
 void node_settle(struct node *node, uint64_t now_usec)
 {
-	for (size_t i = 0; node->kills_untold && i < node->n_containers; i++)
-		node_take_kill(node, node->containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
+	for (size_t i = 0; node->kills_untold && i < node->registry.n_containers; i++)
+		node_tell_kill(node, node->registry.containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
 	node->kills_untold = false;
-	bool grouped = node->unsettled && archive_begin(node);
-	for (struct container **at = &node->unsettled, *container; (container = *at);) {
-		if (node_awaits_exit(node, container, now_usec)) {
-			at = &container->next_unsettled;
-			continue;
-		}
-		node_end(node, container, now_usec);
-		*at = container->next_unsettled;
-		container->next_unsettled = NULL;
-		container->unsettled = false;
-		if (container->removed)
-			registry_remove(node, container);
-	}
-	if (grouped)
-		archive_commit(node);
+	node_end(node, LIFE_HEARD, now_usec);
 }
 
-/* ---- Recommendations and sums ---- */
-
-void node_tune_workload(struct node *node, struct workload *workload, uint64_t now_usec)
+void node_stop(struct node *node, uint64_t now_usec)
 {
-	bool changed = false;
-
-	if (window_roll(&workload->window, now_usec) > 0)
-		archive_slot(node, workload);
-	if (workload->fresh > 0)
-		changed = workload_tune(workload, &node->settings.tuner,
-					node->settings.sampling.long_window_usec, now_usec) == TUNER_CHANGED;
-	if (workload_is_due(workload, now_usec))
-		node_publish(node, workload, now_usec);
-	if (changed)
-		node_take_recommendation(node, workload, now_usec);
-}
-
-void node_tune(struct node *node, uint64_t now_usec)
-{
-	bool grouped = archive_begin(node);
-
-	for (size_t i = 0; i < node->n_containers; i++)
-		if (node->containers[i]->state == CONTAINER_RUNNING)
-			node_take_sight(node, node->containers[i], false, now_usec);
-	for (size_t i = 0; i < node->n_workloads; i++)
-		node_tune_workload(node, node->workloads[i], now_usec);
-	if (grouped)
-		archive_commit(node);
-	archive_slots(node, now_usec);
-}
-
-void node_report(const struct node *node, uint64_t now_usec)
-{
-	struct accounts accounts;
-
-	account_make(node, now_usec, &accounts);
-	voice_node(&node->journal, &accounts.total, node->n_workloads);
-	for (size_t i = 0; i < accounts.n; i++)
-		voice_overhead(&node->journal, &accounts.handlers[i]);
-}
-
-/* ---- Beginning and end ---- */
-
-int node_init(struct node *node, const struct node_roots *roots, const struct settings *settings,
-	      struct journal journal, struct history *history, int kernel_log_fd, size_t kept_max,
-	      struct error *err)
-{
-	*node = (struct node){
-		.roots = *roots,
-		.settings = *settings,
-		.journal = journal,
-		.history = history,
-		.records_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
-		.events_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
-		.kernel_log_fd = kernel_log_fd,
-		.processes_fd = epoll_create1(EPOLL_CLOEXEC),
-		.pressures_fd = epoll_create1(EPOLL_CLOEXEC),
-		.guests_fd = epoll_create1(EPOLL_CLOEXEC),
-		.exits_fd = -1,
-	};
-	node->journal.tally = &node->tally;
-	sampler_init(&node->sampler, roots->cgroup_fd, kept_max);
-	if (node->records_fd < 0 || node->events_fd < 0 || node->processes_fd < 0 || node->pressures_fd < 0 ||
-	    node->guests_fd < 0)
-		return error_errno(err, errno, "cannot use inotify and epoll");
-	return watch_records(node, err);
-}
-
-int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err)
-{
-	node->recent = calloc(1, sizeof *node->recent);
-	if (!node->recent)
-		return error_set(err, ENOMEM, "out of memory");
-	node->exits = exits;
-	node->exits_fd = exit_peaks_fd(exits);
-	return 0;
-}
-
-void node_use_census(struct node *node, struct census_taker *taker)
-{
-	node->census_taker = taker;
-	node->sampler.by_census = true;
-	node->sampler.wanted = census_taker_wanted(taker);
-}
-
-void node_free(struct node *node)
-{
-	registry_free(node);
-	sampler_free(&node->sampler);
-	census_forget(&node->census);
-	sandboxes_free(node);
-	cleanup_close_fd(&node->records_fd);
-	cleanup_close_fd(&node->events_fd);
-	cleanup_close_fd(&node->processes_fd);
-	cleanup_close_fd(&node->pressures_fd);
-	cleanup_close_fd(&node->guests_fd);
-	free(node->recent);
-}
-
-int node_load(struct node *node, uint64_t now_usec, struct error *err)
-{
-	int r = archive_load(node, now_usec, err);
-	if (r < 0)
-		return r;
-	bool grouped = archive_begin(node);
-	node->loading = true;
-	r = node_scan(node, now_usec, err);
-	node->loading = false;
-	node_publish_decided(node, now_usec);
-	for (size_t i = 0; i < node->n_workloads; i++)
-		if (node->workloads[i]->dirty) {
-			node_publish(node, node->workloads[i], now_usec);
-			/* What is not published knows from the history that it was said. */
-			if (!node->workloads[i]->published)
-				archive_workload(node, node->workloads[i], now_usec);
-		}
-	if (r == 0)
-		node_settle(node, now_usec);
-	if (grouped)
-		archive_commit(node);
-	return r;
-}
-
-void node_reload(struct node *node, const struct settings *settings)
-{
-	node->settings = *settings;
-	for (size_t i = 0; i < node->n_workloads; i++) {
-		struct workload *workload = node->workloads[i];
-		workload_set_sampling(workload, &settings->sampling);
-		workload->fresh++;
-	}
-	for (size_t i = 0; i < node->n_containers; i++)
-		container_set_sampling(node->containers[i], &settings->sampling);
-}
-
-void node_flush(struct node *node, uint64_t now_usec)
-{
-	for (size_t i = 0; i < node->n_workloads; i++) {
-		struct workload *workload = node->workloads[i];
-		if (window_close_slot(&workload->window, now_usec) > 0)
-			archive_slot(node, workload);
-		/* Samples alone are otherwise published now and then only. */
-		workload->dirty = workload->dirty || workload->measured || workload->fresh > 0;
-	}
-	/* What is waited for would not be heard. */
-	node->exits_fd = -1;
-	node_settle(node, now_usec);
-	node_tune(node, now_usec);
-	(void)handlers_write(&node->handlers, node->roots.state_fd, now_usec, NULL);
+	node_end(node, LIFE_STOP, now_usec);
+	assert(!node->ending);
 }

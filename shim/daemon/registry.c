@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/daemon/registry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <search.h>
@@ -8,8 +9,6 @@
 #include <string.h>
 
 #include "cgroups/cgroup.h"
-#include "shim/daemon/node.h"
-#include "shim/daemon/sandboxes.h"
 
 /* Appends to a list of pointers, which grows by doubling. */
 static int list_add(void *list, size_t *n, size_t *size, void *item)
@@ -29,30 +28,40 @@ static int list_add(void *list, size_t *n, size_t *size, void *item)
 	return 0;
 }
 
-struct container *registry_find(const struct node *node, const char *id)
+/* ---- Containers ---- */
+
+struct container *registry_find(const struct registry *registry, const char *id)
 {
 	const struct container key = {.id = (char *)id};
-	struct container **found = tfind(&key, &node->containers_by_id, container_compare);
+	struct container **found = tfind(&key, &registry->containers_by_id, container_compare);
 	return found ? *found : NULL;
 }
 
-struct container *registry_add(struct node *node, const char *id)
+struct container *registry_add(struct registry *registry, const char *id,
+			       const struct sampling_settings *sampling)
 {
-	struct container *container = container_new(id, &node->settings.sampling);
+	struct container *container = container_new(id, sampling);
 	if (!container)
 		return NULL;
-	container->index = node->n_containers;
-	container->found_tick = node->tick;
-	if (list_add(&node->containers, &node->n_containers, &node->containers_size, container) < 0) {
-		container_free(container, &node->sampler);
+	assert(!registry_find(registry, id));
+	container->index = registry->n_containers;
+	if (list_add(&registry->containers, &registry->n_containers, &registry->containers_size, container) <
+	    0) {
+		container_free(container, NULL);
 		return NULL;
 	}
-	if (!tsearch(container, &node->containers_by_id, container_compare)) {
-		node->n_containers--;
-		container_free(container, &node->sampler);
+	if (!tsearch(container, &registry->containers_by_id, container_compare)) {
+		registry->n_containers--;
+		container_free(container, NULL);
 		return NULL;
 	}
 	return container;
+}
+
+void registry_yield_id(struct registry *registry, struct container *container)
+{
+	if (registry_find(registry, container->id) == container)
+		tdelete(container, &registry->containers_by_id, container_compare);
 }
 
 static int compare_cgroup_id(const void *a, const void *b)
@@ -61,49 +70,42 @@ static int compare_cgroup_id(const void *a, const void *b)
 	return (left->cgroup_id > right->cgroup_id) - (left->cgroup_id < right->cgroup_id);
 }
 
-struct container *registry_find_by_cgroup_id(const struct node *node, uint64_t cgroup_id)
+struct container *registry_find_by_cgroup_id(const struct registry *registry, uint64_t cgroup_id)
 {
 	const struct container key = {.cgroup_id = cgroup_id};
 	struct container **found =
-		cgroup_id ? tfind(&key, &node->containers_by_cgroup_id, compare_cgroup_id) : NULL;
+		cgroup_id ? tfind(&key, &registry->containers_by_cgroup_id, compare_cgroup_id) : NULL;
 	return found ? *found : NULL;
 }
 
-void registry_set_cgroup_id(struct node *node, struct container *container, uint64_t cgroup_id)
+void registry_set_cgroup_id(struct registry *registry, struct container *container, uint64_t cgroup_id)
 {
 	/* Another container's stays the other's. */
-	if (registry_find_by_cgroup_id(node, container->cgroup_id) == container)
-		tdelete(container, &node->containers_by_cgroup_id, compare_cgroup_id);
+	if (registry_find_by_cgroup_id(registry, container->cgroup_id) == container)
+		tdelete(container, &registry->containers_by_cgroup_id, compare_cgroup_id);
 	container->cgroup_id = cgroup_id;
-	if (cgroup_id && !tsearch(container, &node->containers_by_cgroup_id, compare_cgroup_id))
+	if (cgroup_id && !tsearch(container, &registry->containers_by_cgroup_id, compare_cgroup_id))
 		container->cgroup_id = 0;
 }
 
-void registry_remove(struct node *node, struct container *container)
+void registry_remove(struct registry *registry, struct container *container)
 {
-	struct container *last = node->containers[--node->n_containers];
+	struct container *last = registry->containers[--registry->n_containers];
 
-	watch_remove(node, container);
-	sandboxes_forget(node, container);
-	registry_set_cgroup_id(node, container, 0);
-	if (container->workload)
+	assert(registry->containers[container->index] == container && !container->sandbox);
+	registry_set_cgroup_id(registry, container, 0);
+	registry_yield_id(registry, container);
+	if (container->workload) {
+		assert(container->workload->n_containers > 0);
 		container->workload->n_containers--;
-	node->containers[container->index] = last;
+	}
+	registry->containers[container->index] = last;
 	last->index = container->index;
-	tdelete(container, &node->containers_by_id, container_compare);
-	/* The list may be long when many go at once. */
-	for (struct container **at = &node->unsettled; container->unsettled && *at;
-	     at = &(*at)->next_unsettled)
-		if (*at == container) {
-			*at = container->next_unsettled;
-			break;
-		}
-	container_free(container, &node->sampler);
 }
 
 /* Each name in the path, from its end, may be the container's, whole or with the manager's additions:
  * "libpod-1f2e.scope" is 1f2e's. */
-struct container *registry_find_by_cgroup(const struct node *node, const char *path)
+struct container *registry_find_by_cgroup(const struct registry *registry, const char *path)
 {
 	static const char scope[] = ".scope";
 
@@ -121,7 +123,7 @@ struct container *registry_find_by_cgroup(const struct node *node, const char *p
 
 		for (int cut = 0; cut < 2; cut++) {
 			for (const char *id = name; id; id = strpbrk(id, "-:"), id = id ? id + 1 : NULL) {
-				struct container *container = registry_find(node, id);
+				struct container *container = registry_find(registry, id);
 				if (container)
 					return container;
 			}
@@ -133,31 +135,33 @@ struct container *registry_find_by_cgroup(const struct node *node, const char *p
 	return NULL;
 }
 
-struct workload *registry_find_workload(const struct node *node, const struct identity *identity)
+struct workload *registry_find_workload(const struct registry *registry, const struct identity *identity)
 {
 	const struct workload key = {.limits = {.identity = *identity}};
-	struct workload **found = tfind(&key, &node->workloads_by_identity, workload_compare);
+	struct workload **found = tfind(&key, &registry->workloads_by_identity, workload_compare);
 	return found ? *found : NULL;
 }
 
-struct workload *registry_add_workload(struct node *node, const struct limits *limits)
+struct workload *registry_add_workload(struct registry *registry, const struct limits *limits,
+				       const struct sampling_settings *sampling)
 {
-	struct workload *workload = workload_new(limits, &node->settings.sampling);
+	struct workload *workload = workload_new(limits, sampling);
 	if (!workload)
 		return NULL;
-	if (list_add(&node->workloads, &node->n_workloads, &node->workloads_size, workload) < 0) {
+	if (list_add(&registry->workloads, &registry->n_workloads, &registry->workloads_size, workload) < 0) {
 		workload_free(workload);
 		return NULL;
 	}
-	if (!tsearch(workload, &node->workloads_by_identity, workload_compare)) {
-		node->n_workloads--;
+	if (!tsearch(workload, &registry->workloads_by_identity, workload_compare)) {
+		registry->n_workloads--;
 		workload_free(workload);
 		return NULL;
 	}
 	return workload;
 }
 
-struct workload *registry_workload_of(struct node *node, const struct record *record)
+struct workload *registry_workload_of(struct registry *registry, const struct record *record,
+				      const struct sampling_settings *sampling)
 {
 	char path[3 * NAME_MAX];
 
@@ -165,11 +169,11 @@ struct workload *registry_workload_of(struct node *node, const struct record *re
 	if (record->is_sandbox || !record->identity.owner[0] ||
 	    identity_path(&record->identity, path, sizeof path) < 0)
 		return NULL;
-	struct workload *workload = registry_find_workload(node, &record->identity);
+	struct workload *workload = registry_find_workload(registry, &record->identity);
 	if (workload)
 		return workload;
 	const struct limits limits = {.identity = record->identity, .declared_bytes = UINT64_MAX};
-	return registry_add_workload(node, &limits);
+	return registry_add_workload(registry, &limits, sampling);
 }
 
 /* Those in use first, then by when they were seen last, the newest first. */
@@ -182,25 +186,77 @@ static int compare_use(const void *a, const void *b)
 	return (left->seen_usec < right->seen_usec) - (left->seen_usec > right->seen_usec);
 }
 
-void registry_sort_workloads(struct node *node)
+void registry_sort_workloads(struct registry *registry)
 {
-	if (node->n_workloads > 1)
-		qsort(node->workloads, node->n_workloads, sizeof(struct workload *), compare_use);
+	if (registry->n_workloads > 1)
+		qsort(registry->workloads, registry->n_workloads, sizeof(struct workload *), compare_use);
 }
 
-void registry_remove_last_workload(struct node *node)
+void registry_remove_last_workload(struct registry *registry)
 {
-	struct workload *workload = node->workloads[--node->n_workloads];
-	tdelete(workload, &node->workloads_by_identity, workload_compare);
+	struct workload *workload = registry->workloads[--registry->n_workloads];
+	assert(workload->n_containers == 0);
+	tdelete(workload, &registry->workloads_by_identity, workload_compare);
 	workload_free(workload);
 }
 
-void registry_free(struct node *node)
+/* ---- Pods that are virtual machines ---- */
+
+struct sandbox *registry_find_sandbox(const struct registry *registry, const char *id)
 {
-	while (node->n_containers > 0)
-		registry_remove(node, node->containers[node->n_containers - 1]);
-	while (node->n_workloads > 0)
-		registry_remove_last_workload(node);
-	free(node->containers);
-	free(node->workloads);
+	const struct sandbox key = {.id = (char *)id};
+	struct sandbox **found = tfind(&key, &registry->sandboxes_by_id, sandbox_compare);
+	return found ? *found : NULL;
+}
+
+struct sandbox *registry_add_sandbox(struct registry *registry, const char *id)
+{
+	struct sandbox *sandbox = sandbox_new(id);
+	if (!sandbox)
+		return NULL;
+	if (list_add(&registry->sandboxes, &registry->n_sandboxes, &registry->sandboxes_size, sandbox) < 0) {
+		sandbox_free(sandbox);
+		return NULL;
+	}
+	if (!tsearch(sandbox, &registry->sandboxes_by_id, sandbox_compare)) {
+		registry->n_sandboxes--;
+		sandbox_free(sandbox);
+		return NULL;
+	}
+	return sandbox;
+}
+
+void registry_remove_sandbox(struct registry *registry, struct sandbox *sandbox)
+{
+	size_t i = 0;
+
+	assert(!sandbox->containers);
+	while (registry->sandboxes[i] != sandbox)
+		i++;
+	registry->sandboxes[i] = registry->sandboxes[--registry->n_sandboxes];
+	tdelete(sandbox, &registry->sandboxes_by_id, sandbox_compare);
+	sandbox_free(sandbox);
+}
+
+static void leave(void *item)
+{
+	(void)item; /* freed with the list */
+}
+
+void registry_free(struct registry *registry, struct sampler *sampler)
+{
+	tdestroy(registry->containers_by_id, leave);
+	tdestroy(registry->containers_by_cgroup_id, leave);
+	tdestroy(registry->workloads_by_identity, leave);
+	tdestroy(registry->sandboxes_by_id, leave);
+	for (size_t i = 0; i < registry->n_containers; i++)
+		container_free(registry->containers[i], sampler);
+	for (size_t i = 0; i < registry->n_workloads; i++)
+		workload_free(registry->workloads[i]);
+	for (size_t i = 0; i < registry->n_sandboxes; i++)
+		sandbox_free(registry->sandboxes[i]);
+	free(registry->containers);
+	free(registry->workloads);
+	free(registry->sandboxes);
+	*registry = (struct registry){0};
 }

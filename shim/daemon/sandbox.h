@@ -58,9 +58,9 @@ struct sandbox {
 	uint64_t pass;      /* counts the rounds in which all containers are asked */
 	uint64_t pass_usec; /* when the last one began */
 	bool in_pass;
-	char fault[sizeof((struct error *)NULL)->text]; /* why the guest's side is not known; or empty */
-	unsigned failed;                                /* passes in a row */
-	bool told_fault;
+	char fault[sizeof((struct error *)NULL)->text];      /* why the guest's side is not known; or empty */
+	unsigned failed;                                     /* passes in a row */
+	char told_fault[sizeof((struct error *)NULL)->text]; /* the one that was told; or empty */
 
 	struct overhead_split split; /* of the last pass */
 
@@ -72,6 +72,11 @@ struct sandbox {
 	uint64_t most_used_bytes; /* by its containers at once */
 	int64_t most_fixed_bytes; /* the highest overhead_fixed() */
 	bool told[OVERHEAD_WASTEFUL + 1];
+
+	/* What is to be told of it, a bit for each enum guest_word: guest_news.h. */
+	unsigned news;
+	bool has_news; /* this, or one of its containers */
+	struct sandbox *next_news;
 };
 
 struct sandbox *sandbox_new(const char *id);

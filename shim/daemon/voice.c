@@ -10,7 +10,14 @@
 #include "cgroups/quantity.h"
 #include "shim/daemon/account.h"
 #include "shim/daemon/sandbox.h"
-#include "shim/report/tally.h"
+
+_Static_assert(FAULTS_COUNT <= 32, "a bit for each in struct voice");
+
+void voice_init(struct voice *voice, struct journal journal)
+{
+	*voice = (struct voice){.journal = journal};
+	voice->journal.tally = &voice->tally;
+}
 
 /* "256Mi", or "no limit". */
 static const char *amount(uint64_t bytes, char buf[static QUANTITY_MAX])
@@ -447,22 +454,49 @@ void voice_guest_fault(const struct journal *journal, const struct sandbox *sand
 
 	journal_begin_at(&entry, EVENT_FAULT, LOG_WARNING);
 	journal_message(&entry, "what the virtual machine of pod %s costs is not known in full: %s",
-			name_of_pod(sandbox, name), sandbox->fault);
+			name_of_pod(sandbox, name), sandbox->told_fault);
 	add_sandbox(&entry, sandbox);
-	journal_text(&entry, "TIDEMARK_FAULT", sandbox->fault);
+	journal_text(&entry, "TIDEMARK_FAULT", sandbox->told_fault);
+	journal_send(journal, &entry);
+}
+
+static __attribute__((format(printf, 3, 0))) void say_fault(const struct journal *journal, int priority,
+							    const char *format, va_list args)
+{
+	struct journal_entry entry;
+	char text[512];
+
+	(void)vsnprintf(text, sizeof text, format, args);
+	journal_begin_at(&entry, EVENT_FAULT, priority);
+	journal_message(&entry, "%s", text);
 	journal_send(journal, &entry);
 }
 
 void voice_fault(const struct journal *journal, int priority, const char *format, ...)
 {
-	struct journal_entry entry;
-	char text[512];
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof text, format, args);
+	say_fault(journal, priority, format, args);
 	va_end(args);
-	journal_begin_at(&entry, EVENT_FAULT, priority);
-	journal_message(&entry, "%s", text);
-	journal_send(journal, &entry);
+}
+
+void voice_fault_once(struct voice *voice, enum fault fault, int priority, const char *format, ...)
+{
+	va_list args;
+
+	if (voice->told & 1U << fault)
+		return;
+	voice->told |= 1U << fault;
+	va_start(args, format);
+	say_fault(&voice->journal, priority, format, args);
+	va_end(args);
+}
+
+bool voice_mended(struct voice *voice, enum fault fault)
+{
+	const bool told = voice->told & 1U << fault;
+
+	voice->told &= ~(1U << fault);
+	return told;
 }

@@ -29,7 +29,7 @@ struct workload {
 	uint64_t exit_peak_bytes; /* memory.peak of the container that ended last; 0: not known */
 	uint64_t published_p95_bytes, published_max_bytes; /* as this daemon published them last; or 0 */
 	bool published;                                    /* there is a file of it */
-	bool decided;     /* a creation or a resize since it was published: node_publish_decided() */
+	bool decided;     /* a creation or a resize since it was published: learning_publish_decided() */
 	bool dirty;       /* what is published is not what stands in limits */
 	bool measured;    /* nor are its measurements, which may wait: workload_is_due() */
 	bool unpublished; /* the last attempt to publish failed, which was said */
@@ -80,6 +80,6 @@ enum tuner_outcome workload_tune(struct workload *workload, const struct tuner_s
  * more than a 16th; or five minutes old, and there are new measurements. */
 bool workload_is_due(const struct workload *workload, uint64_t now_usec);
 
-/* Nothing is written as long as there is nothing in it that the next creation would not find out by itself: no
- * sample, no kill, no limit but the declared one. It is no failure, and stays due. */
+/* Nothing is written as long as there is nothing in it that the next creation would not find out by
+ * itself: no sample, no kill, no limit but the declared one. It is no failure, and stays due. */
 int workload_publish(struct workload *workload, int state_fd, uint64_t now_usec, struct error *err);

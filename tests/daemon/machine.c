@@ -176,11 +176,11 @@ void hear_guests(struct world *world)
 {
 	for (;;) {
 		size_t n_asking = 0;
-		for (size_t i = 0; i < world->node.n_sandboxes; i++)
-			n_asking += world->node.sandboxes[i]->asking == SANDBOX_ASKING;
+		for (size_t i = 0; i < world->node.registry.n_sandboxes; i++)
+			n_asking += world->node.registry.sandboxes[i]->asking == SANDBOX_ASKING;
 		if (n_asking == 0)
 			return;
-		struct pollfd fd = {world->node.guests_fd, POLLIN, 0};
+		struct pollfd fd = {world->node.sources.guests.fd, POLLIN, 0};
 		assert_int_equal(poll(&fd, 1, PATIENCE_MSEC), 1);
 		world_on_guests(world);
 	}
@@ -197,8 +197,8 @@ void machine_pass(struct world *world, unsigned seconds)
 
 struct sandbox *the_sandbox(const struct world *world)
 {
-	assert_int_equal(world->node.n_sandboxes, 1);
-	return world->node.sandboxes[0];
+	assert_int_equal(world->node.registry.n_sandboxes, 1);
+	return world->node.registry.sandboxes[0];
 }
 
 void world_restart(struct world *world)

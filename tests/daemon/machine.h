@@ -5,7 +5,7 @@
  * kata lays them out, and a stand-in for its shim, which is a process. The daemon runs from the beginning,
  * and has no history. */
 
-#include "shim/daemon/sandboxes.h"
+#include "shim/daemon/guests.h"
 #include "tests/daemon/world.h"
 
 #define SID "6f1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff0"

@@ -59,7 +59,7 @@ static void overheads_share_is_of_those_that_have_answered(void **state)
 					.used_bytes = 100 * MIB,
 					.unused_bytes = (int64_t)(50 * MIB),
 					.overhead_bytes = (int64_t)(100 * MIB)};
-	voice_overhead(&world->node.journal, &account);
+	voice_overhead(&world->node.voice.journal, &account);
 	assert_says(world, EVENT_OVERHEAD, "; overhead 100Mi (50 %)\n");
 	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_USED_PERCENT=50\n");
 	assert_says(world, EVENT_OVERHEAD, "TIDEMARK_UNUSED_PERCENT=25\n");
@@ -153,8 +153,9 @@ static void monitors_are_counted_by_handler(void **state)
 	for (int i = 0; i < 3; i++) {
 		char id[8], arguments[64];
 		snprintf(id, sizeof id, "o%d", i);
-		struct container *container = registry_add(&world->node, id);
-		container->state = CONTAINER_RUNNING;
+		struct container *container =
+			registry_add(&world->node.registry, id, &world->node.settings.sampling);
+		container->state = LIFE_RUNNING;
 		container->pid = 2000 + (uint64_t)i;
 		container->declared_bytes = DECISION_UNLIMITED;
 		container->pod_hash = i < 2 ? 1 : 2;

@@ -35,7 +35,7 @@ static void cgroup_that_vanishes_ends_the_container_and_is_no_fault(void **state
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	assert_says(world, EVENT_EXIT, "MESSAGE=default/web/app ended after 10s: ");
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
-	assert_int_equal(world->node.sampler.kept, 0);
+	assert_int_equal(world->node.sampling.sampler.kept, 0);
 
 	assert_int_equal(record_remove(world->roots.containers_fd, record.id, NULL), 0);
 	world_on_records(world);
@@ -163,7 +163,7 @@ static void what_is_waited_for_is_told_at_the_daemons_end(void **state)
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 }
 
-static void id_that_is_used_again_does_not_wait_for_the_first(void **state)
+static void id_that_is_used_again_begins_a_life_beside_the_first_which_ends_as_any_other(void **state)
 {
 	struct world *world = *state;
 	world_start(world);
@@ -171,12 +171,56 @@ static void id_that_is_used_again_does_not_wait_for_the_first(void **state)
 	run_briefly(world, "c1", 71);
 	world_on_records(world);
 	world->now_usec += USEC_PER_SEC;
-	run_briefly(world, "c1", 72);
+	struct record second = run_briefly(world, "c1", 72);
 	world_on_records(world);
+	/* The second one is there at once, and is who has the id; the first one still waits. */
+	assert_int_equal(world->n_said[EVENT_DECISION], 2);
+	assert_int_equal(world->n_said[EVENT_EXIT], 0);
+	assert_int_equal(world_n_containers(world), 2);
+	assert_int_equal(world_container(world, "c1")->created_usec, second.created_usec);
+	world_take_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 90 * MIB});
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=94371840\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=1\n");
+	assert_int_equal(world_n_containers(world), 1);
+	assert_int_equal(world_container(world, "c1")->created_usec, second.created_usec);
 	world_take_exit(world, &(struct exit_peak){.cgroup_id = 72, .peak_bytes = 30 * MIB});
 	assert_int_equal(world->n_said[EVENT_EXIT], 2);
 	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=31457280\n");
+}
+
+static void lives_under_one_id_end_in_any_order_and_each_is_told_once(void **state)
+{
+	struct world *world = *state;
+	world_start(world);
+	world_use_exits(world);
+	for (uint64_t i = 0; i < 4; i++) {
+		run_briefly(world, "c1", 71 + i);
+		world_on_records(world);
+		world->now_usec += USEC_PER_SEC;
+	}
+	assert_int_equal(world_n_containers(world), 4);
+	world_take_exit(world, &(struct exit_peak){.cgroup_id = 73, .peak_bytes = 30 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world_n_containers(world), 3);
+	/* What was killed in the first is learned from, though another one has its id. */
+	world_take_exit(world, &(struct exit_peak){.cgroup_id = 71,
+						   .peak_bytes = 512 * MIB,
+						   .oom = 1,
+						   .oom_kill = 1,
+						   .all_oom_kill = 1});
+	assert_int_equal(world->n_said[EVENT_EXIT], 2);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_int_equal(published(world).recommendation.oom_kills, 1);
+	/* The second was never told of; the fourth has only lost its cgroup so far. */
+	pass(world, 12);
+	assert_int_equal(world->n_said[EVENT_EXIT], 4);
+	assert_int_equal(world_n_containers(world), 1);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	world_on_records(world);
+	assert_int_equal(world->n_said[EVENT_EXIT], 4);
+	assert_int_equal(world_n_containers(world), 0);
+	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
 
 static void peak_read_when_no_process_is_left_is_exact_and_waits_for_nobody(void **state)
@@ -214,7 +258,7 @@ static void end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits(
 	write_cgroup_file(world, "c1", "cgroup.events", "populated 0\nfrozen 0\n");
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	struct pollfd processes = {.fd = world->node.processes_fd, .events = POLLIN};
+	struct pollfd processes = {.fd = world->node.sources.processes.fd, .events = POLLIN};
 	assert_int_equal(poll(&processes, 1, 10000), 1);
 	world_on_processes(world);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
@@ -374,7 +418,8 @@ int main(void)
 		WORLD_TEST(exit_that_is_never_told_is_not_waited_for_for_ever),
 		WORLD_TEST(clock_that_steps_back_ends_the_waiting),
 		WORLD_TEST(what_is_waited_for_is_told_at_the_daemons_end),
-		WORLD_TEST(id_that_is_used_again_does_not_wait_for_the_first),
+		WORLD_TEST(id_that_is_used_again_begins_a_life_beside_the_first_which_ends_as_any_other),
+		WORLD_TEST(lives_under_one_id_end_in_any_order_and_each_is_told_once),
 		WORLD_TEST(peak_read_when_no_process_is_left_is_exact_and_waits_for_nobody),
 		WORLD_TEST(end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits),
 		WORLD_TEST(peak_of_a_container_that_still_runs_is_not_exact),

@@ -2,7 +2,7 @@
 
 /* What guests answer: samples, ends and kills; and where they do not. */
 
-#include "shim/daemon/sandboxes.h"
+#include "shim/daemon/guests.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -54,8 +54,8 @@ static void container_in_a_guest_is_not_looked_for_in_the_hosts_cgroups(void **s
 		world->now_usec += USEC_PER_SEC;
 		world_sample(world);
 	}
-	assert_int_equal(world_container(world, "c1")->state, CONTAINER_CREATED);
-	assert_int_equal(world_container(world, SID)->state, CONTAINER_CREATED);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_CREATED);
+	assert_int_equal(world_container(world, SID)->state, LIFE_CREATED);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
 }
 
@@ -70,7 +70,7 @@ static void events_that_the_host_does_not_have_end_no_container(void **state)
 	machine_pass(world, 10);
 	node_check_events(&world->node, world_container(world, "c1"), world->now_usec);
 	world_settle(world);
-	assert_int_equal(world_container(world, "c1")->state, CONTAINER_RUNNING);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_RUNNING);
 	assert_int_equal(world->n_said[EVENT_EXIT], 0);
 }
 
@@ -91,7 +91,7 @@ static void end_is_noticed_by_the_records_removal(void **state)
 	ASSERT_SIGNED(the_sandbox(world)->split.overhead_bytes, 180 * MIB);
 	assert_int_equal(record_remove(world->roots.containers_fd, SID, NULL), 0);
 	world_on_records(world);
-	assert_int_equal(world->node.n_sandboxes, 0);
+	assert_int_equal(world->node.registry.n_sandboxes, 0);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	machine_pass(world, 10);
 }
@@ -216,14 +216,14 @@ static void kill_of_the_machine_is_told_as_its_sandboxs(void **state)
 	int kernel_log[2];
 
 	assert_int_equal(pipe2(kernel_log, O_DIRECT | O_NONBLOCK | O_CLOEXEC), 0);
-	world->node.kernel_log_fd = kernel_log[0];
+	world->node.sources.kernel_log_fd = kernel_log[0];
 	add_sandbox(world, 160);
 	assert_int_equal(write(kernel_log[1], line, strlen(line)), strlen(line));
 	world_on_kernel_log(world);
 	assert_int_equal(world->n_said[EVENT_OOM], 1);
 	assert_says(world, EVENT_OOM, "CONTAINER_ID=" SID "\n");
 	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=ancestor\n");
-	world->node.kernel_log_fd = -1;
+	world->node.sources.kernel_log_fd = -1;
 	close(kernel_log[0]);
 	close(kernel_log[1]);
 }
@@ -286,7 +286,7 @@ static void guest_that_hangs_leaves_the_hosts_side_and_is_asked_once(void **stat
 	/* The late answer ends it, and is of no use itself. */
 	const uint64_t samples = world_container(world, "c1")->samples;
 	figures(world, "c1 usage=104857600\n");
-	struct pollfd fd = {world->node.guests_fd, POLLIN, 0};
+	struct pollfd fd = {world->node.sources.guests.fd, POLLIN, 0};
 	while (the_sandbox(world)->asking != SANDBOX_SILENT) {
 		assert_int_equal(poll(&fd, 1, PATIENCE_MSEC), 1);
 		world_on_guests(world);
@@ -388,7 +388,7 @@ static void answers_that_take_too_long_together_are_not_compared(void **state)
 	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
 	world->now_usec += 10 * USEC_PER_SEC;
 	world_watch_guests(world);
-	struct pollfd fd = {world->node.guests_fd, POLLIN, 0};
+	struct pollfd fd = {world->node.sources.guests.fd, POLLIN, 0};
 	while (the_sandbox(world)->asked && strcmp(the_sandbox(world)->asked->id, "c1") == 0) {
 		assert_int_equal(poll(&fd, 1, PATIENCE_MSEC), 1);
 		world_on_guests(world);
@@ -410,7 +410,7 @@ static void guest_that_hangs_at_one_container_is_told_of_as_such(void **state)
 	figures(world, "c1 usage=104857600\nc2 usage=52428800\n");
 	world->now_usec += 10 * USEC_PER_SEC;
 	world_watch_guests(world);
-	struct pollfd fd = {world->node.guests_fd, POLLIN, 0};
+	struct pollfd fd = {world->node.sources.guests.fd, POLLIN, 0};
 	while (the_sandbox(world)->asked && strcmp(the_sandbox(world)->asked->id, "c1") == 0) {
 		assert_int_equal(poll(&fd, 1, PATIENCE_MSEC), 1);
 		world_on_guests(world);

@@ -87,7 +87,7 @@ static void handler_file_that_is_not_understood_is_left_as_it_is(void **state)
 		    "MESSAGE=what is measured of virtual machines is not kept: handlers/kata.json is of "
 		    "version 2, newer than this program knows\n");
 	/* It is known as long as the daemon runs. */
-	assert_int_equal(world->node.handlers.list[0]->handler.n_pods, 1);
+	assert_int_equal(world->node.sources.guests.handlers.list[0]->handler.n_pods, 1);
 	world_restart(world);
 	assert_int_equal(
 		file_read_at(world->roots.state_fd, "handlers/kata.json", text, sizeof text, NULL, NULL), 0);

@@ -193,12 +193,12 @@ static void kernel_log_that_cannot_be_read_is_said_once_and_let_go(void **state)
 	struct world *world = *state;
 	world_start(world);
 	struct record record = run_container(world, "c1");
-	world->node.kernel_log_fd = world->fixture.root_fd; /* EISDIR, each time */
+	world->node.sources.kernel_log_fd = world->fixture.root_fd; /* EISDIR, each time */
 	for (unsigned i = 0; i < 3; i++)
 		world_on_kernel_log(world);
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
 	assert_says(world, EVENT_FAULT, "some OOM kills may go unseen");
-	assert_int_equal(world->node.kernel_log_fd, -1);
+	assert_int_equal(world->node.sources.kernel_log_fd, -1);
 
 	/* The other source still tells. */
 	write_cgroup_file(world, record.id, "memory.events", "oom 1\noom_kill 1\n");

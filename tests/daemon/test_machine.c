@@ -2,7 +2,7 @@
 
 /* The machine's processes and cgroups on the host, where they are not as usual. */
 
-#include "shim/daemon/sandboxes.h"
+#include "shim/daemon/guests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ static void machine_that_dies_has_no_numbers(void **state)
 	assert_false(the_sandbox(world)->split.is_known);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0); /* so pods end */
 	world_sample(world);
-	assert_int_equal(world_container(world, "c1")->state, CONTAINER_ENDED);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_ENDED);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
 	world_account(world);
 }

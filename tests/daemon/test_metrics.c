@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "shim/daemon/guests.h"
 #include "shim/daemon/registry.h"
-#include "shim/daemon/sandboxes.h"
 #include "shim/daemon/textfile.h"
 #include "tests/fixture.h"
 
@@ -27,7 +27,7 @@ static const struct cost process = {12345678, 8 * MIB, 20 * MIB, 17, 1024};
 static struct workload *add_workload(struct node *node, const struct identity *identity)
 {
 	const struct limits limits = {.identity = *identity, .declared_bytes = UINT64_MAX};
-	struct workload *workload = registry_add_workload(node, &limits);
+	struct workload *workload = registry_add_workload(&node->registry, &limits, &node->settings.sampling);
 	assert_non_null(workload);
 	workload->seen_usec = T0;
 	return workload;
@@ -35,9 +35,9 @@ static struct workload *add_workload(struct node *node, const struct identity *i
 
 static struct container *add_container(struct node *node, const char *id, struct workload *workload)
 {
-	struct container *container = registry_add(node, id);
+	struct container *container = registry_add(&node->registry, id, &node->settings.sampling);
 	assert_non_null(container);
-	container->state = CONTAINER_RUNNING;
+	container->state = LIFE_RUNNING;
 	container->pod_name = strdup("web-5d4f8c7b6d-x2x4z");
 	container->declared_bytes = 512 * MIB;
 	container->limit_bytes = 384 * MIB;
@@ -56,15 +56,22 @@ static int begin(void **state)
 {
 	struct node *node = calloc(1, sizeof *node);
 	settings_default(&node->settings);
-	node->records_fd = node->events_fd = node->kernel_log_fd = -1;
-	sampler_init(&node->sampler, -1, 0);
+	node->sources.records.notices.fd = node->sources.watch.notices.fd = node->sources.kernel_log_fd = -1;
+	sampler_init(&node->sampling.sampler, -1, 0);
+	node->sources.guests = (struct guests){
+		.fd = -1,
+		.roots = &node->roots,
+		.settings = &node->settings.vm,
+		.registry = &node->registry,
+	};
 	*state = node;
 	return 0;
 }
 
 static int end(void **state)
 {
-	registry_free(*state);
+	struct node *node = *state;
+	registry_free(&node->registry, &node->sampling.sampler);
 	free(*state);
 	return 0;
 }
@@ -165,7 +172,7 @@ static void containers_that_have_ended_and_sandboxes_have_no_series(void **state
 {
 	struct node *node = *state;
 	struct workload *workload = add_workload(node, &web);
-	add_container(node, "a", workload)->state = CONTAINER_ENDED;
+	add_container(node, "a", workload)->state = LIFE_ENDED;
 	add_container(node, "b", NULL)->is_sandbox = true;
 	assert_int_equal(count_of(node, "tidemark_container_info{"), 0);
 	assert_line(node, "tidemark_node_containers 1");
@@ -223,13 +230,13 @@ static void too_many_workloads_are_left_out_and_counted(void **state)
 static struct sandbox *add_machine(struct node *node, const char *id, bool answered)
 {
 	struct record record = {.runtime = "kata", .pod_name = "web-0", .is_vm = true, .is_sandbox = true};
-	struct container *container = registry_add(node, id);
+	struct container *container = registry_add(&node->registry, id, &node->settings.sampling);
 
 	snprintf(record.id, sizeof record.id, "%s", id);
 	strcpy(record.identity.namespace, "default");
 	record.overhead_bytes = 160 * MIB;
 	assert_int_equal(container_take_record(container, &record), 0);
-	sandboxes_take_record(node, container, &record, T0);
+	guests_take_record(&node->sources.guests, container, &record, false, T0);
 	struct sandbox *sandbox = container->sandbox;
 	sandbox->vmm.processes[0] =
 		(struct vmm_process){.part = VMM_VMM, .pid = 1, .dir_fd = -1, .status_fd = -1};
@@ -249,10 +256,8 @@ static struct sandbox *add_machine(struct node *node, const char *id, bool answe
 
 static void free_machines(struct node *node)
 {
-	registry_free(node);
-	node->containers = NULL;
-	node->workloads = NULL;
-	sandboxes_free(node);
+	registry_free(&node->registry, &node->sampling.sampler);
+	guests_close(&node->sources.guests);
 }
 
 static void a_machine_has_its_parts_and_its_overhead(void **state)
@@ -322,10 +327,10 @@ static void too_many_machines_are_left_out_and_counted(void **state)
 static void what_was_decided_is_counted_by_source_and_guard(void **state)
 {
 	struct node *node = *state;
-	tally_decision(&node->tally, SOURCE_ENFORCED, "enforced+max-change+declared");
-	tally_decision(&node->tally, SOURCE_ENFORCED, "enforced");
-	tally_decision(&node->tally, SOURCE_DECLARED, "declared");
-	tally_decision(&node->tally, SOURCE_DECLARED, "declared+of-another-version");
+	tally_decision(&node->voice.tally, SOURCE_ENFORCED, "enforced+max-change+declared");
+	tally_decision(&node->voice.tally, SOURCE_ENFORCED, "enforced");
+	tally_decision(&node->voice.tally, SOURCE_DECLARED, "declared");
+	tally_decision(&node->voice.tally, SOURCE_DECLARED, "declared+of-another-version");
 	assert_line(node, "tidemark_decisions_total{source=\"enforced\"} 2");
 	assert_line(node, "tidemark_decisions_total{source=\"declared\"} 2");
 	assert_line(node, "tidemark_decision_guards_total{guard=\"max-change\"} 1");
@@ -341,7 +346,7 @@ static void swallow(const struct iovec *fields, size_t n_fields, void *data)
 static void what_is_said_is_counted(void **state)
 {
 	struct node *node = *state;
-	const struct journal journal = {swallow, NULL, &node->tally};
+	const struct journal journal = {swallow, NULL, &node->voice.tally};
 	const struct record record = {.source = SOURCE_OBSERVED, .reason = "observed"};
 	const struct container *container = add_container(node, LONG_ID, add_workload(node, &web));
 
@@ -359,9 +364,9 @@ static void what_is_said_is_counted(void **state)
 static void a_histogram_counts_upwards(void **state)
 {
 	struct node *node = *state;
-	histogram_add(&node->tally.tick, 100);
-	histogram_add(&node->tally.tick, 101);
-	histogram_add(&node->tally.tick, 20 * USEC_PER_SEC);
+	histogram_add(&node->voice.tally.tick, 100);
+	histogram_add(&node->voice.tally.tick, 101);
+	histogram_add(&node->voice.tally.tick, 20 * USEC_PER_SEC);
 	assert_line(node, "tidemark_tick_duration_seconds_bucket{le=\"0.0001\"} 1");
 	assert_line(node, "tidemark_tick_duration_seconds_bucket{le=\"0.0005\"} 2");
 	assert_line(node, "tidemark_tick_duration_seconds_bucket{le=\"10.5\"} 2");
@@ -509,7 +514,7 @@ static void the_format_is_the_one_that_is_asked_for(void **state)
 
 static void the_textfile_is_for_all_to_read_and_says_nothing_of_the_process(void **state)
 {
-	struct node node = {.records_fd = -1};
+	struct node node = {.loading = false};
 	struct fixture *fixture = *state;
 	struct error err;
 	struct stat st;
@@ -530,7 +535,7 @@ static void the_textfile_is_for_all_to_read_and_says_nothing_of_the_process(void
 
 static void a_textfile_that_cannot_be_written_is_an_error(void **state)
 {
-	struct node node = {.records_fd = -1};
+	struct node node = {.loading = false};
 	struct fixture *fixture = *state;
 	struct error err;
 	char path[512];

@@ -28,12 +28,12 @@ static void what_the_node_says_is_counted(void **state)
 	struct world *world = *state;
 	world_start(world);
 	run_container(world, "c1");
-	assert_int_equal(world->node.tally.events[EVENT_DECISION], 1);
-	assert_int_equal(world->node.tally.decisions[SOURCE_DECLARED], 1);
+	assert_int_equal(world->node.voice.tally.events[EVENT_DECISION], 1);
+	assert_int_equal(world->node.voice.tally.decisions[SOURCE_DECLARED], 1);
 	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
 	world_on_events(world);
-	assert_int_equal(world->node.tally.kills[OOM_CAUSE_OWN], 1);
+	assert_int_equal(world->node.voice.tally.kills[OOM_CAUSE_OWN], 1);
 }
 
 static void clock_steps_do_no_harm(void **state)

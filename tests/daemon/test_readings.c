@@ -99,7 +99,7 @@ static void what_stays_the_same_is_read_less_often_until_it_moves(void **state)
 	assert_int_equal(container->max_bytes, 100 * MIB);
 	/* One whose kills are seen in turn only has each of them. */
 	pass(world, 200);
-	watch_remove(&world->node, world_container_at(world, 0));
+	watch_remove(&world->node.sources.watch, world_container_at(world, 0));
 	write_cgroup_file(world, "c1", "memory.max", "209715200\n");
 	pass(world, 10);
 	assert_int_equal(container->max_bytes, 200 * MIB);
@@ -110,19 +110,19 @@ static void too_few_descriptors_are_said_once_and_all_is_read_all_the_same(void 
 	struct world *world = *state;
 	char id[RECORD_ID_SIZE];
 	world_start(world);
-	world->node.sampler.kept_max = 3;
+	world->node.sampling.sampler.kept_max = 3;
 	for (int i = 0; i < 8; i++) {
 		snprintf(id, sizeof id, "c%d", i);
 		run_container(world, id);
 	}
 	pass(world, 12);
 	for (size_t i = 0; i < 8; i++) {
-		assert_int_equal(world_container_at(world, i)->state, CONTAINER_RUNNING);
+		assert_int_equal(world_container_at(world, i)->state, LIFE_RUNNING);
 		assert_int_equal(world_container_at(world, i)->samples,
 				 world_container_at(world, 0)->samples);
 	}
-	assert_int_equal(world->node.sampler.kept, 3);
-	assert_true(world->node.n_processes <= 3);
+	assert_int_equal(world->node.sampling.sampler.kept, 3);
+	assert_true(world->node.sources.processes.n <= 3);
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
 	assert_says(world, EVENT_FAULT, "there are too few file descriptors");
 }
@@ -187,7 +187,7 @@ static void pressure_that_cannot_be_listened_to_is_said_once(void **state)
 	assert_int_equal(world->n_said[EVENT_FAULT], 1);
 	assert_says(world, EVENT_FAULT,
 		    "a rise of a container that is close to its limit is seen at its next reading only");
-	assert_int_equal(world->node.n_pressures, 0);
+	assert_int_equal(world->node.sources.pressures.n, 0);
 	world_tune(world);
 	assert_int_equal(published(world).observed.max_bytes, 500 * MIB);
 	write_cgroup_file(world, "c1", "memory.pressure",
@@ -207,8 +207,8 @@ static void cgroup_that_goes_under_our_hands_silences_no_others_pressure(void **
 	use(world, "c1", 500);
 	pass(world, 5);
 	assert_int_equal(world->n_said[EVENT_FAULT], 0);
-	assert_false(world->node.told_pressure);
-	assert_int_equal(world->node.n_pressures, 0);
+	assert_false(world->node.sources.pressures.unavailable);
+	assert_int_equal(world->node.sources.pressures.n, 0);
 }
 
 static void readings_for_pressure_shift_no_mean(void **state)
@@ -225,7 +225,7 @@ static void readings_for_pressure_shift_no_mean(void **state)
 	struct container *c1 = world_container(world, "c1");
 	const uint64_t samples = c1->samples;
 	c1->pressure_fd = dup(world->kernel_log[1]);
-	world->node.n_pressures++;
+	world->node.sources.pressures.n++;
 	use(world, "c1", 500);
 	for (int i = 0; i < 100; i++)
 		world_on_pressures(world);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "shim/daemon/tidings.h"
 #include "tests/daemon/world.h"
 
 static void creation_is_said_and_published_at_once(void **state)
@@ -197,7 +198,7 @@ static void lost_inotify_events_are_made_up_for(void **state)
 	struct world *world = *state;
 	world_start(world);
 	struct record record = run_container(world, "c1");
-	watch_remove(&world->node, world_container_at(world, 0));
+	watch_remove(&world->node.sources.watch, world_container_at(world, 0));
 	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
 	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
 	world_on_events(world);
@@ -218,10 +219,30 @@ static void lost_inotify_events_are_made_up_for(void **state)
 	struct record late = make_record(world, "late");
 	write_record(world, &late);
 	(void)record_remove(world->roots.containers_fd, record.id, NULL);
-	for (struct pollfd pending = {world->node.records_fd, POLLIN, 0}; poll(&pending, 1, 0) > 0;)
+	for (struct pollfd pending = {world->node.sources.records.notices.fd, POLLIN, 0};
+	     poll(&pending, 1, 0) > 0;)
 		world_on_records(world);
 	assert_int_equal(world_n_containers(world), 3);
 	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+}
+
+/* Three changes wait, the second of which is a removal, and the record that is there is the third's. */
+static void record_that_was_removed_and_written_anew_before_it_is_read_is_followed(void **state)
+{
+	struct world *world = *state;
+	world_start(world);
+	struct record record = make_record(world, "c1");
+	write_record(world, &record);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	record.created_usec++;
+	write_record(world, &record);
+	world_on_records(world);
+	assert_int_equal(world_n_containers(world), 1);
+	assert_int_equal(world_container(world, "c1")->created_usec, record.created_usec);
+	assert_int_equal(world->n_said[EVENT_DECISION], 1);
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	world_on_records(world);
+	assert_int_equal(world_n_containers(world), 0);
 }
 
 static void hostile_records_are_said_once_and_passed_over(void **state)
@@ -235,7 +256,7 @@ static void hostile_records_are_said_once_and_passed_over(void **state)
 	fixture_write(world->roots.containers_fd, "README", "no record");
 	world_on_records(world);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(node_scan(&world->node, world->now_usec, NULL), 0);
+		assert_int_equal(tidings_take_records(&world->node, world->now_usec, NULL), 0);
 	assert_int_equal(world->n_said[EVENT_REFUSED], 4);
 
 	/* One that leads out of the cgroup tree. */
@@ -313,6 +334,7 @@ int main(void)
 		WORLD_TEST(flood_of_records_is_taken_up_piece_by_piece),
 		WORLD_TEST(workload_of_many_creations_is_published_once_no_record_waits),
 		WORLD_TEST(lost_inotify_events_are_made_up_for),
+		WORLD_TEST(record_that_was_removed_and_written_anew_before_it_is_read_is_followed),
 		WORLD_TEST(hostile_records_are_said_once_and_passed_over),
 		WORLD_TEST(removed_directory_is_noticed),
 		WORLD_TEST(thousands_of_records_are_taken_up_in_a_moment),

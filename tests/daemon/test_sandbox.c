@@ -3,7 +3,7 @@
 /* Pods that are virtual machines: what of their memory is their containers', and what was there before the
  * first. */
 
-#include "shim/daemon/sandboxes.h"
+#include "shim/daemon/guests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

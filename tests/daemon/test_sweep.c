@@ -76,7 +76,7 @@ static void record_of_a_shims_container_that_still_runs_stays(void **state)
 	world_on_records(world);
 	/* No `start` is seen: its cgroup is found by the shim's pid file. */
 	pass(world, 10);
-	assert_int_equal(world_container(world, "c1")->state, CONTAINER_RUNNING);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_RUNNING);
 	assert_true(world_container(world, "c1")->samples > 0);
 	fixture_remove(world->fixture.root_fd, "tasks/default/c1");
 	world_sweep(world);
@@ -143,14 +143,15 @@ static void too_many_workloads_are_said_and_the_oldest_forgotten(void **state)
 	world_start(world);
 	run_container(world, "c1");
 	struct limits limits = {.identity = web, .declared_bytes = UINT64_MAX};
-	for (unsigned i = 0; i < NODE_WORKLOADS_MAX + 100; i++) {
+	for (unsigned i = 0; i < LEARNING_WORKLOADS_MAX + 100; i++) {
 		snprintf(limits.identity.owner, sizeof limits.identity.owner, "o%u", i);
 		limits.written_usec = world->now_usec + i;
-		assert_non_null(registry_add_workload(&world->node, &limits));
+		assert_non_null(registry_add_workload(&world->node.registry, &limits,
+						      &world->node.settings.sampling));
 	}
 	for (unsigned i = 0; i < 3; i++)
 		world_sweep(world);
-	assert_int_equal(world_n_workloads(world), NODE_WORKLOADS_MAX);
+	assert_int_equal(world_n_workloads(world), LEARNING_WORKLOADS_MAX);
 	assert_non_null(world_workload(world, &web));
 	assert_non_null(world_workload(world, &limits.identity));
 	strcpy(limits.identity.owner, "o100");

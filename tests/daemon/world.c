@@ -376,50 +376,51 @@ void world_take_exit(struct world *world, const struct exit_peak *exit)
 
 size_t world_n_containers(const struct world *world)
 {
-	return world->node.n_containers;
+	return world->node.registry.n_containers;
 }
 
 size_t world_n_workloads(const struct world *world)
 {
-	return world->node.n_workloads;
+	return world->node.registry.n_workloads;
 }
 
 struct container *world_container_at(const struct world *world, size_t i)
 {
-	assert_true(i < world->node.n_containers);
-	return world->node.containers[i];
+	assert_true(i < world->node.registry.n_containers);
+	return world->node.registry.containers[i];
 }
 
 struct workload *world_workload_at(const struct world *world, size_t i)
 {
-	assert_true(i < world->node.n_workloads);
-	return world->node.workloads[i];
+	assert_true(i < world->node.registry.n_workloads);
+	return world->node.registry.workloads[i];
 }
 
 struct container *world_container(const struct world *world, const char *id)
 {
-	return registry_find(&world->node, id);
+	return registry_find(&world->node.registry, id);
 }
 
 struct workload *world_workload(const struct world *world, const struct identity *identity)
 {
-	return registry_find_workload(&world->node, identity);
+	return registry_find_workload(&world->node.registry, identity);
 }
 
 void world_accounts(const struct world *world, struct accounts *ret)
 {
-	account_make(&world->node, world->now_usec, ret);
+	account_make(&world->node.registry, &world->node.sources.guests.handlers,
+		     world->node.settings.vm.interval_usec, world->now_usec, ret);
 }
 
 void world_use_exits(struct world *world)
 {
-	world->node.exits_fd = world->kernel_log[0]; /* any: it is the caller who polls */
-	world->node.recent = calloc(1, sizeof *world->node.recent);
+	world->node.sources.exits.fd = world->kernel_log[0]; /* any: it is the caller who polls */
+	world->node.sources.exits.recent = calloc(1, sizeof *world->node.sources.exits.recent);
 }
 
 void world_use_census(struct world *world)
 {
-	world->node.sampler.by_census = true;
+	world->node.sampling.sampler.by_census = true;
 }
 
 void pass_by_census(struct world *world, const struct census_entry *entry)
@@ -427,8 +428,8 @@ void pass_by_census(struct world *world, const struct census_entry *entry)
 	struct census census = {
 		.entries = entry, .count = 1, .page_bytes = 4096, .knows_inactive_file = true};
 
-	world->node.sampler.census = &census;
+	world->node.sampling.sampler.census = &census;
 	pass(world, 1);
-	assert_null(world->node.sampler.census);
+	assert_null(world->node.sampling.sampler.census);
 	census_forget(&census);
 }

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 
 #include "cgroups/quantity.h"
+#include "shim/daemon/chores.h"
+#include "shim/daemon/intake.h"
 #include "shim/daemon/node.h"
 #include "tests/fixture.h"
 
@@ -18,7 +20,7 @@
 struct world {
 	struct fixture fixture; /* first */
 	struct node node;
-	struct node_roots roots;
+	struct roots roots;
 	struct settings settings; /* as world_start() takes them */
 	struct history *history;
 	bool is_without_history; /* as where the database cannot be opened */

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shim/daemon/sandboxes.h"
+#include "shim/daemon/guests.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <search.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <syslog.h>
 
+#include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
-#include "shim/daemon/account.h"
-#include "shim/daemon/voice.h"
 
 /* A machine that is not found yet is looked for at each round; in all of /proc, which takes milliseconds,
  * this long after its record, and then in pauses that double, one machine a round. */
@@ -32,85 +29,59 @@
 /* From then on little more is to be expected of a machine. */
 #define SETTLED_USEC (10 * USEC_PER_MIN)
 
-/* ---- The table ---- */
-
-static struct sandbox *find(const struct node *node, const char *id)
+int guests_open(struct guests *guests, const struct roots *roots, const struct vm_settings *settings,
+		struct registry *registry, struct error *err)
 {
-	const struct sandbox key = {.id = (char *)id};
-	struct sandbox **found = tfind(&key, &node->sandboxes_by_id, sandbox_compare);
-	return found ? *found : NULL;
+	*guests = (struct guests){
+		.fd = epoll_create1(EPOLL_CLOEXEC),
+		.roots = roots,
+		.settings = settings,
+		.registry = registry,
+	};
+	return guests->fd < 0 ? error_errno(err, errno, "cannot use epoll") : 0;
 }
 
-static struct sandbox *add(struct node *node, const char *id)
+void guests_close(struct guests *guests)
 {
-	struct sandbox *sandbox = sandbox_new(id);
-	struct sandbox **grown =
-		reallocarray(node->sandboxes, node->n_sandboxes + 1, sizeof(struct sandbox *));
-
-	if (grown)
-		node->sandboxes = grown;
-	if (!sandbox || !grown || !tsearch(sandbox, &node->sandboxes_by_id, sandbox_compare)) {
-		sandbox_free(sandbox);
-		return NULL;
-	}
-	node->sandboxes[node->n_sandboxes++] = sandbox;
-	return sandbox;
+	handlers_free(&guests->handlers);
+	cleanup_close_fd(&guests->fd);
+	guests->fd = -1;
 }
 
-static void drop(struct node *node, struct sandbox *sandbox)
-{
-	size_t i = 0;
-
-	while (node->sandboxes[i] != sandbox)
-		i++;
-	node->sandboxes[i] = node->sandboxes[--node->n_sandboxes];
-	tdelete(sandbox, &node->sandboxes_by_id, sandbox_compare);
-	sandbox_free(sandbox);
-}
-
-void sandboxes_forget(struct node *node, struct container *container)
+void guests_forget(struct guests *guests, struct container *container)
 {
 	struct sandbox *sandbox = container->sandbox;
 
 	if (!sandbox)
 		return;
+	assert(container->guest_news == 0 && !sandbox->has_news && sandbox->n_records > 0);
 	sandbox_remove_container(sandbox, container);
 	container->sandbox = NULL;
 	if (--sandbox->n_records == 0)
-		drop(node, sandbox);
-}
-
-void sandboxes_free(struct node *node)
-{
-	while (node->n_sandboxes > 0)
-		drop(node, node->sandboxes[node->n_sandboxes - 1]);
-	free(node->sandboxes);
-	handlers_free(&node->handlers);
+		registry_remove_sandbox(guests->registry, sandbox);
 }
 
 /* ---- What is kept of its handler ---- */
 
-static struct handler *handler_of(struct node *node, const struct sandbox *sandbox)
+static struct handler *handler_of(struct guests *guests, const struct sandbox *sandbox)
 {
 	struct error err;
-	struct handler *handler = handlers_get(&node->handlers, node->roots.state_fd, sandbox->handler, &err);
+	struct handler *handler =
+		handlers_get(&guests->handlers, guests->roots->state_fd, sandbox->handler, &err);
 
 	if (handler && err.code != 0)
-		voice_fault(&node->journal, LOG_WARNING,
-			    err.code == EBADMSG ? "what was measured of virtual machines is begun anew: %s"
-						: "what is measured of virtual machines is not kept: %s",
-			    err.text);
+		guest_news_of_handler(&guests->news, &err);
 	return handler;
 }
 
 /* Before the daemon was started, or its record was there. */
-static void recall(struct node *node, struct sandbox *sandbox)
+static void recall(struct guests *guests, struct sandbox *sandbox)
 {
-	struct handler *handler = handler_of(node, sandbox);
+	struct handler *handler = handler_of(guests, sandbox);
 	const struct handler_pod *pod = handler ? handlers_find_pod(handler, sandbox->id) : NULL;
 
 	if (handler)
-		handlers_set_declared(&node->handlers, handler, sandbox->declared_bytes);
+		handlers_set_declared(&guests->handlers, handler, sandbox->declared_bytes);
 	if (!pod)
 		return;
 	sandbox->missed_start = false;
@@ -120,10 +91,10 @@ static void recall(struct node *node, struct sandbox *sandbox)
 	sandbox->most_fixed_bytes = pod->overhead_bytes;
 	sandbox->is_kept = true;
 	sandbox->told[overhead_judge(pod->overhead_bytes, sandbox->declared_bytes,
-				     node->settings.vm.waste_ratio, true)] = true;
+				     guests->settings->waste_ratio, true)] = true;
 }
 
-static void keep(struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
+static void keep(struct guests *guests, const struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct handler_pod pod = {
 		.seen_usec = now_usec,
@@ -132,12 +103,12 @@ static void keep(struct node *node, const struct sandbox *sandbox, uint64_t now_
 		.boot_bytes = sandbox->boot_bytes,
 		.used_bytes = sandbox->most_used_bytes,
 	};
-	struct handler *handler = handler_of(node, sandbox);
+	struct handler *handler = handler_of(guests, sandbox);
 
 	if (!handler || strlen(sandbox->id) >= sizeof pod.id)
 		return;
 	strcpy(pod.id, sandbox->id);
-	handlers_put_pod(&node->handlers, handler, &pod);
+	handlers_put_pod(&guests->handlers, handler, &pod);
 }
 
 /* ---- The host's side ---- */
@@ -148,105 +119,103 @@ static void set_fault(struct sandbox *sandbox, const char *fault)
 }
 
 /* Once a pod. */
-static void tell_fault(struct node *node, struct sandbox *sandbox)
+static void tell_fault(struct guests *guests, struct sandbox *sandbox)
 {
-	if (!sandbox->told_fault)
-		voice_guest_fault(&node->journal, sandbox);
-	sandbox->told_fault = true;
+	if (sandbox->told_fault[0])
+		return;
+	memcpy(sandbox->told_fault, sandbox->fault, sizeof sandbox->told_fault);
+	guest_news_of_sandbox(&guests->news, sandbox, GUEST_FAULT);
 }
 
 /* All of /proc is searched for one that was never found, and less and less often. */
-static bool takes_search(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static bool takes_search(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	const uint64_t since_usec = sandbox->searched_usec ? sandbox->searched_usec : sandbox->created_usec;
 
 	if (sandbox->search_usec == 0)
 		sandbox->search_usec = SEARCH_USEC;
-	if (sandbox->found_usec > 0 || node->searched_round == node->round ||
+	if (sandbox->found_usec > 0 || guests->searched_round == guests->round ||
 	    now_usec - since_usec < sandbox->search_usec)
 		return false;
 	if (sandbox->searched_usec > 0 && sandbox->search_usec < SEARCH_USEC_MAX)
 		sandbox->search_usec *= 2;
 	sandbox->searched_usec = now_usec;
-	node->searched_round = node->round;
+	guests->searched_round = guests->round;
 	return true;
 }
 
-static void look_for(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void look_for(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct error err;
 
 	if (!sandbox->bundle)
 		return;
-	const bool whole_proc = takes_search(node, sandbox, now_usec);
-	int r = sandbox_find(sandbox, node->roots.host_run_fd, node->roots.proc_fd, whole_proc, &err);
+	const bool whole_proc = takes_search(guests, sandbox, now_usec);
+	int r = sandbox_find(sandbox, guests->roots->host_run_fd, guests->roots->proc_fd, whole_proc, &err);
 	if (r == 0 && sandbox->found_usec == 0)
 		sandbox->found_usec = now_usec;
 	if (r < 0 && whole_proc) {
 		set_fault(sandbox, err.text);
-		tell_fault(node, sandbox);
+		tell_fault(guests, sandbox);
 	}
 }
 
 /* Before anything is read or asked: where the shim listens is found with it. */
-static void find_machine(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void find_machine(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	if (!sandbox->is_found || !vmm_has(&sandbox->vmm, VMM_VMM)) {
-		look_for(node, sandbox, now_usec);
+		look_for(guests, sandbox, now_usec);
 	} else if (!sandbox->looked_again && now_usec - sandbox->found_usec >= AGAIN_USEC) {
 		sandbox->looked_again = true;
-		look_for(node, sandbox, now_usec);
+		look_for(guests, sandbox, now_usec);
 	}
 }
 
-/* kata's Go shim tells CRI-O by this file in the bundle that the guest's kernel has killed in the container, however often it
- * has. That may be soon after its start, before the guest was ever asked for it. */
-static void look_for_kill(struct node *node, struct container *container, uint64_t now_usec)
+/* kata's Go shim tells CRI-O by this file in the bundle that the guest's kernel has killed in the
+ * container, however often it has. That may be soon after its start, before the guest was ever asked for
+ * it. */
+static void look_for_kill(struct guests *guests, struct container *container)
 {
 	char path[sizeof((struct record *)NULL)->bundle + sizeof "/oom"];
 	struct stat st;
 
-	if (!container->bundle || container->state > CONTAINER_RUNNING || container->own_kills.by_events > 0)
+	if (!container->bundle || container->own_kills.by_events > 0 ||
+	    (container->state != LIFE_CREATED && container->state != LIFE_RUNNING))
 		return;
 	(void)snprintf(path, sizeof path, "%s/oom", container->bundle);
 	if (stat(path, &st) < 0)
 		return;
-	container->own_kills.by_events = 1;
-	/* What it was learned from is published at once. */
-	const uint64_t killed_usec =
+	container->guest_killed_usec =
 		(uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
-	if (container->known && container->workload && killed_usec <= container->workload->loaded_usec)
-		container->own_kills.told = 1;
-	node_take_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
+	guest_news_of_container(&guests->news, container, GUEST_KILL);
 }
 
-static void look_for_kills(struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
+static void look_for_kills(struct guests *guests, const struct sandbox *sandbox)
 {
 	for (struct container *container = sandbox->containers; container;
 	     container = container->next_in_sandbox)
-		look_for_kill(node, container, now_usec);
+		look_for_kill(guests, container);
 }
 
-/* It is not in the guest any more, or that is gone. Its record may stay for long: the kubelet removes what has ended
- * with its pod, or when there are too many. */
-static void end_container(struct node *node, struct container *container, uint64_t now_usec)
+/* It is not in the guest any more, or that is gone. Its record may stay for long: the kubelet removes what
+ * has ended with its pod, or when there are too many. */
+static void end_container(struct guests *guests, struct container *container)
 {
-	look_for_kill(node, container, now_usec);
-	if (container->state == CONTAINER_RUNNING)
-		node_mark(node, container, false);
+	look_for_kill(guests, container);
+	guest_news_of_container(&guests->news, container, GUEST_LOST);
 }
 
-static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void read_host(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	const bool had_vmm = sandbox->vmm.had_vmm;
 	struct error err;
 
-	int r = sandbox_read_host(sandbox, node->roots.cgroup_fd, now_usec, &err);
+	int r = sandbox_read_host(sandbox, guests->roots->cgroup_fd, now_usec, &err);
 	if (r < 0)
 		set_fault(sandbox, err.text);
 	for (struct container *container = r == -ESRCH && had_vmm ? sandbox->containers : NULL; container;
 	     container = container->next_in_sandbox)
-		end_container(node, container, now_usec);
+		end_container(guests, container);
 	if (!sandbox->had_container && sandbox_is_measured(sandbox)) {
 		sandbox->prestart_bytes = sandbox->memory.charge_bytes;
 		sandbox->boot_bytes =
@@ -256,21 +225,22 @@ static void read_host(struct node *node, struct sandbox *sandbox, uint64_t now_u
 
 /* ---- Both ---- */
 
-static void judge(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void judge(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	const bool settled = now_usec - sandbox->created_usec >= SETTLED_USEC;
 	enum overhead_fit fit = overhead_judge(sandbox->most_fixed_bytes, sandbox->declared_bytes,
-					       node->settings.vm.waste_ratio, settled);
+					       guests->settings->waste_ratio, settled);
 
 	/* Outside of pods nothing declares, and no kubelet limits. */
 	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record || !sandbox->pod_name[0])
 		return;
 	sandbox->told[fit] = true;
-	voice_misdeclared(&node->journal, sandbox, fit);
+	guest_news_of_sandbox(&guests->news, sandbox,
+			      fit == OVERHEAD_TOO_SMALL ? GUEST_TOO_SMALL : GUEST_WASTEFUL);
 }
 
 /* Both sides have been read. */
-static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void take_split(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	const struct overhead_split *split = &sandbox->split;
 
@@ -290,15 +260,15 @@ static void take_split(struct node *node, struct sandbox *sandbox, uint64_t now_
 	if (!sandbox->is_kept || fixed > sandbox->most_fixed_bytes)
 		sandbox->most_fixed_bytes = fixed;
 	sandbox->is_kept = true;
-	keep(node, sandbox, now_usec);
+	keep(guests, sandbox, now_usec);
 	/* Otherwise no limit of the pod holds it. */
 	if (!sandbox->memory.charge_is_resident)
-		judge(node, sandbox, now_usec);
+		judge(guests, sandbox, now_usec);
 }
 
 /* What goes with the pod's end, or comes before its machine has booted, is no fault: a guest that is not
  * heard of twice in a row, while its machine is there, is one. */
-static void note_fault(struct node *node, struct sandbox *sandbox)
+static void note_fault(struct guests *guests, struct sandbox *sandbox)
 {
 	char fault[sizeof sandbox->fault], apart[QUANTITY_MAX];
 	const struct overhead_split *split = &sandbox->split;
@@ -309,56 +279,56 @@ static void note_fault(struct node *node, struct sandbox *sandbox)
 		return;
 	}
 	/* Why one did not answer says more than that the others' answers have grown old meanwhile. */
-	if (!sandbox->fault[0] && split->apart_usec > node->settings.vm.interval_usec) {
+	if (!sandbox->fault[0] && split->apart_usec > guests->settings->interval_usec) {
 		(void)snprintf(fault, sizeof fault, "the guest was asked %s before the host was read",
 			       quantity_format_duration(split->apart_usec, apart));
 		set_fault(sandbox, fault);
 	}
 	if (sandbox_is_measured(sandbox) && sandbox->fault[0] && ++sandbox->failed >= 2)
-		tell_fault(node, sandbox);
+		tell_fault(guests, sandbox);
 }
 
 /* The host's side is read, and compared with what the guest has said so far. */
-static void compare(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void compare(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
-	read_host(node, sandbox, now_usec);
-	sandbox_split(sandbox, node->settings.vm.interval_usec);
-	note_fault(node, sandbox);
-	take_split(node, sandbox, now_usec);
+	read_host(guests, sandbox, now_usec);
+	sandbox_split(sandbox, guests->settings->interval_usec);
+	note_fault(guests, sandbox);
+	take_split(guests, sandbox, now_usec);
 }
 
 /* All is asked that can be: the host's side is read as close to it as can be. */
-static void end_pass(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void end_pass(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	sandbox->in_pass = false;
-	compare(node, sandbox, now_usec);
+	compare(guests, sandbox, now_usec);
 }
 
-static void go_on(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void go_on(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct error err;
 
-	int r = sandbox_ask_next(sandbox, node->guests_fd, node->settings.vm.deadline_usec, now_usec, &err);
+	int r = sandbox_ask_next(sandbox, guests->fd, guests->settings->deadline_usec, now_usec, &err);
 	if (r < 0)
 		set_fault(sandbox, err.text);
 	if (r != 0)
-		end_pass(node, sandbox, now_usec);
+		end_pass(guests, sandbox, now_usec);
 }
 
-static void begin_pass(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void begin_pass(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	sandbox->pass_usec = now_usec;
 	sandbox->pass++;
 	sandbox->in_pass = true;
 	for (struct container *container = sandbox->containers; container;
 	     container = container->next_in_sandbox) {
-		const bool has_ended = container->state == CONTAINER_ENDED;
+		const bool has_ended = container->state >= LIFE_ENDING;
 		container->guest_answer = has_ended ? GUEST_ABSENT : GUEST_UNANSWERED;
 		if (has_ended)
 			container->guest_pass = sandbox->pass; /* not asked for */
 	}
-	find_machine(node, sandbox, now_usec);
-	go_on(node, sandbox, now_usec);
+	find_machine(guests, sandbox, now_usec);
+	go_on(guests, sandbox, now_usec);
 }
 
 /* ---- Answers ---- */
@@ -369,9 +339,11 @@ static uint64_t known(uint64_t bytes)
 	return bytes == GUEST_UNKNOWN ? 0 : bytes;
 }
 
-static void take_answer(struct node *node, struct container *container, const struct guest_stats *stats,
+static void take_answer(struct guests *guests, struct container *container, const struct guest_stats *stats,
 			uint64_t asked_usec, uint64_t now_usec)
 {
+	const uint64_t max_bytes =
+		stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes;
 	const struct memory memory = {
 		.current_bytes = stats->usage_bytes,
 		.anon_bytes = known(stats->anon_bytes),
@@ -382,95 +354,96 @@ static void take_answer(struct node *node, struct container *container, const st
 
 	container->guest_answer = GUEST_ANSWERED;
 	container->guest_usec = asked_usec;
-	node_take_guest_sample(node, container, &memory,
-			       stats->limit_bytes == GUEST_UNKNOWN ? MEMORY_UNLIMITED : stats->limit_bytes,
-			       now_usec);
+	if (container->state >= LIFE_ENDING)
+		return;
+	container_take_guest_sample(container, &memory, max_bytes, now_usec);
+	guest_news_of_container(&guests->news, container, GUEST_MEASURED);
 }
 
-static void take_absence(struct node *node, struct container *container, uint64_t now_usec)
+static void take_absence(struct guests *guests, struct container *container)
 {
 	container->guest_answer = GUEST_ABSENT;
-	end_container(node, container, now_usec);
+	end_container(guests, container);
 }
 
-static void on_guest(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void on_guest(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	struct guest_stats stats;
 	struct container *container;
 	struct error err;
 	const bool was_asked = sandbox->asking == SANDBOX_ASKING;
 
-	int r = sandbox_take_answer(sandbox, node->guests_fd, &stats, &container, &err);
+	int r = sandbox_take_answer(sandbox, guests->fd, &stats, &container, &err);
 	if (r == 0)
 		return;
 	if (r > 0 && container)
-		take_answer(node, container, &stats, sandbox->asked_usec, now_usec);
+		take_answer(guests, container, &stats, sandbox->asked_usec, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
-		take_absence(node, container, now_usec);
+		take_absence(guests, container);
 	/* One container's; the others are asked all the same. */
 	else if (r < 0 && was_asked)
 		set_fault(sandbox, err.text);
 	if (!sandbox->in_pass || !was_asked)
 		return;
 	if (sandbox->guest)
-		go_on(node, sandbox, now_usec);
+		go_on(guests, sandbox, now_usec);
 	else
-		end_pass(node, sandbox, now_usec);
+		end_pass(guests, sandbox, now_usec);
 }
 
-void node_on_guests(struct node *node, uint64_t now_usec)
+void guests_read(struct guests *guests, uint64_t now_usec)
 {
 	struct epoll_event events[64];
 
 	/* What is still ready then is told of again. */
-	int n = epoll_wait(node->guests_fd, events, sizeof events / sizeof *events, 0);
+	int n = epoll_wait(guests->fd, events, sizeof events / sizeof *events, 0);
 	for (int i = 0; i < n; i++) {
 		struct sandbox *sandbox = events[i].data.ptr;
 		if (sandbox->guest)
-			on_guest(node, sandbox, now_usec);
+			on_guest(guests, sandbox, now_usec);
 	}
 }
 
 /* ---- Time ---- */
 
-static void check_deadline(struct node *node, struct sandbox *sandbox, uint64_t now_usec)
+static void check_deadline(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	char fault[sizeof sandbox->fault], deadline[QUANTITY_MAX];
 
-	if (!sandbox_is_overdue(sandbox, node->settings.vm.deadline_usec, now_usec))
+	if (!sandbox_is_overdue(sandbox, guests->settings->deadline_usec, now_usec))
 		return;
 	sandbox->asking = SANDBOX_LATE;
 	(void)snprintf(fault, sizeof fault, "the guest has not answered within %s",
-		       quantity_format_duration(node->settings.vm.deadline_usec, deadline));
+		       quantity_format_duration(guests->settings->deadline_usec, deadline));
 	set_fault(sandbox, fault);
-	end_pass(node, sandbox, now_usec);
+	end_pass(guests, sandbox, now_usec);
 }
 
-static bool is_due(const struct node *node, const struct sandbox *sandbox, uint64_t now_usec)
+static bool is_due(const struct guests *guests, const struct sandbox *sandbox, uint64_t now_usec)
 {
 	/* Until its first container comes, so that the last reading before it is a fresh one. Unsigned: a
 	 * clock that was set back makes it due. */
 	return (!sandbox->had_container && now_usec - sandbox->created_usec < SETTLED_USEC) ||
-	       sandbox->pass == 0 || now_usec - sandbox->pass_usec >= node->settings.vm.interval_usec;
+	       sandbox->pass == 0 || now_usec - sandbox->pass_usec >= guests->settings->interval_usec;
 }
 
-void node_watch_guests(struct node *node, uint64_t now_usec)
+void guests_begin_round(struct guests *guests, uint64_t now_usec)
 {
-	node->round++;
-	for (size_t i = 0; i < node->n_sandboxes; i++) {
-		struct sandbox *sandbox = node->sandboxes[i];
-		check_deadline(node, sandbox, now_usec);
-		if (!is_due(node, sandbox, now_usec))
+	guests->round++;
+	for (size_t i = 0; i < guests->registry->n_sandboxes; i++) {
+		struct sandbox *sandbox = guests->registry->sandboxes[i];
+		check_deadline(guests, sandbox, now_usec);
+		if (!is_due(guests, sandbox, now_usec))
 			continue;
-		look_for_kills(node, sandbox, now_usec);
+		look_for_kills(guests, sandbox);
 		if (sandbox->asking == SANDBOX_SILENT) {
-			begin_pass(node, sandbox, now_usec);
+			begin_pass(guests, sandbox, now_usec);
 		} else {
 			/* An answer is still under way: nothing more is asked of this shim, but the host goes
 			 * on. */
 			sandbox->pass_usec = now_usec;
-			find_machine(node, sandbox, now_usec);
-			compare(node, sandbox, now_usec);
+			find_machine(guests, sandbox, now_usec);
+			compare(guests, sandbox, now_usec);
 		}
 	}
 }
@@ -478,23 +451,23 @@ void node_watch_guests(struct node *node, uint64_t now_usec)
 /* ---- Records ---- */
 
 /* Its record is there, but it does not run yet: what is charged now, the machine costs alone. */
-static void before_first_container(struct node *node, struct sandbox *sandbox, const struct record *record,
-				   uint64_t now_usec)
+static void before_first_container(struct guests *guests, struct sandbox *sandbox,
+				   const struct record *record, bool is_late, uint64_t now_usec)
 {
-	if (!sandbox->has_record || node->loading) {
+	if (!sandbox->has_record || is_late) {
 		sandbox->missed_start = !sandbox->is_kept;
 		return;
 	}
 	if (now_usec - record->created_usec < FIRST_USEC) {
-		find_machine(node, sandbox, now_usec);
-		read_host(node, sandbox, now_usec);
+		find_machine(guests, sandbox, now_usec);
+		read_host(guests, sandbox, now_usec);
 	}
 	if (sandbox->prestart_bytes > 0)
-		voice_machine_prestart(&node->journal, sandbox);
+		guest_news_of_sandbox(&guests->news, sandbox, GUEST_PRESTART);
 }
 
-void sandboxes_take_record(struct node *node, struct container *container, const struct record *record,
-			   uint64_t now_usec)
+void guests_take_record(struct guests *guests, struct container *container, const struct record *record,
+			bool is_late, uint64_t now_usec)
 {
 	/* Outside of pods, a machine is one container's. */
 	const char *id = record->is_sandbox || !record->sandbox_id[0] ? record->id : record->sandbox_id;
@@ -502,39 +475,24 @@ void sandboxes_take_record(struct node *node, struct container *container, const
 
 	if (!record->is_vm)
 		return;
-	struct sandbox *sandbox = container->sandbox ? container->sandbox : find(node, id);
+	struct sandbox *sandbox =
+		container->sandbox ? container->sandbox : registry_find_sandbox(guests->registry, id);
 	if (!sandbox)
-		sandbox = add(node, id);
+		sandbox = registry_add_sandbox(guests->registry, id);
 	if (!sandbox)
 		return; /* out of memory: tried again with its next record */
 	if (sandbox_take_record(sandbox, record, own) < 0) {
 		if (sandbox->n_records == 0)
-			drop(node, sandbox);
+			registry_remove_sandbox(guests->registry, sandbox);
 		return;
 	}
 	container->sandbox = sandbox;
 	sandbox->n_records += new;
 	if (own && new)
-		recall(node, sandbox);
+		recall(guests, sandbox);
 	if (!new || record->is_sandbox)
 		return;
 	if (!sandbox->had_container)
-		before_first_container(node, sandbox, record, now_usec);
+		before_first_container(guests, sandbox, record, is_late, now_usec);
 	sandbox_add_container(sandbox, container);
-}
-
-/* ---- What is written ---- */
-
-void node_account(struct node *node, uint64_t now_usec)
-{
-	struct accounts accounts;
-	struct error err;
-
-	account_make(node, now_usec, &accounts);
-	int r = account_write(node, &accounts, now_usec, &err);
-	if (handlers_write(&node->handlers, node->roots.state_fd, now_usec, &err) < 0)
-		r = -1;
-	if (r < 0 && !node->told_account)
-		voice_fault(&node->journal, LOG_WARNING, "what pods cost is not written: %s", err.text);
-	node->told_account = r < 0;
 }
