@@ -39,6 +39,7 @@ void node_sample(struct node *node, uint64_t now_usec)
 {
 	const struct registry *registry = &node->registry;
 
+	node_make_up(node, now_usec);
 	begin_tick(node);
 	for (size_t i = 0; i < registry->n_containers; i++) {
 		struct container *container = registry->containers[i];
@@ -139,6 +140,7 @@ void node_sweep(struct node *node, uint64_t now_usec)
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	sweep_temporary(node->roots.containers_fd, now_usec);
 	sweep_records(&node->registry, &node->roots, now_usec);
+	node_open_sources(node, now_usec);
 	/* Ends that wait, where samples are rare. */
 	node_settle(node, now_usec);
 }

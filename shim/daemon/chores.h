@@ -26,7 +26,8 @@ void node_look_at_conmons(struct node *node, uint64_t now_usec);
 void node_report(const struct node *node, uint64_t now_usec);
 
 /* Removes records that nobody will remove any more, temporary files of wrappers that were killed, what is
- * old in the history, and workloads that have not been seen for as long: now and then. */
+ * old in the history, and workloads that have not been seen for as long; tries again to open sources that
+ * could not be opened: now and then. */
 void node_sweep(struct node *node, uint64_t now_usec);
 
 void node_reload(struct node *node, const struct settings *settings);

@@ -293,6 +293,8 @@ static void sample(struct daemon *daemon)
 static void sweep(struct daemon *daemon)
 {
 	node_sweep(&daemon->node, now_usec());
+	/* What cannot be waited for now is tried again with the next one. */
+	(void)add_inputs(daemon);
 	if (daemon->node.records_gone) {
 		voice_fault(&daemon->node.voice.journal, LOG_ERR,
 			    "%s/containers was removed, nothing more can be followed",

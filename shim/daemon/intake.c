@@ -72,7 +72,10 @@ static struct container *container_of_kill(struct node *node, const struct oom_k
 	if (container)
 		return container;
 	/* A short life: its record may be there, unread. */
-	take_waiting_changes(node, now_usec);
+	if (node->sources.records.notices.fd >= 0)
+		take_waiting_changes(node, now_usec);
+	else
+		(void)tidings_take_records(node, now_usec, NULL);
 	return registry_find_by_cgroup(&node->registry, kill->task_cgroup);
 }
 
@@ -180,4 +183,32 @@ void node_on_guests(struct node *node, uint64_t now_usec)
 {
 	guests_read(&node->sources.guests, now_usec);
 	tidings_take_guests(node, now_usec);
+}
+
+/* ---- Sources that cannot tell ---- */
+
+void node_make_up(struct node *node, uint64_t now_usec)
+{
+	/* Cgroups without a watch are read in turn: sampling_is_turn(). */
+	if (node->sources.records.notices.fd < 0)
+		(void)tidings_take_records(node, now_usec, NULL);
+}
+
+/* What happened before the watches stood is read once. */
+static void watch_all(struct node *node, uint64_t now_usec)
+{
+	for (size_t i = 0; i < node->registry.n_containers; i++)
+		if (node->registry.containers[i]->state == LIFE_RUNNING)
+			node_watch(node, node->registry.containers[i], now_usec);
+}
+
+void node_open_sources(struct node *node, uint64_t now_usec)
+{
+	const unsigned opened = node_open_inotify(node);
+
+	/* What came before it stood. */
+	if (opened & NODE_OPENED_RECORDS)
+		(void)tidings_take_records(node, now_usec, NULL);
+	if (opened & NODE_OPENED_WATCH)
+		watch_all(node, now_usec);
 }

@@ -18,5 +18,10 @@ void node_on_processes(struct node *node, uint64_t now_usec);
 void node_on_exits(struct node *node, uint64_t now_usec);
 void node_on_guests(struct node *node, uint64_t now_usec);
 
+/* What is there in spite of a source that cannot tell: before a tick's readings. */
+void node_make_up(struct node *node, uint64_t now_usec);
+/* Tries again to open what could not be opened: now and then. */
+void node_open_sources(struct node *node, uint64_t now_usec);
+
 /* Reads the kernel log and settles, if there is anything to be told: node_settle(). */
 void node_hear(struct node *node, uint64_t now_usec);

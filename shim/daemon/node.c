@@ -24,6 +24,31 @@ static const uint64_t look_samples[] = {5, 300};
 
 /* ---- Beginning and end ---- */
 
+unsigned node_open_inotify(struct node *node)
+{
+	struct sources *sources = &node->sources;
+	unsigned opened = 0;
+	struct error err;
+	int r = 0;
+
+	if (sources->records.notices.fd < 0) {
+		r = records_open(&sources->records, node->roots.containers_fd, &err);
+		opened |= r == 0 ? NODE_OPENED_RECORDS : 0;
+	}
+	if (r == 0 && sources->watch.notices.fd < 0) {
+		r = watch_open(&sources->watch, &err);
+		opened |= r == 0 ? NODE_OPENED_WATCH : 0;
+	}
+	if (r < 0)
+		voice_fault_once(&node->voice, FAULT_INOTIFY, LOG_WARNING,
+				 "records and kills are looked for with each sample, and seen late: %s (see "
+				 "fs.inotify.max_user_instances)",
+				 err.text);
+	else if (voice_mended(&node->voice, FAULT_INOTIFY))
+		voice_fault(&node->voice.journal, LOG_NOTICE, "records and kills are seen at once again");
+	return opened;
+}
+
 int node_init(struct node *node, const struct roots *roots, const struct settings *settings,
 	      struct journal journal, struct history *history, int kernel_log_fd, size_t kept_max,
 	      struct error *err)
@@ -46,9 +71,7 @@ int node_init(struct node *node, const struct roots *roots, const struct setting
 	if (r == 0)
 		r = guests_open(&sources->guests, &node->roots, &node->settings.vm, &node->registry, err);
 	if (r == 0)
-		r = records_open(&sources->records, roots->containers_fd, err);
-	if (r == 0)
-		r = watch_open(&sources->watch, err);
+		(void)node_open_inotify(node);
 	return r;
 }
 

@@ -65,6 +65,14 @@ int node_init(struct node *node, const struct roots *roots, const struct setting
 	      struct error *err);
 void node_free(struct node *node);
 
+/* Opens records and watch where they are not open. A node without inotify goes on, and says so once.
+ * Returns which were opened now. */
+enum {
+	NODE_OPENED_RECORDS = 1 << 0,
+	NODE_OPENED_WATCH = 1 << 1,
+};
+unsigned node_open_inotify(struct node *node);
+
 /* The kernel tells of exits from here on: before node_load(). Returns 0 or -ENOMEM. */
 int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *err);
 

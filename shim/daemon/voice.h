@@ -20,6 +20,7 @@ enum fault {
 	FAULT_DESCRIPTORS, /* too few of them are left to keep any */
 	FAULT_FOLLOW,      /* so few that cgroups are not even opened */
 	FAULT_HISTORY,     /* is not kept */
+	FAULT_INOTIFY,     /* cannot be used */
 	FAULT_LIMITS,      /* are not published */
 	FAULT_PRESSURE,    /* cannot be listened to */
 	FAULT_TEXTFILE,    /* is not written */

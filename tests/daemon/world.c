@@ -63,6 +63,24 @@ struct limits published(const struct world *world)
 	return limits;
 }
 
+struct rlimit world_leave_fds(unsigned n)
+{
+	struct rlimit before, after;
+	int fds[64] = {0};
+
+	assert_in_range(n, 0, 63);
+	/* The next one is what must not be had. */
+	for (unsigned i = 0; i <= n; i++)
+		assert_true((fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+	for (unsigned i = 0; i <= n; i++)
+		close(fds[i]);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	after = before;
+	after.rlim_cur = (rlim_t)fds[n];
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &after), 0);
+	return before;
+}
+
 void world_start(struct world *world)
 {
 	struct error err;
@@ -72,9 +90,12 @@ void world_start(struct world *world)
 	snprintf(path, sizeof path, "%s/state", world->fixture.path);
 	if (!world->is_without_history)
 		assert_true(history_open(path, world->now_usec, &world->history, &err) >= 0);
+	/* What is opened before inotify: an epoll each for processes, pressures and guests. */
+	const struct rlimit limit = world_leave_fds(world->is_without_inotify ? 3 : 63);
 	assert_int_equal(node_init(&world->node, &world->roots, &world->settings, journal, world->history,
 				   world->kernel_log[0], KEEP_ALL, &err),
 			 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(node_load(&world->node, world->now_usec, &err), 0);
 }
 

@@ -6,6 +6,7 @@
  * <cmocka.h>. */
 
 #include <inttypes.h>
+#include <sys/resource.h>
 
 #include "cgroups/quantity.h"
 #include "shim/daemon/chores.h"
@@ -24,6 +25,7 @@ struct world {
 	struct settings settings; /* as world_start() takes them */
 	struct history *history;
 	bool is_without_history; /* as where the database cannot be opened */
+	bool is_without_inotify; /* as where all instances are in use */
 	int kernel_log[2];
 	uint64_t now_usec;
 	pid_t shim; /* machine.h */
@@ -50,6 +52,9 @@ int world_end(void **state);
 /* The daemon's start and end; world_end() ends it, too. */
 void world_start(struct world *world);
 void world_stop(struct world *world);
+
+/* From here on so many more file descriptors can be opened. Returns the limit that was. */
+struct rlimit world_leave_fds(unsigned n);
 
 /* ---- What the daemon said ---- */
 

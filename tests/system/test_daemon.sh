@@ -107,6 +107,20 @@ start=$(milliseconds)
 check "one that hangs is replaced" wait_for 90 replaced
 comment "after $(($(milliseconds) - start)) ms"
 
+# ---- Without inotify ----
+
+# For the moment of its start alone: others need it, too.
+instances=$(sysctl --values fs.inotify.max_user_instances)
+systemctl stop tidemarkd.service
+since=$(now)
+sysctl --quiet fs.inotify.max_user_instances=1
+check "it starts where all inotify instances are in use" systemctl start tidemarkd.service
+sysctl --quiet fs.inotify.max_user_instances="$instances"
+check "and says so" wait_for 30 daemon_fault 'fs.inotify.max_user_instances'
+create web --memory 64m "$IMAGE" sleep 1000
+check "records are read all the same" wait_for 60 has_event decision --since "$since"
+check "it uses inotify again once it can" wait_for 180 daemon_fault 'seen at once again'
+
 # ---- Alone ----
 
 since=$(now)
