@@ -164,6 +164,8 @@ static const struct verb {
 	{"overhead", "[OPTION...] [POD]",
 	 "what VMs cost beyond their containers; `tidemarkctl overhead --help`", ctl_overhead,
 	 .formats = FORMATS_OVERHEAD, .apart = true, .by_namespace = true},
+	{"handler", "[OPTION...] [HANDLER]", "a handler for CRI-O; `tidemarkctl handler --help`", ctl_handler,
+	 .apart = true},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
 	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay,
 	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},

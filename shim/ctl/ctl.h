@@ -49,6 +49,7 @@ int ctl_explain(struct ctl *ctl, int argc, char *argv[]);
 int ctl_recommend(struct ctl *ctl, int argc, char *argv[]);
 int ctl_history(struct ctl *ctl, int argc, char *argv[]);
 int ctl_top(struct ctl *ctl, int argc, char *argv[]);
+int ctl_handler(struct ctl *ctl, int argc, char *argv[]);
 int ctl_overhead(struct ctl *ctl, int argc, char *argv[]);
 
 /* Whether a person's argument means this workload: its whole name, or any one of its parts; or this
