@@ -64,9 +64,6 @@ char *ctl_tame(char *text);
 __attribute__((format(printf, 2, 3))) void ctl_print_line(FILE *stream, const char *format, ...);
 void ctl_print_fault(const char *text);
 
-/* A string for programs, in quotes. */
-void ctl_print_json_string(const char *text);
-
 /* A line of a table whose first and last columns are words and the others amounts. Each line is measured
  * first, for the widths of the columns, which begin as 0. */
 void ctl_measure_line(const char *const cells[], size_t n_columns, int width[]);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "oci/json.h"
 #include "shim/report/plot.h"
 #include "shim/store/history.h"
 
@@ -202,38 +203,39 @@ static const struct {
 	AMOUNT_OF(lasted_usec),
 };
 
-static void print_json_text(const char *name, const char *text)
+static void print_json_text(struct json_out *out, const char *name, const char *text)
 {
-	if (!text || !*text)
-		return;
-	(void)printf(",\"%s\":", name);
-	ctl_print_json_string(text);
+	if (text && *text)
+		json_out_string(out, name, text);
 }
 
-static void print_json(const char *name, const struct entries *entries, bool first)
+/* A line an event, so that grep(1) will do as well as jq(1). */
+static void print_json(struct json_out *out, const char *name, const struct entries *entries)
 {
-	(void)fputs(first ? "[{\"workload\":" : ",\n{\"workload\":", stdout);
-	ctl_print_json_string(name);
-	(void)fputs(",\"events\":[", stdout);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "workload", name);
+	json_out_open(out, "events", '[');
 	for (size_t i = entries->count; i-- > 0;) {
 		const struct history_event *event = &entries->entry[i].event;
-		(void)printf("%s\n{\"at_usec\":%" PRIu64 ",\"event\":\"%s\"",
-			     i + 1 < entries->count ? "," : "", event->at_usec,
-			     history_kind_names[event->event]);
-		print_json_text("container", event->container_id);
+		json_out_line(out);
+		json_out_open(out, NULL, '{');
+		json_out_uint(out, "at_usec", event->at_usec);
+		json_out_string(out, "event", history_kind_names[event->event]);
+		print_json_text(out, "container", event->container_id);
 		for (size_t k = 0; k < sizeof amounts / sizeof *amounts; k++) {
 			uint64_t amount;
 			memcpy(&amount, (const char *)event + amounts[k].offset, sizeof amount);
 			if (amount == UINT64_MAX)
-				(void)printf(",\"%s\":null", amounts[k].name);
+				json_out_value(out, amounts[k].name, "null");
 			else if (amount > 0)
-				(void)printf(",\"%s\":%" PRIu64, amounts[k].name, amount);
+				json_out_uint(out, amounts[k].name, amount);
 		}
-		print_json_text("reason", event->reason);
-		print_json_text("why", event->why);
-		(void)fputs("}", stdout);
+		print_json_text(out, "reason", event->reason);
+		print_json_text(out, "why", event->why);
+		json_out_close(out);
 	}
-	(void)fputs("]}", stdout);
+	json_out_close(out);
+	json_out_close(out);
 }
 
 /* ---- As a picture ---- */
@@ -372,7 +374,8 @@ static int draw(const struct command *command, int64_t id, const char *name)
 
 static int show(const struct command *command, const struct matches *matches)
 {
-	char name[IDENTITY_TEXT_MAX], text[512];
+	char name[IDENTITY_TEXT_MAX], text[512], buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
 
 	if (matches->count == 0 || (command->plot_path && matches->count > 1)) {
 		(void)snprintf(text, sizeof text,
@@ -382,21 +385,28 @@ static int show(const struct command *command, const struct matches *matches)
 			       matches->argument);
 		return fault(text);
 	}
+	if (command->is_json)
+		json_out_open(&out, NULL, '[');
 	for (size_t i = 0; i < matches->count; i++) {
 		cleanup_entries struct entries entries = {0};
 		(void)identity_text(&matches->workload[i].identity, name);
 		if (entries_load(command, matches->workload[i].id, command->since_usec, command->last,
 				 &entries) != EXIT_SUCCESS)
 			return EXIT_FAILURE;
-		if (i > 0 && !command->is_json)
+		if (i > 0 && command->is_json)
+			json_out_line(&out);
+		else if (i > 0)
 			(void)puts("");
 		if (command->is_json)
-			print_json(name, &entries, i == 0);
+			print_json(&out, name, &entries);
 		else
 			print_table(name, &entries);
 	}
-	if (command->is_json)
-		(void)puts("]");
+	if (command->is_json) {
+		json_out_close(&out);
+		json_out_newline(&out);
+		json_out_finish(&out);
+	}
 	return command->plot_path ? draw(command, matches->workload[0].id, name) : EXIT_SUCCESS;
 }
 

@@ -18,6 +18,7 @@
 
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
+#include "oci/json.h"
 #include "shim/report/plot.h"
 #include "shim/tune/replay.h"
 
@@ -252,39 +253,62 @@ static void print_table(const struct command *command, const struct replay_setti
 	}
 }
 
-static void print_score_json(const struct replay_score *score)
+static void print_ratio_json(struct json_out *out, const char *key, int decimals, double value)
 {
-	(void)printf("\"periods\":%" PRIu64 ",\"over\":%" PRIu64 ",\"over_pct\":%.4f,\"limit_over_use\":%.4f,"
-		     "\"limit_over_max\":%.4f,\"changes_per_day\":%.4f",
-		     score->periods, score->over, over_pct(score),
-		     ratio(score->limit_bytes, score->mean_bytes),
-		     ratio(score->limit_bytes, score->max_bytes), ratio((double)score->changes, score->days));
+	char text[64];
+
+	(void)snprintf(text, sizeof text, "%.*f", decimals, value);
+	json_out_value(out, key, text);
+}
+
+static void print_score_json(struct json_out *out, const struct replay_score *score)
+{
+	json_out_uint(out, "periods", score->periods);
+	json_out_uint(out, "over", score->over);
+	print_ratio_json(out, "over_pct", 4, over_pct(score));
+	print_ratio_json(out, "limit_over_use", 4, ratio(score->limit_bytes, score->mean_bytes));
+	print_ratio_json(out, "limit_over_max", 4, ratio(score->limit_bytes, score->max_bytes));
+	print_ratio_json(out, "changes_per_day", 4, ratio((double)score->changes, score->days));
 }
 
 /* A line a policy, so that grep(1) will do as well as jq(1). */
 static void print_json(const struct command *command, const struct replay_settings *settings,
 		       const struct replay *replay, const struct replay_result results[], double seconds)
 {
-	(void)printf(
-		"{\"v\":1,\"samples\":%" PRIu64 ",\"series\":%zu,\"seconds\":%.4f,\"samples_per_s\":%.0f,"
-		"\"window_bytes\":%zu,\"every_usec\":%" PRIu64 ",\"policies\":[",
-		replay_samples(replay), replay_series(replay), seconds,
-		ratio((double)replay_samples(replay), seconds), replay_memory(replay), settings->every_usec);
-	for (int i = 0, n = 0; i < REPLAY_POLICIES; i++) {
+	char buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
+
+	json_out_open(&out, NULL, '{');
+	json_out_uint(&out, "v", 1);
+	json_out_uint(&out, "samples", replay_samples(replay));
+	json_out_uint(&out, "series", replay_series(replay));
+	print_ratio_json(&out, "seconds", 4, seconds);
+	print_ratio_json(&out, "samples_per_s", 0, ratio((double)replay_samples(replay), seconds));
+	json_out_uint(&out, "window_bytes", replay_memory(replay));
+	json_out_uint(&out, "every_usec", settings->every_usec);
+	json_out_open(&out, "policies", '[');
+	for (int i = 0; i < REPLAY_POLICIES; i++) {
 		if (!(command->policies & 1u << i))
 			continue;
-		(void)printf("%s\n{\"policy\":\"%s\",", n++ > 0 ? "," : "", replay_policy_names[i]);
-		print_score_json(&results[i].standing);
-		(void)printf(",\"cold\":[");
+		json_out_line(&out);
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "policy", replay_policy_names[i]);
+		print_score_json(&out, &results[i].standing);
+		json_out_open(&out, "cold", '[');
 		for (size_t c = 0; c < REPLAY_COLD_STARTS; c++) {
-			(void)printf("%s{\"history_usec\":%" PRIu64 ",", c > 0 ? "," : "",
-				     replay_cold_usec[c]);
-			print_score_json(&results[i].cold[c]);
-			(void)printf("}");
+			json_out_open(&out, NULL, '{');
+			json_out_uint(&out, "history_usec", replay_cold_usec[c]);
+			print_score_json(&out, &results[i].cold[c]);
+			json_out_close(&out);
 		}
-		(void)printf("]}");
+		json_out_close(&out);
+		json_out_close(&out);
 	}
-	(void)puts("\n]}");
+	json_out_newline(&out);
+	json_out_close(&out);
+	json_out_close(&out);
+	json_out_newline(&out);
+	json_out_finish(&out);
 }
 
 /* ---- The picture ---- */

@@ -4,12 +4,12 @@
 
 #include "shim/ctl/ctl.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
 #include "cgroups/cleanup.h"
+#include "oci/json.h"
 
 /* Sums over the containers that run. */
 struct totals {
@@ -164,13 +164,20 @@ static uint64_t amount_or_zero(uint64_t bytes)
 
 static void print_status_json(const struct ctl *ctl)
 {
-	char name[IDENTITY_TEXT_MAX];
+	char name[IDENTITY_TEXT_MAX], buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
 	const struct totals all = sum_all(&ctl->survey);
 
-	(void)printf("{\"v\":1,\"mode\":\"%s\",\"daemon\":%s,\"containers\":%zu,\"tuned\":%zu,\"declared\":"
-		     "%" PRIu64 ",\"working_set\":%" PRIu64 ",\"slack\":%" PRIu64 ",\"workloads\":[",
-		     mode_names[ctl->settings.mode], ctl->daemon_runs ? "true" : "false", all.running,
-		     all.tuned, all.declared, all.working_set, all.slack);
+	json_out_open(&out, NULL, '{');
+	json_out_uint(&out, "v", 1);
+	json_out_string(&out, "mode", mode_names[ctl->settings.mode]);
+	json_out_bool(&out, "daemon", ctl->daemon_runs);
+	json_out_uint(&out, "containers", all.running);
+	json_out_uint(&out, "tuned", all.tuned);
+	json_out_uint(&out, "declared", all.declared);
+	json_out_uint(&out, "working_set", all.working_set);
+	json_out_uint(&out, "slack", all.slack);
+	json_out_open(&out, "workloads", '[');
 	for (size_t i = 0; i < ctl->survey.n_workloads; i++) {
 		const struct survey_workload *workload = &ctl->survey.workloads[i];
 		const struct limits *limits = &workload->limits;
@@ -197,13 +204,17 @@ static void print_status_json(const struct ctl *ctl)
 			{"oom_kills", limits->recommendation.oom_kills},
 		};
 
-		(void)fputs(i == 0 ? "{\"workload\":" : ",{\"workload\":", stdout);
-		ctl_print_json_string(identity_text(&workload->identity, name));
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "workload", identity_text(&workload->identity, name));
 		for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
-			(void)printf(",\"%s\":%" PRIu64, numbers[n].key, numbers[n].value);
-		(void)printf(",\"state\":\"%s\"}", state_of(ctl, workload));
+			json_out_uint(&out, numbers[n].key, numbers[n].value);
+		json_out_string(&out, "state", state_of(ctl, workload));
+		json_out_close(&out);
 	}
-	(void)puts("]}");
+	json_out_close(&out);
+	json_out_close(&out);
+	json_out_newline(&out);
+	json_out_finish(&out);
 }
 
 int ctl_status(struct ctl *ctl, int argc, char *argv[])
