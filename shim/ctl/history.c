@@ -155,34 +155,51 @@ static const char *sentence(const struct history_event *event, char *buf, size_t
 	}
 }
 
-static void print_row(const struct history_event *event)
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
 {
+	const struct entries *entries = data;
+	const struct history_event *event = &entries->entry[entries->count - 1 - index].event;
 	time_t seconds = (time_t)(event->at_usec / USEC_PER_SEC);
-	char when[32] = "-", text[256], request[QUANTITY_MAX], limit[QUANTITY_MAX];
 	const char *id = event->container_id ? event->container_id : "-";
+	char when[32] = "-", text[256], request[QUANTITY_MAX], limit[QUANTITY_MAX];
 	struct tm local;
 
 	if (localtime_r(&seconds, &local))
 		(void)strftime(when, sizeof when, "%F %T", &local);
+	const char *const cells[] = {
+		when,
+		history_kind_names[event->event],
+		id,
+		ctl_amount_or_dash(event->request_bytes, request),
+		ctl_amount_or_dash(event->limit_bytes, limit),
+		event->reason[0] ? event->reason : "-",
+		sentence(event, text, sizeof text),
+	};
+	for (size_t c = 0; c < sizeof cells / sizeof *cells; c++)
+		(void)snprintf(line->cell[c], CTL_CELL_SIZE, "%s", cells[c]);
 	/* As container managers cut the ids that they draw; one that a person chose stays whole. */
-	ctl_print_line(stdout, "%-19s  %-14s  %-12.*s  %7s  %7s  %-20s  %s", when,
-		       history_kind_names[event->event], strlen(id) == 64 ? 12 : INT_MAX, id,
-		       ctl_amount_or_dash(event->request_bytes, request),
-		       ctl_amount_or_dash(event->limit_bytes, limit), event->reason[0] ? event->reason : "-",
-		       sentence(event, text, sizeof text));
+	if (strlen(id) == 64)
+		line->cell[2][12] = '\0';
 }
 
 static void print_table(const char *name, const struct entries *entries)
 {
+	static const char *const head[] = {"TIME",  "EVENT",  "CONTAINER", "REQUEST",
+					   "LIMIT", "REASON", "FROM"};
+
 	ctl_print_line(stdout, "%s", name);
 	if (entries->count == 0) {
 		(void)puts("Nothing is kept of this time.");
 		return;
 	}
-	(void)printf("%-19s  %-14s  %-12s  %7s  %7s  %-20s  %s\n", "TIME", "EVENT", "CONTAINER", "REQUEST",
-		     "LIMIT", "REASON", "FROM");
-	for (size_t i = entries->count; i-- > 0;)
-		print_row(&entries->entry[i].event);
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = sizeof head / sizeof *head,
+		.n_lines = entries->count,
+		.words = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 5 | 1u << 6,
+		.fill = fill_line,
+		.data = entries,
+	});
 }
 
 /* ---- For programs ---- */

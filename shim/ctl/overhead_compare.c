@@ -196,7 +196,14 @@ static void print_table(const struct comparison *comparison, const char *image)
 		head[1 + i] = ctl_tame(name[i]);
 	}
 	head[1 + n] = "";
-	ctl_print_table(head, n + 2, ROWS_COUNT, fill_row, comparison);
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = n + 2,
+		.n_lines = ROWS_COUNT,
+		.words = CTL_WORDS_FIRST_AND_LAST(n + 2),
+		.fill = fill_row,
+		.data = comparison,
+	});
 	print_difference(comparison);
 }
 

@@ -101,18 +101,10 @@ static const char *const status_head[COLUMNS] = {
 	"WORKLOAD", "RUNNING", "DECLARED", "LIMIT", "NOW", "P95", "MAX", "RECOMMENDED", "STATE",
 };
 
-struct status_line {
-	char cell[COLUMNS][IDENTITY_TEXT_MAX];
-};
-
-static void fill_head(struct status_line *line)
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
 {
-	for (size_t c = 0; c < COLUMNS; c++)
-		(void)snprintf(line->cell[c], sizeof line->cell[c], "%s", status_head[c]);
-}
-
-static void fill_line(const struct ctl *ctl, const struct survey_workload *workload, struct status_line *line)
-{
+	const struct ctl *ctl = data;
+	const struct survey_workload *workload = &ctl->survey.workloads[index];
 	const struct limits *limits = &workload->limits;
 	const struct totals totals = sum(workload);
 	uint64_t declared, limit, now = totals.running > 0 ? totals.working_set / totals.running : 0;
@@ -126,35 +118,23 @@ static void fill_line(const struct ctl *ctl, const struct survey_workload *workl
 				    limits->recommendation.limit_bytes};
 
 	(void)identity_text(&workload->identity, line->cell[0]);
-	(void)ctl_tame(line->cell[0]);
-	(void)snprintf(line->cell[1], sizeof line->cell[1], "%zu", totals.running);
+	(void)snprintf(line->cell[1], CTL_CELL_SIZE, "%zu", totals.running);
 	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
-		(void)snprintf(line->cell[2 + i], sizeof line->cell[2 + i], "%s",
+		(void)snprintf(line->cell[2 + i], CTL_CELL_SIZE, "%s",
 			       ctl_amount_or_dash(amounts[i], (char[QUANTITY_MAX]){0}));
-	(void)snprintf(line->cell[COLUMNS - 1], sizeof line->cell[0], "%s", state_of(ctl, workload));
+	(void)snprintf(line->cell[COLUMNS - 1], CTL_CELL_SIZE, "%s", state_of(ctl, workload));
 }
 
 static void print_table(const struct ctl *ctl)
 {
-	struct status_line line;
-	const char *cells[COLUMNS];
-	int width[COLUMNS] = {0};
-
-	for (size_t c = 0; c < COLUMNS; c++)
-		cells[c] = line.cell[c];
-
-	/* Twice: how wide the columns are shows at the end. The line 0 is the head. */
-	for (int is_measured = 0; is_measured < 2; is_measured++)
-		for (size_t i = 0; i <= ctl->survey.n_workloads; i++) {
-			if (i == 0)
-				fill_head(&line);
-			else
-				fill_line(ctl, &ctl->survey.workloads[i - 1], &line);
-			if (is_measured)
-				ctl_print_cells(cells, COLUMNS, width);
-			else
-				ctl_measure_line(cells, COLUMNS, width);
-		}
+	ctl_print_table(&(const struct ctl_table){
+		.head = status_head,
+		.n_columns = COLUMNS,
+		.n_lines = ctl->survey.n_workloads,
+		.words = CTL_WORDS_FIRST_AND_LAST(COLUMNS),
+		.fill = fill_line,
+		.data = ctl,
+	});
 }
 
 static uint64_t amount_or_zero(uint64_t bytes)
