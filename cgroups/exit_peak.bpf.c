@@ -57,7 +57,7 @@ struct cgroup_subsys_state {
 
 struct mem_cgroup {
 	struct cgroup_subsys_state css;
-	struct page_counter memory, swap;
+	struct page_counter memory;
 	atomic_long_t memory_events[1], memory_events_local[1];
 } in_kernel;
 
@@ -105,8 +105,6 @@ int exit_peak(__u64 *arguments)
 	}
 	event->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
 	event->peak_pages = BPF_CORE_READ(memcg, memory.watermark);
-	event->swap_peak_pages =
-		bpf_core_field_exists(memcg->swap) ? BPF_CORE_READ(memcg, swap.watermark) : 0;
 	const __u64 oom = bpf_core_enum_value(enum memcg_memory_event, MEMCG_OOM);
 	const __u64 oom_kill = bpf_core_enum_value(enum memcg_memory_event, MEMCG_OOM_KILL);
 	event->oom = event_count(memcg->memory_events_local, oom);

@@ -445,6 +445,8 @@ static int json_parse(struct json_reader *reader, size_t length)
 	return r;
 }
 
+/* ---- Structs in structs ---- */
+
 /* The end of the value that begins at text: the ',' or the bracket behind it. The value was read before, so
  * it is whole. */
 static const char *json_skip(const char *text)
@@ -469,29 +471,6 @@ static const char *json_skip(const char *text)
 		}
 }
 
-int json_each(const char *text, struct json_span span,
-	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err)
-{
-	const char *at = text + span.at, *const last = at + span.length - 1; /* the array's brackets */
-
-	if (span.length == 0)
-		return 0;
-	if (*at != '[')
-		return error_set(err, EBADMSG, "not an array");
-	at++;
-	at += strspn(at, " \t\n\r");
-	while (at < last) {
-		const char *end = json_skip(at);
-		int r = visit(at, (size_t)(end - at), data);
-		if (r != 0)
-			return r;
-		at = end + 1;
-	}
-	return 0;
-}
-
-/* ---- Structs in structs ---- */
-
 static int json_read_struct(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
 			    void *object, size_t *elements_left, struct error *err);
 
@@ -503,18 +482,10 @@ static void json_default(const struct json_objects *objects, char *object)
 			memcpy(object + row->offset, &row->skip_value, sizeof row->skip_value);
 }
 
-struct json_array {
-	const struct json_reader *reader;
-	const struct json_field *row;
-	size_t *count; /* the member */
-};
-
 /* Room for one more element. The sizes of arrays that grow are powers of two. */
-static char *json_array_grow(const struct json_array *array)
+static char *json_array_grow(const struct json_objects *objects, char *member, size_t count)
 {
-	const struct json_objects *objects = array->row->objects;
-	char *member = array->reader->object + array->row->offset, *elements;
-	const size_t count = *array->count;
+	char *elements;
 
 	if (objects->is_inline)
 		return member;
@@ -527,27 +498,43 @@ static char *json_array_grow(const struct json_array *array)
 	return elements;
 }
 
-static int json_array_add(const char *text, size_t length, void *data)
+static int json_array_add(const struct json_reader *reader, const struct json_field *row, const char *text,
+			  size_t length)
 {
-	const struct json_array *array = data;
-	const struct json_objects *objects = array->row->objects;
-	const struct json_reader *reader = array->reader;
+	const struct json_objects *objects = row->objects;
+	size_t *count = (size_t *)(void *)(reader->object + objects->count_offset);
 
-	if (*array->count == objects->max)
-		return error_set(reader->err, EBADMSG, "more than %zu %s", objects->max, array->row->path);
+	if (*count == objects->max)
+		return error_set(reader->err, EBADMSG, "more than %zu %s", objects->max, row->path);
 	if (*reader->elements_left == 0)
-		return error_set(reader->err, EBADMSG, "more %s than a document can have", array->row->path);
-	char *elements = json_array_grow(array);
+		return error_set(reader->err, EBADMSG, "more %s than a document can have", row->path);
+	char *elements = json_array_grow(objects, reader->object + row->offset, *count);
 	if (!elements)
-		return error_errno(reader->err, ENOMEM, "cannot keep %s", array->row->path);
-	char *element = elements + *array->count * objects->size;
+		return error_errno(reader->err, ENOMEM, "cannot keep %s", row->path);
+	char *element = elements + *count * objects->size;
 	memset(element, 0, objects->size);
 	json_default(objects, element);
-	/* Counted before it is read: what it holds is then found by those who free it. */
-	++*array->count;
+	/* Counted before it is read: whoever frees the array finds what the element holds. */
+	++*count;
 	--*reader->elements_left;
 	return json_read_struct(text, length, objects->fields, objects->n_fields, element,
 				reader->elements_left, reader->err);
+}
+
+static int json_read_array(const struct json_reader *reader, const struct json_field *row,
+			   struct json_span span)
+{
+	const char *at = reader->text + span.at + 1, *const last = at + span.length - 2; /* the bracket */
+
+	at += strspn(at, " \t\n\r");
+	while (at < last) {
+		const char *end = json_skip(at);
+		int r = json_array_add(reader, row, at, (size_t)(end - at));
+		if (r < 0)
+			return r;
+		at = end + 1;
+	}
+	return 0;
 }
 
 static int json_read_nested(struct json_reader *reader)
@@ -561,9 +548,7 @@ static int json_read_nested(struct json_reader *reader)
 			continue;
 		memcpy(&span, json_span_of(reader, i), sizeof span);
 		if (row->kind == JSON_OBJECTS) {
-			size_t *count = (size_t *)(void *)(reader->object + row->objects->count_offset);
-			struct json_array array = {reader, row, count};
-			r = json_each(reader->text, span, json_array_add, &array, reader->err);
+			r = span.length > 0 ? json_read_array(reader, row, span) : 0;
 			continue;
 		}
 		memset(reader->object + row->offset, 0, row->size);

@@ -101,12 +101,6 @@ struct json_field {
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
 	      struct error *err);
 
-/* Calls visit with each element of an array until visit returns non-zero, and returns this value, else 0.
- * span: a JSON_VALUE that json_read() found in this text; an absent or null one has no elements. -EBADMSG: no
- * array. */
-int json_each(const char *text, struct json_span span,
-	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err);
-
 /* The length of the UTF-8 sequence that text begins with, or 0 if it is none (RFC 3629). */
 size_t json_utf8_length(const char *text);
 

@@ -155,7 +155,7 @@ static int64_t make_story(struct history *history, const char *owner, uint64_t b
 	for (uint64_t i = 0; i < 100; i++)
 		(void)window_add(&window, began_usec + i * USEC_PER_SEC, (100 + i) * MIB);
 	assert_int_equal(window_close_slot(&window, began_usec + 100 * USEC_PER_SEC), WINDOW_SLOT_CLOSED);
-	assert_true(window_closed(&window, &slot));
+	assert_true(window_closed_before(&window, 0, &slot));
 	assert_int_equal(history_save_slot(history, id, &slot, &err), 0);
 	window_free(&window);
 	return id;

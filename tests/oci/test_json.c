@@ -53,63 +53,6 @@ static void assert_refused(const char *text, const char *why)
 		fail_msg("%s: \"%s\" does not say \"%s\"", text, err.text, why);
 }
 
-struct elements {
-	char text[8][32];
-	int count, last; /* ends with that one; 0: with none */
-};
-
-static int on_element(const char *element, size_t length, void *data)
-{
-	struct elements *elements = data;
-
-	assert_true(elements->count < 8 && length < 32);
-	memcpy(elements->text[elements->count++], element, length);
-	return elements->count == elements->last ? 77 : 0;
-}
-
-static int read_elements(const char *text, int last, struct elements *ret)
-{
-	struct sample sample;
-	struct error err;
-
-	*ret = (struct elements){.last = last};
-	assert_int_equal(read_text(text, &sample, &err), 0);
-	return json_each(text, sample.value, on_element, ret, &err);
-}
-
-static void an_array_is_walked_element_by_element(void **state)
-{
-	struct elements e;
-	(void)state;
-
-	assert_int_equal(
-		read_elements("{\"value\":[ 1,\"a,]\\\"[\",[2,[3]],{\"b\":[4,5],\"c\":\"}\"},null] }", 0, &e),
-		0);
-	assert_int_equal(e.count, 5);
-	assert_string_equal(e.text[0], "1");
-	assert_string_equal(e.text[1], "\"a,]\\\"[\"");
-	assert_string_equal(e.text[2], "[2,[3]]");
-	assert_string_equal(e.text[3], "{\"b\":[4,5],\"c\":\"}\"}");
-	assert_string_equal(e.text[4], "null");
-	assert_int_equal(read_elements("{\"value\":[1,2,3]}", 2, &e), 77);
-	assert_int_equal(e.count, 2);
-}
-
-static void what_has_no_elements_is_none_or_no_array(void **state)
-{
-	struct elements e;
-	(void)state;
-
-	static const char *const empty[] = {"{}", "{\"value\":null}", "{\"value\":[]}", "{\"value\":[ \n]}"};
-	for (size_t i = 0; i < COUNT(empty); i++) {
-		assert_int_equal(read_elements(empty[i], 0, &e), 0);
-		assert_int_equal(e.count, 0);
-	}
-	static const char *const others[] = {"{\"value\":{\"a\":[]}}", "{\"value\":\"[]\"}", "{\"value\":1}"};
-	for (size_t i = 0; i < COUNT(others); i++)
-		assert_int_equal(read_elements(others[i], 0, &e), -EBADMSG);
-}
-
 static void a_document_fills_a_struct(void **state)
 {
 	struct sample s;
@@ -578,7 +521,8 @@ static void structs_in_structs_are_read_and_written_by_one_table(void **state)
 static void structs_that_are_absent_or_null_are_what_is_left_out(void **state)
 {
 	static const char *const texts[] = {"{}", "{\"root\":null,\"in\":null}",
-					    "{\"in\":{\"pair\":null,\"branches\":[ ]}}"};
+					    "{\"in\":{\"pair\":null,\"branches\":[ ]}}",
+					    "{\"in\":{\"pair\":[],\"branches\":[ \n]}}"};
 	struct tree tree;
 	struct error err;
 	(void)state;
@@ -592,6 +536,25 @@ static void structs_that_are_absent_or_null_are_what_is_left_out(void **state)
 	}
 }
 
+static void an_array_is_walked_element_by_element(void **state)
+{
+	static const char text[] =
+		"{\"in\":{\"branches\":[ {\"x\":\"a,]\\\"[\",\"name\":\"1\"},{\"name\":\"2\",\"y\":[2,[3]]} ,"
+		"\n{\"z\":{\"b\":[4,5],\"c\":\"}\"},\"leaves\":[{}, null],\"name\":\"3\"}] }}";
+	struct tree tree;
+	struct error err;
+	(void)state;
+
+	/* The null is no struct; what comes before it has been read. */
+	assert_int_equal(read_tree(text, &tree, &err), -EBADMSG);
+	assert_int_equal(tree.n_branches, 3);
+	assert_string_equal(tree.branches[0].name, "1");
+	assert_string_equal(tree.branches[1].name, "2");
+	assert_string_equal(tree.branches[2].name, "3");
+	assert_int_equal(tree.branches[2].n_leaves, 2);
+	free_tree(&tree);
+}
+
 static void a_struct_of_the_wrong_kind_is_refused(void **state)
 {
 	static const struct {
@@ -602,6 +565,8 @@ static void a_struct_of_the_wrong_kind_is_refused(void **state)
 		{"{\"in\":{\"pair\":{}}}", "in>pair is not an array"},
 		{"{\"in\":{\"pair\":\"[]\"}}", "in>pair is not an array"},
 		{"{\"in\":{\"pair\":false}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":1}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":{\"a\":[]}}}", "in>pair is not an array"},
 		{"{\"in\":{\"pair\":[[]]}}", "the top level is no object"},
 		{"{\"in\":{\"pair\":[null]}}", "the top level is no object"},
 		{"{\"in\":{\"pair\":[{\"change\":9223372036854775808}]}}", "change is out of range"},
@@ -779,11 +744,10 @@ int main(void)
 		cmocka_unit_test(what_is_written_can_be_read),
 		cmocka_unit_test(a_string_that_is_not_utf8_is_mended),
 		cmocka_unit_test(a_buffer_too_small_is_told),
-		cmocka_unit_test(an_array_is_walked_element_by_element),
-		cmocka_unit_test(what_has_no_elements_is_none_or_no_array),
 		cmocka_unit_test(a_table_has_room_for_64_rows),
 		cmocka_unit_test(structs_in_structs_are_read_and_written_by_one_table),
 		cmocka_unit_test(structs_that_are_absent_or_null_are_what_is_left_out),
+		cmocka_unit_test(an_array_is_walked_element_by_element),
 		cmocka_unit_test(a_struct_of_the_wrong_kind_is_refused),
 		cmocka_unit_test(all_arrays_of_a_document_have_one_bound),
 		cmocka_unit_test(a_table_has_room_for_4_structs),
