@@ -8,6 +8,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "cgroups/array.h"
 #include "cgroups/quantity.h"
 
 #define NO_FIELD SIZE_MAX
@@ -482,7 +483,7 @@ static void json_default(const struct json_objects *objects, char *object)
 			memcpy(object + row->offset, &row->skip_value, sizeof row->skip_value);
 }
 
-/* Room for one more element. The sizes of arrays that grow are powers of two. */
+/* Makes room for one more element. */
 static char *json_array_grow(const struct json_objects *objects, char *member, size_t count)
 {
 	char *elements;
@@ -490,9 +491,7 @@ static char *json_array_grow(const struct json_objects *objects, char *member, s
 	if (objects->is_inline)
 		return member;
 	memcpy(&elements, member, sizeof elements);
-	if (count > 0 && (count & (count - 1)) != 0)
-		return elements;
-	elements = reallocarray(elements, count > 0 ? 2 * count : 1, objects->size);
+	elements = array_grow(elements, count, objects->size);
 	if (elements)
 		memcpy(member, &elements, sizeof elements);
 	return elements;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cgroups/array.h"
 #include "oci/json.h"
 #include "shim/report/plot.h"
 #include "shim/store/history.h"
@@ -27,7 +28,7 @@ struct entry {
 
 struct entries {
 	struct entry *entry; /* the newest first */
-	size_t count, size;
+	size_t count;
 };
 
 struct matches {
@@ -66,7 +67,7 @@ static int on_workload(int64_t id, const struct limits *limits, void *data)
 	    strcmp(identity->owner, matches->argument) != 0 &&
 	    strcmp(identity->container, matches->argument) != 0)
 		return 0;
-	void *grown = reallocarray(matches->workload, matches->count + 1, sizeof *matches->workload);
+	void *grown = array_grow(matches->workload, matches->count, sizeof *matches->workload);
 	if (!grown)
 		return -ENOMEM;
 	matches->workload = grown;
@@ -82,14 +83,10 @@ static int on_event(const struct history_event *event, void *data)
 	size_t id_size = id ? strlen(id) + 1 : 0, why_size = why ? strlen(why) + 1 : 0;
 	size_t reason_size = strlen(event->reason) + 1;
 
-	if (entries->count == entries->size) {
-		size_t size = entries->size > 0 ? 2 * entries->size : 64;
-		struct entry *grown = reallocarray(entries->entry, size, sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		entries->entry = grown;
-		entries->size = size;
-	}
+	struct entry *grown = array_grow(entries->entry, entries->count, sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	entries->entry = grown;
 	char *texts = malloc(id_size + why_size + reason_size);
 	if (!texts)
 		return -ENOMEM;

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroups/array.h"
 #include "cgroups/hash.h"
 #include "cgroups/pressure.h"
 
@@ -54,7 +55,7 @@ static const struct {
 
 struct top {
 	struct top_row *rows;
-	size_t n_rows, size;
+	size_t n_rows;
 	size_t *order_of; /* indices of rows, as they are shown */
 	size_t found
 		[3]; /* of each level, the row that was found last: the next one is mostly it, or the one behind */
@@ -72,18 +73,14 @@ static size_t row_find(struct top *top, int level, uint64_t key)
 		if (top->rows[at].key == key && top->rows[at].level == level)
 			return top->found[level] = at;
 	}
-	if (top->n_rows == top->size) {
-		const size_t size = top->size > 0 ? 2 * top->size : 64;
-		struct top_row *rows = reallocarray(top->rows, size, sizeof *rows);
-		if (!rows)
-			return SIZE_MAX;
-		top->rows = rows;
-		size_t *order_of = reallocarray(top->order_of, size, sizeof *order_of);
-		if (!order_of)
-			return SIZE_MAX;
-		top->order_of = order_of;
-		top->size = size;
-	}
+	struct top_row *rows = array_grow(top->rows, top->n_rows, sizeof *rows);
+	if (!rows)
+		return SIZE_MAX;
+	top->rows = rows;
+	size_t *order_of = array_grow(top->order_of, top->n_rows, sizeof *order_of);
+	if (!order_of)
+		return SIZE_MAX;
+	top->order_of = order_of;
 	top->rows[top->n_rows] = (struct top_row){.level = level, .key = key, .parent = top->n_rows};
 	return top->found[level] = top->n_rows++;
 }
