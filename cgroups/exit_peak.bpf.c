@@ -9,28 +9,8 @@
  * Only those members of the kernel's structures that are read are declared here. libbpf finds out at load
  * where the running kernel has them (CO-RE). */
 
-typedef unsigned char __u8;
-typedef short __s16;
-typedef unsigned short __u16;
-typedef int __s32;
-typedef unsigned int __u32;
-typedef long long __s64;
-typedef unsigned long long __u64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
-
-/* Copied from linux/bpf.h, since that file needs headers of the build machine's architecture. */
-enum bpf_map_type {
-	BPF_MAP_TYPE_RINGBUF = 27,
-};
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-
+#include "cgroups/bpf_kernel.h"
 #include "cgroups/exit_peak_event.h"
-
-#define in_kernel __attribute__((preserve_access_index))
 
 struct kernfs_node {
 	__u64 id;
