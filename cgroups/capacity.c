@@ -8,7 +8,7 @@
 #include "cgroups/quantity.h"
 
 /* "MemTotal: 16384000 kB": the kernel's kB is 1024 bytes. */
-int capacity_parse(const char *text, uint64_t *ret_bytes)
+static int capacity_parse(const char *text, uint64_t *ret_bytes)
 {
 	static const char key[] = "MemTotal:";
 	uint64_t kib;

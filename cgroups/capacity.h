@@ -10,6 +10,3 @@
 
 /* proc_fd: /proc, borrowed. Returns 0 with *ret_bytes set, -EBADMSG or -errno. */
 int capacity_read(int proc_fd, uint64_t *ret_bytes, struct error *err);
-
-/* The parser. text: the whole file with a NUL at its end. Returns 0 or -EBADMSG. */
-int capacity_parse(const char *text, uint64_t *ret_bytes);

@@ -14,31 +14,13 @@
  *
  * Only those members of the kernel's structures that are read are declared here, as in exit_peak.bpf.c. */
 
-typedef unsigned char __u8;
-typedef short __s16;
-typedef unsigned short __u16;
-typedef int __s32;
-typedef unsigned int __u32;
-typedef long long __s64;
-typedef unsigned long long __u64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
+#include "cgroups/bpf_kernel.h"
+#include "cgroups/census_entry.h"
 
-/* Copied from linux/bpf.h, since that file needs headers of the build machine's architecture. */
-enum bpf_map_type {
-	BPF_MAP_TYPE_ARRAY = 2,
-};
+/* Copied from linux/bpf.h. */
 enum {
 	BPF_F_MMAPABLE = 1 << 10,
 };
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-
-#include "cgroups/census_entry.h"
-
-#define in_kernel __attribute__((preserve_access_index))
 
 struct kernfs_node {
 	__u64 id;

@@ -9,28 +9,8 @@
  * Only those members of the kernel's structures that are read are declared here. libbpf finds out at load
  * where the running kernel has them (CO-RE). */
 
-typedef unsigned char __u8;
-typedef short __s16;
-typedef unsigned short __u16;
-typedef int __s32;
-typedef unsigned int __u32;
-typedef long long __s64;
-typedef unsigned long long __u64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
-
-/* Copied from linux/bpf.h, since that file needs headers of the build machine's architecture. */
-enum bpf_map_type {
-	BPF_MAP_TYPE_RINGBUF = 27,
-};
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-
+#include "cgroups/bpf_kernel.h"
 #include "cgroups/exit_peak_event.h"
-
-#define in_kernel __attribute__((preserve_access_index))
 
 struct kernfs_node {
 	__u64 id;
@@ -57,7 +37,7 @@ struct cgroup_subsys_state {
 
 struct mem_cgroup {
 	struct cgroup_subsys_state css;
-	struct page_counter memory, swap;
+	struct page_counter memory;
 	atomic_long_t memory_events[1], memory_events_local[1];
 } in_kernel;
 
@@ -105,8 +85,6 @@ int exit_peak(__u64 *arguments)
 	}
 	event->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
 	event->peak_pages = BPF_CORE_READ(memcg, memory.watermark);
-	event->swap_peak_pages =
-		bpf_core_field_exists(memcg->swap) ? BPF_CORE_READ(memcg, swap.watermark) : 0;
 	const __u64 oom = bpf_core_enum_value(enum memcg_memory_event, MEMCG_OOM);
 	const __u64 oom_kill = bpf_core_enum_value(enum memcg_memory_event, MEMCG_OOM_KILL);
 	event->oom = event_count(memcg->memory_events_local, oom);

@@ -37,7 +37,6 @@ static int on_event(void *context, void *data, size_t size)
 	exits->ret[exits->taken] = (struct exit_peak){
 		.cgroup_id = event.cgroup_id,
 		.peak_bytes = event.peak_pages * exits->page_bytes,
-		.swap_peak_bytes = event.swap_peak_pages * exits->page_bytes,
 		.oom = event.oom,
 		.oom_kill = event.oom_kill,
 		.all_oom_kill = event.all_oom_kill,

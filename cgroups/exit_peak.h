@@ -14,9 +14,9 @@ struct exit_peak {
 	/* The inode number of the cgroup's directory. The kernel never uses it again (if ino_t has 64
 	 * bits). */
 	uint64_t cgroup_id;
-	uint64_t peak_bytes, swap_peak_bytes; /* memory.peak, memory.swap.peak */
-	uint64_t oom, oom_kill;               /* memory.events.local */
-	uint64_t all_oom_kill;                /* memory.events */
+	uint64_t peak_bytes;    /* memory.peak */
+	uint64_t oom, oom_kill; /* memory.events.local */
+	uint64_t all_oom_kill;  /* memory.events */
 };
 
 /* The BPF program and its ring buffer. */

@@ -6,7 +6,7 @@
 
 struct exit_peak_event {
 	unsigned long long cgroup_id;
-	unsigned long long peak_pages, swap_peak_pages;
+	unsigned long long peak_pages;
 	unsigned long long oom, oom_kill; /* of memory.events.local */
 	unsigned long long all_oom_kill;  /* of memory.events */
 };

@@ -250,7 +250,6 @@ static int read_process(const struct vmm *vmm, const struct vmm_process *process
 		add(&sum->outside_bytes, status.shmem_bytes);
 	add(&sum->vmm_anon_bytes, status.anon_bytes);
 	add(&sum->vmm_file_bytes, status.file_bytes);
-	add(&sum->vmm_pagetables_bytes, status.pagetables_bytes);
 	sum->ram_is_hugetlb = status.hugetlb_bytes > 0;
 	sum->ram_is_shared = vmm->ram_is_shared || status.shmem_bytes > status.anon_bytes / RAM_SHARED_PART;
 	if (sum->ram_is_hugetlb || sum->ram_is_shared) {
@@ -281,7 +280,6 @@ int vmm_read(struct vmm *vmm, int cgroup_fd, struct vmm_memory *ret, struct erro
 		.ram_bytes = VMM_UNKNOWN,
 		.vmm_anon_bytes = VMM_UNKNOWN,
 		.vmm_file_bytes = VMM_UNKNOWN,
-		.vmm_pagetables_bytes = VMM_UNKNOWN,
 		.virtiofsd_bytes = VMM_UNKNOWN,
 		.shim_bytes = VMM_UNKNOWN,
 	};

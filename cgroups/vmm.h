@@ -96,7 +96,7 @@ struct vmm_memory {
 	bool ram_is_shared, ram_is_hugetlb;
 	uint64_t ram_bytes;
 
-	uint64_t vmm_anon_bytes, vmm_file_bytes, vmm_pagetables_bytes;
+	uint64_t vmm_anon_bytes, vmm_file_bytes;
 	/* Anonymous and file memory. virtiofsd_bytes does not count the guest's RAM that virtiofsd has
 	 * mapped. shim_bytes is unknown if the VMM is in the shim: the process then counts as the VMM. */
 	uint64_t virtiofsd_bytes, shim_bytes;

@@ -2,14 +2,13 @@
 #include "oci/json.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "cgroups/array.h"
 #include "cgroups/quantity.h"
 
 #define NO_FIELD SIZE_MAX
@@ -37,6 +36,9 @@ struct json_reader {
 	const struct json_field *fields;
 	size_t n_fields;
 	char *object;
+
+	struct json_span nested[JSON_NESTED_MAX]; /* of the rows that are structs, in their order */
+	size_t *elements_left;                    /* that the document may have still, in all its arrays */
 };
 
 static int json_fail(struct json_reader *reader, int result)
@@ -79,10 +81,27 @@ static int json_find(struct json_reader *reader, bool may_hold_rows, size_t *ret
 	return 0;
 }
 
+static bool json_is_nested(const struct json_field *row)
+{
+	return row->kind == JSON_OBJECT || row->kind == JSON_OBJECTS;
+}
+
+/* Where the span of this row is kept: a struct is read from its span once the document has been read. */
+static char *json_span_of(struct json_reader *reader, size_t field)
+{
+	size_t before = 0;
+
+	if (!json_is_nested(&reader->fields[field]))
+		return reader->object + reader->fields[field].offset;
+	for (size_t i = 0; i < field; i++)
+		before += json_is_nested(&reader->fields[i]);
+	return (char *)&reader->nested[before];
+}
+
 static void json_set_span(struct json_reader *reader, size_t field, size_t at, size_t end)
 {
 	struct json_span span = {at, end - at};
-	memcpy(reader->object + reader->fields[field].offset, &span, sizeof span);
+	memcpy(json_span_of(reader, field), &span, sizeof span);
 }
 
 static int json_wrong_type(struct json_reader *reader, size_t field)
@@ -90,7 +109,7 @@ static int json_wrong_type(struct json_reader *reader, size_t field)
 	static const char *const expected[] = {
 		[JSON_STRING] = "a string",    [JSON_UINT] = "a whole number", [JSON_INT] = "a whole number",
 		[JSON_BOOL] = "true or false", [JSON_ENUM] = "a known name",   [JSON_VALUE] = "a value",
-		[JSON_BRACES] = "an object",
+		[JSON_BRACES] = "an object",   [JSON_OBJECT] = "an object",    [JSON_OBJECTS] = "an array",
 	};
 	return error_set(reader->err, EBADMSG, "%s is not %s", reader->fields[field].path,
 			 expected[reader->fields[field].kind]);
@@ -151,7 +170,8 @@ static int on_null(void *data)
 	if (r < 0)
 		return json_fail(reader, r);
 	if (field != NO_FIELD &&
-	    (reader->fields[field].kind == JSON_VALUE || reader->fields[field].kind == JSON_BRACES)) {
+	    (reader->fields[field].kind == JSON_VALUE || reader->fields[field].kind == JSON_BRACES ||
+	     json_is_nested(&reader->fields[field]))) {
 		size_t at = json_token_end(reader) - 4;
 		json_set_span(reader, field, at, at);
 	}
@@ -246,7 +266,9 @@ static int json_open(struct json_reader *reader, bool is_array)
 		return json_fail(reader, r);
 	if (field != NO_FIELD) {
 		enum json_kind kind = reader->fields[field].kind;
-		if (kind != JSON_VALUE && (kind != JSON_BRACES || is_array))
+		const bool fits =
+			is_array ? kind == JSON_OBJECTS : kind == JSON_BRACES || kind == JSON_OBJECT;
+		if (kind != JSON_VALUE && !fits)
 			return json_fail(reader, json_wrong_type(reader, field));
 		json_set_span(reader, field, json_token_end(reader) - 1, json_token_end(reader));
 	}
@@ -272,7 +294,7 @@ static int json_close(struct json_reader *reader)
 	reader->depth--;
 	if (field != NO_FIELD) {
 		struct json_span span;
-		memcpy(&span, reader->object + reader->fields[field].offset, sizeof span);
+		memcpy(&span, json_span_of(reader, field), sizeof span);
 		json_set_span(reader, field, span.at, json_token_end(reader));
 	}
 	return 1;
@@ -424,21 +446,7 @@ static int json_parse(struct json_reader *reader, size_t length)
 	return r;
 }
 
-int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
-	      struct error *err)
-{
-	struct json_reader reader = {
-		.text = text,
-		.err = err,
-		.fields = fields,
-		.n_fields = n_fields,
-		.object = object,
-	};
-
-	if (n_fields > JSON_FIELDS_MAX)
-		return error_set(err, EINVAL, "a table of more than %d fields", JSON_FIELDS_MAX);
-	return json_parse(&reader, length);
-}
+/* ---- Structs in structs ---- */
 
 /* The end of the value that begins at text: the ',' or the bracket behind it. The value was read before, so
  * it is whole. */
@@ -464,189 +472,120 @@ static const char *json_skip(const char *text)
 		}
 }
 
-int json_each(const char *text, struct json_span span,
-	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err)
-{
-	const char *at = text + span.at, *const last = at + span.length - 1; /* the array's brackets */
+static int json_read_struct(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
+			    void *object, size_t *elements_left, struct error *err);
 
-	if (span.length == 0)
-		return 0;
-	if (*at != '[')
-		return error_set(err, EBADMSG, "not an array");
-	at++;
+/* Sets what is left out when written to the value that it is left out for. */
+static void json_default(const struct json_objects *objects, char *object)
+{
+	for (const struct json_field *row = objects->fields; row < objects->fields + objects->n_fields; row++)
+		if (row->skip && (row->kind == JSON_UINT || row->kind == JSON_INT))
+			memcpy(object + row->offset, &row->skip_value, sizeof row->skip_value);
+}
+
+/* Makes room for one more element. */
+static char *json_array_grow(const struct json_objects *objects, char *member, size_t count)
+{
+	char *elements;
+
+	if (objects->is_inline)
+		return member;
+	memcpy(&elements, member, sizeof elements);
+	elements = array_grow(elements, count, objects->size);
+	if (elements)
+		memcpy(member, &elements, sizeof elements);
+	return elements;
+}
+
+static int json_array_add(const struct json_reader *reader, const struct json_field *row, const char *text,
+			  size_t length)
+{
+	const struct json_objects *objects = row->objects;
+	size_t *count = (size_t *)(void *)(reader->object + objects->count_offset);
+
+	if (*count == objects->max)
+		return error_set(reader->err, EBADMSG, "more than %zu %s", objects->max, row->path);
+	if (*reader->elements_left == 0)
+		return error_set(reader->err, EBADMSG, "more %s than a document can have", row->path);
+	char *elements = json_array_grow(objects, reader->object + row->offset, *count);
+	if (!elements)
+		return error_errno(reader->err, ENOMEM, "cannot keep %s", row->path);
+	char *element = elements + *count * objects->size;
+	memset(element, 0, objects->size);
+	json_default(objects, element);
+	/* Counted before it is read: whoever frees the array finds what the element holds. */
+	++*count;
+	--*reader->elements_left;
+	return json_read_struct(text, length, objects->fields, objects->n_fields, element,
+				reader->elements_left, reader->err);
+}
+
+static int json_read_array(const struct json_reader *reader, const struct json_field *row,
+			   struct json_span span)
+{
+	const char *at = reader->text + span.at + 1, *const last = at + span.length - 2; /* the bracket */
+
 	at += strspn(at, " \t\n\r");
 	while (at < last) {
 		const char *end = json_skip(at);
-		int r = visit(at, (size_t)(end - at), data);
-		if (r != 0)
+		int r = json_array_add(reader, row, at, (size_t)(end - at));
+		if (r < 0)
 			return r;
 		at = end + 1;
 	}
 	return 0;
 }
 
-static void json_out_bytes(struct json_out *out, const char *text, size_t length)
+static int json_read_nested(struct json_reader *reader)
 {
-	if (length >= out->size - out->length) {
-		out->overflow = true;
-		return;
-	}
-	memcpy(out->buf + out->length, text, length);
-	out->length += length;
-	out->buf[out->length] = '\0';
-}
+	int r = 0;
 
-void json_out_raw(struct json_out *out, const char *text)
-{
-	json_out_bytes(out, text, strlen(text));
-}
-
-size_t json_utf8_length(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xC2 && s[0] <= 0xDF && (s[1] & 0xC0) == 0x80)
-		return 2;
-	if (s[0] >= 0xE0 && s[0] <= 0xEF && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 &&
-	    !(s[0] == 0xE0 && s[1] < 0xA0) && !(s[0] == 0xED && s[1] > 0x9F))
-		return 3;
-	if (s[0] >= 0xF0 && s[0] <= 0xF4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 &&
-	    (s[3] & 0xC0) == 0x80 && !(s[0] == 0xF0 && s[1] < 0x90) && !(s[0] == 0xF4 && s[1] > 0x8F))
-		return 4;
-	return 0;
-}
-
-void json_out_string(struct json_out *out, const char *text)
-{
-	json_out_raw(out, "\"");
-	for (const unsigned char *s = (const unsigned char *)text; *s;) {
-		size_t length = json_utf8_length((const char *)s);
-		char escape[8];
-		if (length == 0) {
-			json_out_raw(out, "\\ufffd");
-			length = 1;
-		} else if (*s == '"' || *s == '\\') {
-			escape[0] = '\\';
-			escape[1] = (char)*s;
-			json_out_bytes(out, escape, 2);
-		} else if (*s < 0x20) {
-			(void)snprintf(escape, sizeof escape, "\\u%04x", *s);
-			json_out_raw(out, escape);
-		} else {
-			json_out_bytes(out, (const char *)s, length);
-		}
-		s += length;
-	}
-	json_out_raw(out, "\"");
-}
-
-void json_out_uint(struct json_out *out, uint64_t value)
-{
-	char digits[24];
-	(void)snprintf(digits, sizeof digits, "%" PRIu64, value);
-	json_out_raw(out, digits);
-}
-
-static bool json_is_skipped(const struct json_field *row, const char *member)
-{
-	uint64_t number;
-
-	if (row->kind == JSON_VALUE || row->kind == JSON_BRACES)
-		return true;
-	if (!row->skip)
-		return false;
-	if (row->kind == JSON_STRING)
-		return *member == '\0';
-	if (row->kind == JSON_BOOL)
-		return *(const bool *)member == (row->skip_value != 0);
-	memcpy(&number, member, sizeof number);
-	return number == row->skip_value;
-}
-
-static void json_out_member(struct json_out *out, const struct json_field *row, const char *member)
-{
-	char number[24];
-	int64_t integer;
-	uint64_t natural;
-	int index;
-
-	switch (row->kind) {
-	case JSON_STRING:
-		json_out_string(out, member);
-		break;
-	case JSON_ENUM:
-		memcpy(&index, member, sizeof index);
-		json_out_string(out, row->names[index]);
-		break;
-	case JSON_BOOL:
-		json_out_raw(out, *(const bool *)member ? "true" : "false");
-		break;
-	case JSON_INT:
-		memcpy(&integer, member, sizeof integer);
-		(void)snprintf(number, sizeof number, "%" PRId64, integer);
-		json_out_raw(out, number);
-		break;
-	case JSON_UINT:
-		memcpy(&natural, member, sizeof natural);
-		json_out_uint(out, natural);
-		break;
-	case JSON_VALUE:
-	case JSON_BRACES:
-		break;
-	}
-}
-
-/* Closes the objects of the path last that are not in path, and opens those of path. Returns the last key of
- * path. */
-static const char *json_out_path(struct json_out *out, const char *last, const char *path, bool *first)
-{
-	/* The length of the objects that both share, "a>b>". */
-	size_t shared = 0;
-	for (size_t i = 0; last[i] && last[i] == path[i]; i++)
-		if (path[i] == '>')
-			shared = i + 1;
-
-	for (const char *p = last + shared; (p = strchr(p, '>')); p++) {
-		json_out_raw(out, "}");
-		*first = false;
-	}
-	const char *key = path + shared;
-	for (const char *end; (end = strchr(key, '>')); key = end + 1) {
-		json_out_raw(out, *first ? "\"" : ",\"");
-		json_out_bytes(out, key, (size_t)(end - key));
-		json_out_raw(out, "\":{");
-		*first = true;
-	}
-	json_out_raw(out, *first ? "" : ",");
-	*first = false;
-	return key;
-}
-
-int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf, size_t size,
-	       size_t *ret_length, struct error *err)
-{
-	struct json_out out = {buf, size, 0, false};
-	const char *last = "";
-	bool first = true;
-
-	json_out_raw(&out, "{");
-	for (size_t i = 0; i < n_fields; i++) {
-		const char *member = (const char *)object + fields[i].offset;
-		if (json_is_skipped(&fields[i], member))
+	for (size_t i = 0; i < reader->n_fields && r == 0; i++) {
+		const struct json_field *row = &reader->fields[i];
+		struct json_span span;
+		if (!json_is_nested(row))
 			continue;
-		json_out_string(&out, json_out_path(&out, last, fields[i].path, &first));
-		json_out_raw(&out, ":");
-		json_out_member(&out, &fields[i], member);
-		last = fields[i].path;
+		memcpy(&span, json_span_of(reader, i), sizeof span);
+		if (row->kind == JSON_OBJECTS) {
+			r = span.length > 0 ? json_read_array(reader, row, span) : 0;
+			continue;
+		}
+		memset(reader->object + row->offset, 0, row->size);
+		json_default(row->objects, reader->object + row->offset);
+		if (span.length > 0)
+			r = json_read_struct(reader->text + span.at, span.length, row->objects->fields,
+					     row->objects->n_fields, reader->object + row->offset,
+					     reader->elements_left, reader->err);
 	}
-	for (const char *p = last; (p = strchr(p, '>')); p++)
-		json_out_raw(&out, "}");
-	json_out_raw(&out, "}\n");
+	return r;
+}
 
-	if (out.overflow)
-		return error_set(err, ENOBUFS, "the document does not fit in %zu bytes", size);
-	*ret_length = out.length;
-	return 0;
+static int json_read_struct(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
+			    void *object, size_t *elements_left, struct error *err)
+{
+	struct json_reader reader = {
+		.text = text,
+		.err = err,
+		.fields = fields,
+		.n_fields = n_fields,
+		.object = object,
+		.elements_left = elements_left,
+	};
+	size_t n_nested = 0;
+
+	for (size_t i = 0; i < n_fields; i++)
+		n_nested += json_is_nested(&fields[i]);
+	if (n_fields > JSON_FIELDS_MAX || n_nested > JSON_NESTED_MAX)
+		return error_set(err, EINVAL, "a table of more than %d fields, or %d structs",
+				 JSON_FIELDS_MAX, JSON_NESTED_MAX);
+	int r = json_parse(&reader, length);
+	return r < 0 || n_nested == 0 ? r : json_read_nested(&reader);
+}
+
+int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
+	      struct error *err)
+{
+	size_t elements_left = JSON_ELEMENTS_MAX;
+
+	return json_read_struct(text, length, fields, n_fields, object, &elements_left, err);
 }

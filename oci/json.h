@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* JSON in and out. json.c is the only file that knows libyajl, whose callbacks read documents.
+/* JSON in (json.c, the only file that knows libyajl) and out (json_write.c).
  *
  * One table of fields reads a document into a struct, or writes the struct as a document. Integers never pass
  * through a double. Members that the table does not name are skipped: a document from a newer writer is still
- * understood. */
+ * understood. Whatever is no struct is written value by value. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cgroups/error.h"
 
 /* Levels: deeper documents are refused. The deepest config.json that a container manager writes has 8. */
 #define JSON_DEPTH_MAX 48
 
-/* The most rows that a table can have. */
+/* The most rows that a table can have, and the most structs among them. */
 #define JSON_FIELDS_MAX 64
+#define JSON_NESTED_MAX 4
+
+/* The most elements that all arrays of structs in a document can have together. */
+#define JSON_ELEMENTS_MAX 65536
 
 /* The bytes [at, at + length) of the text. An absent span has length 0. */
 struct json_span {
@@ -34,6 +39,19 @@ enum json_kind {
 	 * Absent: both 0. */
 	JSON_VALUE,  /* any value */
 	JSON_BRACES, /* an object, "{" to "}"; any other value is an error */
+	/* By the rows of *objects: */
+	JSON_OBJECT,  /* a struct */
+	JSON_OBJECTS, /* an array of structs */
+};
+
+/* The rows of a struct in a struct. The other members are for arrays alone. */
+struct json_objects {
+	const struct json_field *fields;
+	size_t n_fields;
+	size_t size;         /* of an element */
+	size_t count_offset; /* of the size_t that counts the elements, in the struct that has the array */
+	size_t max;          /* elements; a document with more is refused */
+	bool is_inline; /* the member is an array of max elements; else a pointer to memory of malloc() */
 };
 
 struct json_field {
@@ -44,59 +62,93 @@ struct json_field {
 	enum json_kind kind;
 	size_t offset; /* of the member in the struct */
 	size_t size;   /* of the member */
-	const char *const *names;
+	union {
+		const char *const *names;
+		const struct json_objects *objects;
+	};
 	/* If skip: an empty string, or a number or bool equal to skip_value, is not written. */
 	bool skip;
 	uint64_t skip_value;
 };
 
-#define JSON_FIELD(path, kind, type, member)                                                       \
-	{                                                                                          \
-		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), NULL, false, 0 \
+#define JSON_FIELD(path, kind, type, member)                                                         \
+	{                                                                                            \
+		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), {NULL}, false, 0 \
 	}
-#define JSON_FIELD_UNLESS(path, kind, type, member, value)                                            \
-	{                                                                                             \
-		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), NULL, true, value \
+#define JSON_FIELD_UNLESS(path, kind, type, member, value)                                              \
+	{                                                                                               \
+		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), {NULL}, true, value \
 	}
-#define JSON_FIELD_ENUM(path, type, member, names)                                                       \
-	{                                                                                                \
-		path, JSON_ENUM, offsetof(type, member), sizeof(((type *)NULL)->member), names, false, 0 \
+#define JSON_FIELD_ENUM(path, type, member, names)                                                         \
+	{                                                                                                  \
+		path, JSON_ENUM, offsetof(type, member), sizeof(((type *)NULL)->member), {names}, false, 0 \
+	}
+#define JSON_FIELD_NESTED(path, kind, type, member, rows)                                              \
+	{                                                                                              \
+		path, kind, offsetof(type, member), sizeof(((type *)NULL)->member), {.objects = rows}, \
+			false, 0                                                                       \
 	}
 
 /* Sets the members that the text has; the others stay as they are. null counts as absent (spans: see above).
+ * A struct in the struct, and each element of an array, is cleared first, and its numbers with a skip_value begin
+ * as this value. Elements are added behind those that are counted already. An array that is not inline is the
+ * caller's to free, also after an error.
  *
  * Returns 0, or -EBADMSG with the reason in *err: not JSON; not UTF-8; deeper than JSON_DEPTH_MAX; the top
  * level is no object; a field, or an object around it, has the wrong type or comes twice; a string too long
- * for its member; a number out of range. -EINVAL: a table of more than JSON_FIELDS_MAX rows. -ENOMEM. After an
- * error *object may be half filled. */
+ * for its member; a number out of range; too many elements. -EINVAL: a table of more than JSON_FIELDS_MAX rows or
+ * JSON_NESTED_MAX structs. -ENOMEM. After an error *object may be half filled. */
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
 	      struct error *err);
-
-/* Calls visit with each element of an array until visit returns non-zero, and returns this value, else 0.
- * span: a JSON_VALUE that json_read() found in this text; an absent or null one has no elements. -EBADMSG: no
- * array. */
-int json_each(const char *text, struct json_span span,
-	      int (*visit)(const char *element, size_t length, void *data), void *data, struct error *err);
 
 /* The length of the UTF-8 sequence that text begins with, or 0 if it is none (RFC 3629). */
 size_t json_utf8_length(const char *text);
 
-/* Text that grows in a buffer of fixed size. overflow is set when something did not fit; check it once, at
- * the end. */
+/* ---- Writing ---- */
+
+/* Where JSON goes. Either into a buffer of fixed size, as {.buf = …, .size = …}: overflow is set when something did
+ * not fit; check it once, at the end. Or through a buffer into a stream: see json_out_stream(). */
 struct json_out {
 	char *buf;
 	size_t size, length;
 	bool overflow;
+	FILE *stream;
+	void (*flush)(struct json_out *out); /* NULL: what does not fit in buf is an overflow */
+
+	unsigned depth;          /* of open objects and arrays, up to 63 */
+	uint64_t filled, arrays; /* bit n: the level n has a member already; is an array */
+	bool is_begun;           /* the comma before the next value is written, or its key */
 };
 
-/* The length of the UTF-8 sequence that begins here, or 0 if there is none (RFC 3629). */
-size_t json_utf8_length(const char *text);
+/* stream and buf are borrowed. size: 2 bytes or more; JSON_STREAM_SIZE does well. json_out_finish() passes the rest
+ * to the stream. Errors of the stream are its owner's to ask for. */
+#define JSON_STREAM_SIZE 4096
+struct json_out json_out_stream(FILE *stream, char *buf, size_t size);
+void json_out_finish(struct json_out *out);
 
-void json_out_raw(struct json_out *out, const char *text);
-void json_out_string(struct json_out *out, const char *text);
-void json_out_uint(struct json_out *out, uint64_t value);
+/* The brackets, '{' or '[', and the values between. Commas are written where they are due. The key is NULL in an
+ * array, at the top, and behind json_out_key(). U+FFFD replaces bytes of a string that are not UTF-8. */
+void json_out_open(struct json_out *out, const char *key, char bracket);
+void json_out_close(struct json_out *out);
+void json_out_key(struct json_out *out, const char *key);
+void json_out_string(struct json_out *out, const char *key, const char *text);
+void json_out_uint(struct json_out *out, const char *key, uint64_t value);
+void json_out_int(struct json_out *out, const char *key, int64_t value);
+void json_out_bool(struct json_out *out, const char *key, bool value);
+void json_out_value(struct json_out *out, const char *key,
+		    const char *text); /* text is JSON: "null", "0.5" */
 
-/* Writes the struct as one object on one line, with a newline at its end. U+FFFD replaces bytes that are not
- * UTF-8. Returns 0 with *ret_length set, or -ENOBUFS. */
+/* A struct by its table: as an object, or as members of the object that is open. */
+void json_out_object(struct json_out *out, const char *key, const struct json_field *fields, size_t n_fields,
+		     const void *object);
+void json_out_members(struct json_out *out, const struct json_field *fields, size_t n_fields,
+		      const void *object);
+
+/* A newline before the next value, behind its comma; and a newline here. */
+void json_out_line(struct json_out *out);
+void json_out_newline(struct json_out *out);
+
+/* Writes the struct as one object on one line, with a newline at its end. Returns 0 with *ret_length set, or
+ * -ENOBUFS. */
 int json_write(const struct json_field *fields, size_t n_fields, const void *object, char *buf, size_t size,
 	       size_t *ret_length, struct error *err);

@@ -70,7 +70,6 @@ static void reading_print(struct vmm *vmm)
 	figure_print("ram", memory.ram_bytes);
 	figure_print("vmm_anon", memory.vmm_anon_bytes);
 	figure_print("vmm_file", memory.vmm_file_bytes);
-	figure_print("vmm_pagetables", memory.vmm_pagetables_bytes);
 	figure_print("virtiofsd", memory.virtiofsd_bytes);
 	figure_print("shim", memory.shim_bytes);
 	(void)printf("shared=%d hugetlb=%d cgroups=", memory.ram_is_shared, memory.ram_is_hugetlb);

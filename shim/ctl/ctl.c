@@ -56,18 +56,6 @@ void ctl_print_fault(const char *text)
 	ctl_print_line(stderr, "tidemarkctl: %s", text);
 }
 
-/* A string for programs: six bytes at most stand for one. */
-void ctl_print_json_string(const char *text)
-{
-	char buf[6 * 1024];
-	struct json_out out = {buf, sizeof buf, 0, false};
-
-	_Static_assert(6 * IDENTITY_TEXT_MAX < sizeof buf && 6 * EXPLAIN_MAX < sizeof buf,
-		       "the longest texts");
-	json_out_string(&out, text);
-	(void)fputs(buf, stdout);
-}
-
 static void ctl_open_settings(struct ctl *ctl)
 {
 	struct error err;

@@ -65,22 +65,25 @@ char *ctl_tame(char *text);
 __attribute__((format(printf, 2, 3))) void ctl_print_line(FILE *stream, const char *format, ...);
 void ctl_print_fault(const char *text);
 
-/* A string for programs, in quotes. */
-void ctl_print_json_string(const char *text);
-
-/* A line of a table whose first and last columns are words and the others amounts. Each line is measured
- * first, for the widths of the columns, which begin as 0. */
-void ctl_measure_line(const char *const cells[], size_t n_columns, int width[]);
-void ctl_print_cells(const char *const cells[], size_t n_columns, const int width[]);
-
-/* A table: fill() is asked for each line twice, to be measured and to be printed. */
+/* A line of a table. Cells are empty at first; control characters in them are made harmless. */
 #define CTL_COLUMNS_MAX 14
-#define CTL_CELL_SIZE   IDENTITY_TEXT_MAX
+#define CTL_CELL_SIZE   1024
 struct ctl_line {
-	char cell[CTL_COLUMNS_MAX][CTL_CELL_SIZE]; /* empty at first */
+	char cell[CTL_COLUMNS_MAX][CTL_CELL_SIZE];
 };
-void ctl_print_table(const char *const head[], size_t n_columns, size_t n_lines,
-		     void (*fill)(size_t index, struct ctl_line *line, const void *data), const void *data);
+
+/* fill() is asked for each line twice: to measure it, and to print it. */
+struct ctl_table {
+	const char *const *head;
+	size_t n_columns, n_lines; /* without the head */
+	unsigned
+		words; /* bit c: the column c holds words, to the left; the others hold numbers, to the right */
+	int width_max; /* of the screen: the first column is cut to fit; 0: nothing is cut */
+	void (*fill)(size_t index, struct ctl_line *line, const void *data);
+	const void *data;
+};
+#define CTL_WORDS_FIRST_AND_LAST(n_columns) (1u | 1u << ((n_columns)-1))
+void ctl_print_table(const struct ctl_table *table);
 
 /* "-" for no limit, and for an amount that is not known. Returns buf, or a constant. */
 const char *ctl_amount_or_dash(uint64_t bytes, char buf[static QUANTITY_MAX]);

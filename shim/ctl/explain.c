@@ -4,10 +4,10 @@
 
 #include "shim/ctl/ctl.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "oci/json.h"
 #include "shim/report/explain.h"
 
 bool ctl_workload_matches(const struct survey_workload *workload, const char *argument)
@@ -34,27 +34,30 @@ struct line {
 	const char *sentence;
 };
 
-static void print_lines(const struct ctl *ctl, const struct line *lines, size_t count)
+/* out: NULL for people. */
+static void print_lines(struct json_out *out, const struct line *lines, size_t count)
 {
-	if (ctl->output == OUTPUT_TABLE) {
+	if (!out) {
 		for (const struct line *line = lines; line < lines + count; line++)
 			ctl_print_line(stdout, "  %-14s %9s  %s", line->name,
 				       ctl_amount_or_dash(line->bytes, (char[QUANTITY_MAX]){0}),
 				       line->sentence);
 		return;
 	}
+	json_out_open(out, "numbers", '[');
 	for (const struct line *line = lines; line < lines + count; line++) {
-		(void)printf("%s{\"name\":\"%s\"", line == lines ? "[" : ",", line->name);
+		json_out_open(out, NULL, '{');
+		json_out_string(out, "name", line->name);
 		if (line->bytes > 0 && line->bytes != DECISION_UNLIMITED)
-			(void)printf(",\"bytes\":%" PRIu64, line->bytes);
-		(void)fputs(",\"why\":", stdout);
-		ctl_print_json_string(line->sentence);
-		(void)fputs("}", stdout);
+			json_out_uint(out, "bytes", line->bytes);
+		json_out_string(out, "why", line->sentence);
+		json_out_close(out);
 	}
-	(void)fputs("]", stdout);
+	json_out_close(out);
 }
 
-static void explain_container(const struct ctl *ctl, const struct survey_container *container)
+static void explain_container(const struct ctl *ctl, struct json_out *out,
+			      const struct survey_container *container)
 {
 	const struct record *record = &container->record;
 	char decision[EXPLAIN_MAX], footprint[EXPLAIN_MAX], effective[EXPLAIN_MAX], now[EXPLAIN_MAX];
@@ -93,28 +96,27 @@ static void explain_container(const struct ctl *ctl, const struct survey_contain
 				       : "memory.max of its cgroup");
 		lines[count++] = (struct line){"memory.max", container->effective_bytes, effective};
 	}
-	if (ctl->output == OUTPUT_TABLE) {
+	if (!out) {
 		(void)puts("");
 		/* As container managers cut the ids that they draw; one that a person chose stays whole. */
 		ctl_print_line(stdout, "  container %.*s%s%s, %s%s",
 			       strlen(record->id) == 64 ? 12 : RECORD_ID_SIZE, record->id,
 			       record->pod_name[0] ? " of pod " : "", record->pod_name, record->runtime,
 			       container->is_running ? "" : ", not running");
-		print_lines(ctl, lines, count);
+		print_lines(NULL, lines, count);
 		return;
 	}
-	(void)fputs("{\"id\":", stdout);
-	ctl_print_json_string(record->id);
-	(void)fputs(",\"pod\":", stdout);
-	ctl_print_json_string(record->pod_name);
-	(void)fputs(",\"runtime\":", stdout);
-	ctl_print_json_string(record->runtime);
-	(void)printf(",\"running\":%s,\"numbers\":", container->is_running ? "true" : "false");
-	print_lines(ctl, lines, count);
-	(void)fputs("}", stdout);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "id", record->id);
+	json_out_string(out, "pod", record->pod_name);
+	json_out_string(out, "runtime", record->runtime);
+	json_out_bool(out, "running", container->is_running);
+	print_lines(out, lines, count);
+	json_out_close(out);
 }
 
-static void explain_workload(const struct ctl *ctl, const struct survey_workload *workload)
+static void explain_workload(const struct ctl *ctl, struct json_out *out,
+			     const struct survey_workload *workload)
 {
 	const struct limits *limits = &workload->limits;
 	const struct recommendation *rec = &limits->recommendation;
@@ -129,46 +131,43 @@ static void explain_workload(const struct ctl *ctl, const struct survey_workload
 		{"oom", rec->oom_limit_bytes, explain_oom(limits, &ctl->settings, ctl->now_usec, text[4])},
 	};
 
-	print_lines(ctl, lines, rec->oom_kills > 0 ? 6 : 5);
+	print_lines(out, lines, rec->oom_kills > 0 ? 6 : 5);
 }
 
-static void explain_one(const struct ctl *node, const struct survey_workload *workload, const char *argument,
-			bool first)
+static void explain_one(const struct ctl *node, struct json_out *out, const struct survey_workload *workload,
+			const char *argument, bool first)
 {
 	struct ctl own = *node, *const ctl = &own; /* with the settings of its namespace */
 	char name[IDENTITY_TEXT_MAX];
-	const bool whole = ctl_workload_matches(workload, argument), is_json = node->output == OUTPUT_JSON;
+	const bool whole = ctl_workload_matches(workload, argument);
 
 	settings_for_namespace(&own.settings, workload->identity.namespace);
 	(void)identity_text(&workload->identity, name);
-	if (is_json) {
-		(void)fputs(first ? "[{\"workload\":" : ",{\"workload\":", stdout);
-		ctl_print_json_string(name);
-		(void)fputs(",\"numbers\":", stdout);
+	if (out) {
+		json_out_open(out, NULL, '{');
+		json_out_string(out, "workload", name);
 	} else {
 		if (!first)
 			(void)puts("");
 		ctl_print_line(stdout, "%s", name);
 	}
-	explain_workload(ctl, workload);
-	if (is_json)
-		(void)fputs(",\"containers\":[", stdout);
-	bool first_container = true;
-	for (size_t i = 0; i < workload->n_containers; i++) {
-		const struct survey_container *container = &workload->containers[i];
-		if (!whole && !ctl_container_matches(container, argument))
-			continue;
-		if (is_json && !first_container)
-			(void)fputs(",", stdout);
-		explain_container(ctl, container);
-		first_container = false;
+	explain_workload(ctl, out, workload);
+	if (out)
+		json_out_open(out, "containers", '[');
+	for (size_t i = 0; i < workload->n_containers; i++)
+		if (whole || ctl_container_matches(&workload->containers[i], argument))
+			explain_container(ctl, out, &workload->containers[i]);
+	if (out) {
+		json_out_close(out);
+		json_out_close(out);
 	}
-	if (is_json)
-		(void)fputs("]}", stdout);
 }
 
 int ctl_explain(struct ctl *ctl, int argc, char *argv[])
 {
+	char buf[JSON_STREAM_SIZE];
+	struct json_out json = json_out_stream(stdout, buf, sizeof buf);
+	struct json_out *const out = ctl->output == OUTPUT_JSON ? &json : NULL;
 	bool found = false;
 
 	if (argc != 1 || !argv[0][0]) {
@@ -182,7 +181,9 @@ int ctl_explain(struct ctl *ctl, int argc, char *argv[])
 			matches = ctl_container_matches(&workload->containers[c], argv[0]);
 		if (!matches)
 			continue;
-		explain_one(ctl, workload, argv[0], !found);
+		if (out && !found)
+			json_out_open(out, NULL, '[');
+		explain_one(ctl, out, workload, argv[0], !found);
 		found = true;
 	}
 	if (!found) {
@@ -193,7 +194,10 @@ int ctl_explain(struct ctl *ctl, int argc, char *argv[])
 			argv[0]);
 		return EXIT_FAILURE;
 	}
-	if (ctl->output == OUTPUT_JSON)
-		(void)puts("]");
+	if (out) {
+		json_out_close(out);
+		json_out_newline(out);
+		json_out_finish(out);
+	}
 	return EXIT_SUCCESS;
 }

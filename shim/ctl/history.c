@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cgroups/array.h"
+#include "oci/json.h"
 #include "shim/report/plot.h"
 #include "shim/store/history.h"
 
@@ -26,7 +28,7 @@ struct entry {
 
 struct entries {
 	struct entry *entry; /* the newest first */
-	size_t count, size;
+	size_t count;
 };
 
 struct matches {
@@ -65,7 +67,7 @@ static int on_workload(int64_t id, const struct limits *limits, void *data)
 	    strcmp(identity->owner, matches->argument) != 0 &&
 	    strcmp(identity->container, matches->argument) != 0)
 		return 0;
-	void *grown = reallocarray(matches->workload, matches->count + 1, sizeof *matches->workload);
+	void *grown = array_grow(matches->workload, matches->count, sizeof *matches->workload);
 	if (!grown)
 		return -ENOMEM;
 	matches->workload = grown;
@@ -81,14 +83,10 @@ static int on_event(const struct history_event *event, void *data)
 	size_t id_size = id ? strlen(id) + 1 : 0, why_size = why ? strlen(why) + 1 : 0;
 	size_t reason_size = strlen(event->reason) + 1;
 
-	if (entries->count == entries->size) {
-		size_t size = entries->size > 0 ? 2 * entries->size : 64;
-		struct entry *grown = reallocarray(entries->entry, size, sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		entries->entry = grown;
-		entries->size = size;
-	}
+	struct entry *grown = array_grow(entries->entry, entries->count, sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	entries->entry = grown;
 	char *texts = malloc(id_size + why_size + reason_size);
 	if (!texts)
 		return -ENOMEM;
@@ -154,34 +152,51 @@ static const char *sentence(const struct history_event *event, char *buf, size_t
 	}
 }
 
-static void print_row(const struct history_event *event)
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
 {
+	const struct entries *entries = data;
+	const struct history_event *event = &entries->entry[entries->count - 1 - index].event;
 	time_t seconds = (time_t)(event->at_usec / USEC_PER_SEC);
-	char when[32] = "-", text[256], request[QUANTITY_MAX], limit[QUANTITY_MAX];
 	const char *id = event->container_id ? event->container_id : "-";
+	char when[32] = "-", text[256], request[QUANTITY_MAX], limit[QUANTITY_MAX];
 	struct tm local;
 
 	if (localtime_r(&seconds, &local))
 		(void)strftime(when, sizeof when, "%F %T", &local);
+	const char *const cells[] = {
+		when,
+		history_kind_names[event->event],
+		id,
+		ctl_amount_or_dash(event->request_bytes, request),
+		ctl_amount_or_dash(event->limit_bytes, limit),
+		event->reason[0] ? event->reason : "-",
+		sentence(event, text, sizeof text),
+	};
+	for (size_t c = 0; c < sizeof cells / sizeof *cells; c++)
+		(void)snprintf(line->cell[c], CTL_CELL_SIZE, "%s", cells[c]);
 	/* As container managers cut the ids that they draw; one that a person chose stays whole. */
-	ctl_print_line(stdout, "%-19s  %-14s  %-12.*s  %7s  %7s  %-20s  %s", when,
-		       history_kind_names[event->event], strlen(id) == 64 ? 12 : INT_MAX, id,
-		       ctl_amount_or_dash(event->request_bytes, request),
-		       ctl_amount_or_dash(event->limit_bytes, limit), event->reason[0] ? event->reason : "-",
-		       sentence(event, text, sizeof text));
+	if (strlen(id) == 64)
+		line->cell[2][12] = '\0';
 }
 
 static void print_table(const char *name, const struct entries *entries)
 {
+	static const char *const head[] = {"TIME",  "EVENT",  "CONTAINER", "REQUEST",
+					   "LIMIT", "REASON", "FROM"};
+
 	ctl_print_line(stdout, "%s", name);
 	if (entries->count == 0) {
 		(void)puts("Nothing is kept of this time.");
 		return;
 	}
-	(void)printf("%-19s  %-14s  %-12s  %7s  %7s  %-20s  %s\n", "TIME", "EVENT", "CONTAINER", "REQUEST",
-		     "LIMIT", "REASON", "FROM");
-	for (size_t i = entries->count; i-- > 0;)
-		print_row(&entries->entry[i].event);
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = sizeof head / sizeof *head,
+		.n_lines = entries->count,
+		.words = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 5 | 1u << 6,
+		.fill = fill_line,
+		.data = entries,
+	});
 }
 
 /* ---- For programs ---- */
@@ -202,38 +217,39 @@ static const struct {
 	AMOUNT_OF(lasted_usec),
 };
 
-static void print_json_text(const char *name, const char *text)
+static void print_json_text(struct json_out *out, const char *name, const char *text)
 {
-	if (!text || !*text)
-		return;
-	(void)printf(",\"%s\":", name);
-	ctl_print_json_string(text);
+	if (text && *text)
+		json_out_string(out, name, text);
 }
 
-static void print_json(const char *name, const struct entries *entries, bool first)
+/* A line an event, so that grep(1) will do as well as jq(1). */
+static void print_json(struct json_out *out, const char *name, const struct entries *entries)
 {
-	(void)fputs(first ? "[{\"workload\":" : ",\n{\"workload\":", stdout);
-	ctl_print_json_string(name);
-	(void)fputs(",\"events\":[", stdout);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "workload", name);
+	json_out_open(out, "events", '[');
 	for (size_t i = entries->count; i-- > 0;) {
 		const struct history_event *event = &entries->entry[i].event;
-		(void)printf("%s\n{\"at_usec\":%" PRIu64 ",\"event\":\"%s\"",
-			     i + 1 < entries->count ? "," : "", event->at_usec,
-			     history_kind_names[event->event]);
-		print_json_text("container", event->container_id);
+		json_out_line(out);
+		json_out_open(out, NULL, '{');
+		json_out_uint(out, "at_usec", event->at_usec);
+		json_out_string(out, "event", history_kind_names[event->event]);
+		print_json_text(out, "container", event->container_id);
 		for (size_t k = 0; k < sizeof amounts / sizeof *amounts; k++) {
 			uint64_t amount;
 			memcpy(&amount, (const char *)event + amounts[k].offset, sizeof amount);
 			if (amount == UINT64_MAX)
-				(void)printf(",\"%s\":null", amounts[k].name);
+				json_out_value(out, amounts[k].name, "null");
 			else if (amount > 0)
-				(void)printf(",\"%s\":%" PRIu64, amounts[k].name, amount);
+				json_out_uint(out, amounts[k].name, amount);
 		}
-		print_json_text("reason", event->reason);
-		print_json_text("why", event->why);
-		(void)fputs("}", stdout);
+		print_json_text(out, "reason", event->reason);
+		print_json_text(out, "why", event->why);
+		json_out_close(out);
 	}
-	(void)fputs("]}", stdout);
+	json_out_close(out);
+	json_out_close(out);
 }
 
 /* ---- As a picture ---- */
@@ -372,7 +388,8 @@ static int draw(const struct command *command, int64_t id, const char *name)
 
 static int show(const struct command *command, const struct matches *matches)
 {
-	char name[IDENTITY_TEXT_MAX], text[512];
+	char name[IDENTITY_TEXT_MAX], text[512], buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
 
 	if (matches->count == 0 || (command->plot_path && matches->count > 1)) {
 		(void)snprintf(text, sizeof text,
@@ -382,21 +399,28 @@ static int show(const struct command *command, const struct matches *matches)
 			       matches->argument);
 		return fault(text);
 	}
+	if (command->is_json)
+		json_out_open(&out, NULL, '[');
 	for (size_t i = 0; i < matches->count; i++) {
 		cleanup_entries struct entries entries = {0};
 		(void)identity_text(&matches->workload[i].identity, name);
 		if (entries_load(command, matches->workload[i].id, command->since_usec, command->last,
 				 &entries) != EXIT_SUCCESS)
 			return EXIT_FAILURE;
-		if (i > 0 && !command->is_json)
+		if (i > 0 && command->is_json)
+			json_out_line(&out);
+		else if (i > 0)
 			(void)puts("");
 		if (command->is_json)
-			print_json(name, &entries, i == 0);
+			print_json(&out, name, &entries);
 		else
 			print_table(name, &entries);
 	}
-	if (command->is_json)
-		(void)puts("]");
+	if (command->is_json) {
+		json_out_close(&out);
+		json_out_newline(&out);
+		json_out_finish(&out);
+	}
 	return command->plot_path ? draw(command, matches->workload[0].id, name) : EXIT_SUCCESS;
 }
 

@@ -14,6 +14,7 @@
 
 #include "cgroups/cleanup.h"
 #include "cgroups/vmm.h"
+#include "oci/json.h"
 #include "shim/store/presence.h"
 
 #define RUN_DIRECTORY "/run/tidemark"
@@ -159,55 +160,32 @@ static void warn_if_old(const struct command *command)
 				       : "tidemarkd does not run; `systemctl start tidemarkd` starts it");
 }
 
-/* A line of JSON that json_write() has made, without its last brace. */
-static void print_open_object(const char *text, size_t length)
-{
-	(void)printf("%.*s", (int)(length - 2), text);
-}
-
-static void print_json_sandbox(const struct overhead_sandbox *sandbox)
-{
-	char text[OVERHEAD_TEXT_MAX];
-	size_t length;
-	struct overhead_parts amounts;
-
-	if (overhead_format_sandbox(sandbox, text, &length) < 0)
-		return; /* cannot be: the text has room for the longest */
-	print_open_object(text, length);
-	overhead_parts_of(sandbox, &amounts);
-	if (amounts.bytes[PART_REST] != OVERHEAD_UNKNOWN_SIGNED)
-		(void)printf(",\"rest\":%" PRId64, amounts.bytes[PART_REST]);
-	(void)fputs(",\"containers\":[", stdout);
-	for (size_t i = 0; i < sandbox->n_containers; i++)
-		if (overhead_format_container(&sandbox->containers[i], text, &length) == 0)
-			(void)printf("%s%.*s", i > 0 ? "," : "", (int)(length - 1), text);
-	(void)fputs("]}", stdout);
-}
-
 static void print_json(const struct command *command)
 {
 	const struct overhead *overhead = &command->overhead;
-	char text[OVERHEAD_TEXT_MAX];
-	size_t length;
+	char buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
 
-	(void)printf("{\"v\":1,\"daemon\":%s,\"usec\":%" PRIu64 ",\"age_usec\":%" PRIu64
-		     ",\"interval_usec\":%" PRIu64,
-		     command->ctl->daemon_runs ? "true" : "false", overhead->written_usec, age_usec(command),
-		     overhead->interval_usec);
+	json_out_open(&out, NULL, '{');
+	json_out_uint(&out, "v", 1);
+	json_out_bool(&out, "daemon", command->ctl->daemon_runs);
+	json_out_uint(&out, "usec", overhead->written_usec);
+	json_out_uint(&out, "age_usec", age_usec(command));
+	json_out_uint(&out, "interval_usec", overhead->interval_usec);
 	if (overhead->left_out > 0)
-		(void)printf(",\"left_out\":%" PRIu64, overhead->left_out);
-	if (overhead_format_handler(&overhead->node, text, &length) == 0)
-		(void)printf(",\"node\":%.*s", (int)(length - 1), text);
-	(void)fputs(",\"handlers\":[", stdout);
+		json_out_uint(&out, "left_out", overhead->left_out);
+	overhead_out_handler(&out, "node", &overhead->node);
+	json_out_open(&out, "handlers", '[');
 	for (size_t i = 0; i < overhead->n_handlers; i++)
-		if (overhead_format_handler(&overhead->handlers[i], text, &length) == 0)
-			(void)printf("%s%.*s", i > 0 ? "," : "", (int)(length - 1), text);
-	(void)fputs("],\"sandboxes\":[", stdout);
-	for (size_t i = 0; i < overhead->n_sandboxes; i++) {
-		(void)fputs(i > 0 ? "," : "", stdout);
-		print_json_sandbox(&overhead->sandboxes[i]);
-	}
-	(void)puts("]}");
+		overhead_out_handler(&out, NULL, &overhead->handlers[i]);
+	json_out_close(&out);
+	json_out_open(&out, "sandboxes", '[');
+	for (size_t i = 0; i < overhead->n_sandboxes; i++)
+		overhead_out_sandbox(&out, &overhead->sandboxes[i]);
+	json_out_close(&out);
+	json_out_close(&out);
+	json_out_newline(&out);
+	json_out_finish(&out);
 }
 
 static void print_screen(const struct command *command)

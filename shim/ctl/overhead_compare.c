@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oci/json.h"
 #include "shim/ctl/comparison.h"
 
 /* ---- Which image is meant ---- */
@@ -195,28 +196,42 @@ static void print_table(const struct comparison *comparison, const char *image)
 		head[1 + i] = ctl_tame(name[i]);
 	}
 	head[1 + n] = "";
-	ctl_print_table(head, n + 2, ROWS_COUNT, fill_row, comparison);
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = n + 2,
+		.n_lines = ROWS_COUNT,
+		.words = CTL_WORDS_FIRST_AND_LAST(n + 2),
+		.fill = fill_row,
+		.data = comparison,
+	});
 	print_difference(comparison);
 }
 
 static void print_json(const struct comparison *comparison, const char *image)
 {
-	(void)fputs("{\"v\":1,\"image\":", stdout);
-	ctl_print_json_string(image);
-	(void)fputs(",\"runtimes\":[", stdout);
+	char buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
+
+	json_out_open(&out, NULL, '{');
+	json_out_uint(&out, "v", 1);
+	json_out_string(&out, "image", image);
+	json_out_open(&out, "runtimes", '[');
 	for (size_t i = 0; i < comparison->n_sides; i++) {
 		const struct comparison_side *side = &comparison->sides[i];
-		(void)fputs(i > 0 ? ",{\"runtime\":" : "{\"runtime\":", stdout);
-		ctl_print_json_string(side->runtime);
-		(void)printf(",\"vm\":%s", side->is_vm ? "true" : "false");
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "runtime", side->runtime);
+		json_out_bool(&out, "vm", side->is_vm);
 		for (size_t row = 0; row < ROWS_COUNT; row++) {
 			const int64_t value = row_value(side, (enum row)row);
 			if (value != OVERHEAD_UNKNOWN_SIGNED)
-				(void)printf(",\"%s\":%" PRId64, rows[row].key, value);
+				json_out_int(&out, rows[row].key, value);
 		}
-		(void)fputs("}", stdout);
+		json_out_close(&out);
 	}
-	(void)puts("]}");
+	json_out_close(&out);
+	json_out_close(&out);
+	json_out_newline(&out);
+	json_out_finish(&out);
 }
 
 int overhead_compare(struct ctl *ctl, const struct overhead *overhead, const char *argument)

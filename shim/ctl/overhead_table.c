@@ -81,7 +81,6 @@ static void fill_handler(size_t index, struct ctl_line *line, const void *data)
 	const uint64_t answered = handler->answered == OVERHEAD_UNKNOWN ? 0 : handler->answered;
 
 	(void)snprintf(line->cell[0], CTL_CELL_SIZE, "%s", is_sum ? "all" : handler->name);
-	(void)ctl_tame(line->cell[0]);
 	put_count(line->cell[1], handler->pods);
 	put_count(line->cell[2], handler->containers);
 	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
@@ -103,8 +102,14 @@ static void fill_handler(size_t index, struct ctl_line *line, const void *data)
 
 void overhead_print_handlers(const struct overhead *overhead)
 {
-	ctl_print_table(handlers_head, HANDLER_COLUMNS, overhead->n_handlers + (overhead->n_handlers > 1),
-			fill_handler, overhead);
+	ctl_print_table(&(const struct ctl_table){
+		.head = handlers_head,
+		.n_columns = HANDLER_COLUMNS,
+		.n_lines = overhead->n_handlers + (overhead->n_handlers > 1),
+		.words = CTL_WORDS_FIRST_AND_LAST(HANDLER_COLUMNS),
+		.fill = fill_handler,
+		.data = overhead,
+	});
 }
 
 /* ---- VMs ---- */
@@ -220,7 +225,6 @@ static void fill_vm(size_t index, struct ctl_line *line, const void *data)
 	if (sandbox) {
 		put_name(line->cell[0], sandbox);
 		(void)snprintf(line->cell[1], CTL_CELL_SIZE, "%s", sandbox->handler);
-		(void)ctl_tame(line->cell[1]);
 		put_remarks(line->cell[VM_COLUMNS - 1], sandbox);
 	} else {
 		(void)snprintf(line->cell[0], CTL_CELL_SIZE, "all %zu VMs", overhead->n_sandboxes);
@@ -236,8 +240,14 @@ static void print_table(const struct overhead *overhead)
 	for (size_t i = 0; i < PARTS_COUNT; i++)
 		head[2 + i] = parts[i].head;
 	head[VM_COLUMNS - 1] = "";
-	ctl_print_table(head, VM_COLUMNS, 2 * (overhead->n_sandboxes + (overhead->n_sandboxes > 1)), fill_vm,
-			overhead);
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = VM_COLUMNS,
+		.n_lines = 2 * (overhead->n_sandboxes + (overhead->n_sandboxes > 1)),
+		.words = CTL_WORDS_FIRST_AND_LAST(VM_COLUMNS),
+		.fill = fill_vm,
+		.data = overhead,
+	});
 }
 
 /* A line a handler whose RuntimeClass declares too little for VMs that run. */

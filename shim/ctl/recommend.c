@@ -77,12 +77,9 @@ static const char *const table_head[COLUMNS] = {
 	"WORKLOAD", "REQUEST", "RECOMMENDED", "LIMIT", "RECOMMENDED", "P95", "MAX", "WHY",
 };
 
-struct table_line {
-	char cell[COLUMNS][IDENTITY_TEXT_MAX];
-};
-
-static void fill_line(const struct advice *advice, struct table_line *line)
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
 {
+	const struct advice *advice = (const struct advice *)data + index;
 	const struct request *request = &advice->request;
 	const uint64_t amounts[] = {
 		request->bytes,          advice->new_request_bytes,  advice->limit_bytes,
@@ -90,33 +87,23 @@ static void fill_line(const struct advice *advice, struct table_line *line)
 	const bool is_guess = request->bytes > 0 && request->from_bytes < request->to_bytes;
 
 	(void)identity_text(advice->identity, line->cell[0]);
-	(void)ctl_tame(line->cell[0]);
 	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
-		(void)snprintf(line->cell[1 + i], sizeof line->cell[1 + i], "%s%s",
-			       i == 0 && is_guess ? "~" : "",
+		(void)snprintf(line->cell[1 + i], CTL_CELL_SIZE, "%s%s", i == 0 && is_guess ? "~" : "",
 			       ctl_amount_or_dash(amounts[i], (char[QUANTITY_MAX]){0}));
-	(void)snprintf(line->cell[COLUMNS - 1], sizeof line->cell[0], "%s",
+	(void)snprintf(line->cell[COLUMNS - 1], CTL_CELL_SIZE, "%s",
 		       advice->not_yet[0] ? advice->not_yet : advice->rationale);
 }
 
 static void print_table(const struct advice *advice, size_t count)
 {
-	struct table_line line;
-	const char *cells[COLUMNS];
-	int width[COLUMNS] = {0};
-
-	for (size_t c = 0; c < COLUMNS; c++)
-		cells[c] = line.cell[c];
-	ctl_measure_line(table_head, COLUMNS, width);
-	for (size_t i = 0; i < count; i++) {
-		fill_line(&advice[i], &line);
-		ctl_measure_line(cells, COLUMNS, width);
-	}
-	ctl_print_cells(table_head, COLUMNS, width);
-	for (size_t i = 0; i < count; i++) {
-		fill_line(&advice[i], &line);
-		ctl_print_cells(cells, COLUMNS, width);
-	}
+	ctl_print_table(&(const struct ctl_table){
+		.head = table_head,
+		.n_columns = COLUMNS,
+		.n_lines = count,
+		.words = CTL_WORDS_FIRST_AND_LAST(COLUMNS),
+		.fill = fill_line,
+		.data = advice,
+	});
 }
 
 static int print_json(const struct advice *advice, size_t count)

@@ -18,6 +18,8 @@
 
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
+#include "oci/json.h"
+#include "shim/ctl/ctl.h"
 #include "shim/report/plot.h"
 #include "shim/tune/replay.h"
 
@@ -217,74 +219,127 @@ static double over_pct(const struct replay_score *score)
 	return ratio(100 * (double)score->over, (double)score->periods);
 }
 
-static void print_table(const struct command *command, const struct replay_settings *settings,
-			const struct replay *replay, const struct replay_result results[], double seconds)
-{
-	char every[QUANTITY_MAX], cold[QUANTITY_MAX];
+struct scores {
+	const struct replay_result *results;
+	enum replay_policy policy[REPLAY_POLICIES]; /* of each line */
+};
 
-	(void)printf("%s: %" PRIu64 " samples of %zu series in %.2f s; creations every %s\n\n",
-		     command->trace, replay_samples(replay), replay_series(replay), seconds,
-		     quantity_format_duration(settings->every_usec, every));
-	(void)printf("%51s%s\n", "", "  FIRST CREATION AFTER: OVER %, LIMIT/USE");
-	(void)printf("%-10s %8s %5s %6s %6s %5s %7s", "POLICY", "PERIODS", "OVER", "OVER %", "L/USE", "L/MAX",
-		     "CHG/DAY");
-	for (size_t i = 0; i < REPLAY_COLD_STARTS; i++)
-		(void)printf(" %12s", quantity_format_duration(replay_cold_usec[i], cold));
-	(void)puts("");
-	for (int i = 0; i < REPLAY_POLICIES; i++) {
-		const struct replay_score *score = &results[i].standing;
-		if (!(command->policies & 1u << i))
-			continue;
-		(void)printf("%-10s %8" PRIu64 " %5" PRIu64 " %6.2f %6.3f %5.2f %7.2f",
-			     replay_policy_names[i], score->periods, score->over, over_pct(score),
-			     ratio(score->limit_bytes, score->mean_bytes),
-			     ratio(score->limit_bytes, score->max_bytes),
-			     ratio((double)score->changes, score->days));
-		for (size_t c = 0; c < REPLAY_COLD_STARTS; c++) {
-			score = &results[i].cold[c];
-			if (score->periods > 0)
-				(void)printf("   %5.2f %4.2f", over_pct(score),
-					     ratio(score->limit_bytes, score->mean_bytes));
-			else
-				(void)printf(" %12s", "-");
-		}
-		(void)puts("");
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
+{
+	const struct scores *scores = data;
+	const enum replay_policy policy = scores->policy[index];
+	const struct replay_score *score = &scores->results[policy].standing;
+	const struct {
+		int decimals;
+		double value;
+	} numbers[] = {
+		{0, (double)score->periods},
+		{0, (double)score->over},
+		{2, over_pct(score)},
+		{3, ratio(score->limit_bytes, score->mean_bytes)},
+		{2, ratio(score->limit_bytes, score->max_bytes)},
+		{2, ratio((double)score->changes, score->days)},
+	};
+	size_t c = 0;
+
+	(void)snprintf(line->cell[c++], CTL_CELL_SIZE, "%s", replay_policy_names[policy]);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		(void)snprintf(line->cell[c++], CTL_CELL_SIZE, "%.*f", numbers[i].decimals, numbers[i].value);
+	for (size_t i = 0; i < REPLAY_COLD_STARTS; i++, c++) {
+		score = &scores->results[policy].cold[i];
+		if (score->periods > 0)
+			(void)snprintf(line->cell[c], CTL_CELL_SIZE, "%.2f %.2f", over_pct(score),
+				       ratio(score->limit_bytes, score->mean_bytes));
+		else
+			(void)snprintf(line->cell[c], CTL_CELL_SIZE, "-");
 	}
 }
 
-static void print_score_json(const struct replay_score *score)
+static void print_table(const struct command *command, const struct replay_settings *settings,
+			const struct replay *replay, const struct replay_result results[], double seconds)
 {
-	(void)printf("\"periods\":%" PRIu64 ",\"over\":%" PRIu64 ",\"over_pct\":%.4f,\"limit_over_use\":%.4f,"
-		     "\"limit_over_max\":%.4f,\"changes_per_day\":%.4f",
-		     score->periods, score->over, over_pct(score),
-		     ratio(score->limit_bytes, score->mean_bytes),
-		     ratio(score->limit_bytes, score->max_bytes), ratio((double)score->changes, score->days));
+	char every[QUANTITY_MAX], cold[REPLAY_COLD_STARTS][QUANTITY_MAX];
+	const char *head[7 + REPLAY_COLD_STARTS] = {"POLICY", "PERIODS", "OVER",   "OVER %",
+						    "L/USE",  "L/MAX",   "CHG/DAY"};
+	struct scores scores = {.results = results};
+	size_t n_policies = 0;
+
+	_Static_assert(sizeof head / sizeof *head <= CTL_COLUMNS_MAX, "the columns");
+	for (size_t i = 0; i < REPLAY_COLD_STARTS; i++)
+		head[7 + i] = quantity_format_duration(replay_cold_usec[i], cold[i]);
+	for (int i = 0; i < REPLAY_POLICIES; i++)
+		if (command->policies & 1u << i)
+			scores.policy[n_policies++] = (enum replay_policy)i;
+	(void)printf("%s: %" PRIu64 " samples of %zu series in %.2f s; creations every %s\n"
+		     "The last columns are of first creations after that time: OVER %%, L/USE\n\n",
+		     command->trace, replay_samples(replay), replay_series(replay), seconds,
+		     quantity_format_duration(settings->every_usec, every));
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = sizeof head / sizeof *head,
+		.n_lines = n_policies,
+		.words = 1u,
+		.fill = fill_line,
+		.data = &scores,
+	});
+}
+
+static void print_ratio_json(struct json_out *out, const char *key, int decimals, double value)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof text, "%.*f", decimals, value);
+	json_out_value(out, key, text);
+}
+
+static void print_score_json(struct json_out *out, const struct replay_score *score)
+{
+	json_out_uint(out, "periods", score->periods);
+	json_out_uint(out, "over", score->over);
+	print_ratio_json(out, "over_pct", 4, over_pct(score));
+	print_ratio_json(out, "limit_over_use", 4, ratio(score->limit_bytes, score->mean_bytes));
+	print_ratio_json(out, "limit_over_max", 4, ratio(score->limit_bytes, score->max_bytes));
+	print_ratio_json(out, "changes_per_day", 4, ratio((double)score->changes, score->days));
 }
 
 /* A line a policy, so that grep(1) will do as well as jq(1). */
 static void print_json(const struct command *command, const struct replay_settings *settings,
 		       const struct replay *replay, const struct replay_result results[], double seconds)
 {
-	(void)printf(
-		"{\"v\":1,\"samples\":%" PRIu64 ",\"series\":%zu,\"seconds\":%.4f,\"samples_per_s\":%.0f,"
-		"\"window_bytes\":%zu,\"every_usec\":%" PRIu64 ",\"policies\":[",
-		replay_samples(replay), replay_series(replay), seconds,
-		ratio((double)replay_samples(replay), seconds), replay_memory(replay), settings->every_usec);
-	for (int i = 0, n = 0; i < REPLAY_POLICIES; i++) {
+	char buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
+
+	json_out_open(&out, NULL, '{');
+	json_out_uint(&out, "v", 1);
+	json_out_uint(&out, "samples", replay_samples(replay));
+	json_out_uint(&out, "series", replay_series(replay));
+	print_ratio_json(&out, "seconds", 4, seconds);
+	print_ratio_json(&out, "samples_per_s", 0, ratio((double)replay_samples(replay), seconds));
+	json_out_uint(&out, "window_bytes", replay_memory(replay));
+	json_out_uint(&out, "every_usec", settings->every_usec);
+	json_out_open(&out, "policies", '[');
+	for (int i = 0; i < REPLAY_POLICIES; i++) {
 		if (!(command->policies & 1u << i))
 			continue;
-		(void)printf("%s\n{\"policy\":\"%s\",", n++ > 0 ? "," : "", replay_policy_names[i]);
-		print_score_json(&results[i].standing);
-		(void)printf(",\"cold\":[");
+		json_out_line(&out);
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "policy", replay_policy_names[i]);
+		print_score_json(&out, &results[i].standing);
+		json_out_open(&out, "cold", '[');
 		for (size_t c = 0; c < REPLAY_COLD_STARTS; c++) {
-			(void)printf("%s{\"history_usec\":%" PRIu64 ",", c > 0 ? "," : "",
-				     replay_cold_usec[c]);
-			print_score_json(&results[i].cold[c]);
-			(void)printf("}");
+			json_out_open(&out, NULL, '{');
+			json_out_uint(&out, "history_usec", replay_cold_usec[c]);
+			print_score_json(&out, &results[i].cold[c]);
+			json_out_close(&out);
 		}
-		(void)printf("]}");
+		json_out_close(&out);
+		json_out_close(&out);
 	}
-	(void)puts("\n]}");
+	json_out_newline(&out);
+	json_out_close(&out);
+	json_out_close(&out);
+	json_out_newline(&out);
+	json_out_finish(&out);
 }
 
 /* ---- The picture ---- */

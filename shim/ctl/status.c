@@ -4,12 +4,12 @@
 
 #include "shim/ctl/ctl.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
 #include "cgroups/cleanup.h"
+#include "oci/json.h"
 
 /* Sums over the containers that run. */
 struct totals {
@@ -101,18 +101,10 @@ static const char *const status_head[COLUMNS] = {
 	"WORKLOAD", "RUNNING", "DECLARED", "LIMIT", "NOW", "P95", "MAX", "RECOMMENDED", "STATE",
 };
 
-struct status_line {
-	char cell[COLUMNS][IDENTITY_TEXT_MAX];
-};
-
-static void fill_head(struct status_line *line)
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
 {
-	for (size_t c = 0; c < COLUMNS; c++)
-		(void)snprintf(line->cell[c], sizeof line->cell[c], "%s", status_head[c]);
-}
-
-static void fill_line(const struct ctl *ctl, const struct survey_workload *workload, struct status_line *line)
-{
+	const struct ctl *ctl = data;
+	const struct survey_workload *workload = &ctl->survey.workloads[index];
 	const struct limits *limits = &workload->limits;
 	const struct totals totals = sum(workload);
 	uint64_t declared, limit, now = totals.running > 0 ? totals.working_set / totals.running : 0;
@@ -126,35 +118,23 @@ static void fill_line(const struct ctl *ctl, const struct survey_workload *workl
 				    limits->recommendation.limit_bytes};
 
 	(void)identity_text(&workload->identity, line->cell[0]);
-	(void)ctl_tame(line->cell[0]);
-	(void)snprintf(line->cell[1], sizeof line->cell[1], "%zu", totals.running);
+	(void)snprintf(line->cell[1], CTL_CELL_SIZE, "%zu", totals.running);
 	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
-		(void)snprintf(line->cell[2 + i], sizeof line->cell[2 + i], "%s",
+		(void)snprintf(line->cell[2 + i], CTL_CELL_SIZE, "%s",
 			       ctl_amount_or_dash(amounts[i], (char[QUANTITY_MAX]){0}));
-	(void)snprintf(line->cell[COLUMNS - 1], sizeof line->cell[0], "%s", state_of(ctl, workload));
+	(void)snprintf(line->cell[COLUMNS - 1], CTL_CELL_SIZE, "%s", state_of(ctl, workload));
 }
 
 static void print_table(const struct ctl *ctl)
 {
-	struct status_line line;
-	const char *cells[COLUMNS];
-	int width[COLUMNS] = {0};
-
-	for (size_t c = 0; c < COLUMNS; c++)
-		cells[c] = line.cell[c];
-
-	/* Twice: how wide the columns are shows at the end. The line 0 is the head. */
-	for (int is_measured = 0; is_measured < 2; is_measured++)
-		for (size_t i = 0; i <= ctl->survey.n_workloads; i++) {
-			if (i == 0)
-				fill_head(&line);
-			else
-				fill_line(ctl, &ctl->survey.workloads[i - 1], &line);
-			if (is_measured)
-				ctl_print_cells(cells, COLUMNS, width);
-			else
-				ctl_measure_line(cells, COLUMNS, width);
-		}
+	ctl_print_table(&(const struct ctl_table){
+		.head = status_head,
+		.n_columns = COLUMNS,
+		.n_lines = ctl->survey.n_workloads,
+		.words = CTL_WORDS_FIRST_AND_LAST(COLUMNS),
+		.fill = fill_line,
+		.data = ctl,
+	});
 }
 
 static uint64_t amount_or_zero(uint64_t bytes)
@@ -164,13 +144,20 @@ static uint64_t amount_or_zero(uint64_t bytes)
 
 static void print_status_json(const struct ctl *ctl)
 {
-	char name[IDENTITY_TEXT_MAX];
+	char name[IDENTITY_TEXT_MAX], buf[JSON_STREAM_SIZE];
+	struct json_out out = json_out_stream(stdout, buf, sizeof buf);
 	const struct totals all = sum_all(&ctl->survey);
 
-	(void)printf("{\"v\":1,\"mode\":\"%s\",\"daemon\":%s,\"containers\":%zu,\"tuned\":%zu,\"declared\":"
-		     "%" PRIu64 ",\"working_set\":%" PRIu64 ",\"slack\":%" PRIu64 ",\"workloads\":[",
-		     mode_names[ctl->settings.mode], ctl->daemon_runs ? "true" : "false", all.running,
-		     all.tuned, all.declared, all.working_set, all.slack);
+	json_out_open(&out, NULL, '{');
+	json_out_uint(&out, "v", 1);
+	json_out_string(&out, "mode", mode_names[ctl->settings.mode]);
+	json_out_bool(&out, "daemon", ctl->daemon_runs);
+	json_out_uint(&out, "containers", all.running);
+	json_out_uint(&out, "tuned", all.tuned);
+	json_out_uint(&out, "declared", all.declared);
+	json_out_uint(&out, "working_set", all.working_set);
+	json_out_uint(&out, "slack", all.slack);
+	json_out_open(&out, "workloads", '[');
 	for (size_t i = 0; i < ctl->survey.n_workloads; i++) {
 		const struct survey_workload *workload = &ctl->survey.workloads[i];
 		const struct limits *limits = &workload->limits;
@@ -197,13 +184,17 @@ static void print_status_json(const struct ctl *ctl)
 			{"oom_kills", limits->recommendation.oom_kills},
 		};
 
-		(void)fputs(i == 0 ? "{\"workload\":" : ",{\"workload\":", stdout);
-		ctl_print_json_string(identity_text(&workload->identity, name));
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "workload", identity_text(&workload->identity, name));
 		for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
-			(void)printf(",\"%s\":%" PRIu64, numbers[n].key, numbers[n].value);
-		(void)printf(",\"state\":\"%s\"}", state_of(ctl, workload));
+			json_out_uint(&out, numbers[n].key, numbers[n].value);
+		json_out_string(&out, "state", state_of(ctl, workload));
+		json_out_close(&out);
 	}
-	(void)puts("]}");
+	json_out_close(&out);
+	json_out_close(&out);
+	json_out_newline(&out);
+	json_out_finish(&out);
 }
 
 int ctl_status(struct ctl *ctl, int argc, char *argv[])

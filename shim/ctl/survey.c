@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroups/array.h"
 #include "cgroups/cgroup.h"
 #include "cgroups/cleanup.h"
 #include "shim/report/overhead.h"
@@ -41,18 +42,10 @@ static void sort_workloads(struct survey *survey)
 		qsort(survey->workloads, survey->n_workloads, sizeof *survey->workloads, compare_workloads);
 }
 
-/* Makes room for one more element behind the count that are there; the sizes are powers of two. */
-static void *grow(void *array, size_t count, size_t size)
-{
-	if (count > 0 && (count & (count - 1)) != 0)
-		return array;
-	return reallocarray(array, count > 0 ? 2 * count : 1, size);
-}
-
 static struct survey_workload *add_workload(struct survey *survey, const struct identity *identity)
 {
 	struct survey_workload *grown =
-		grow(survey->workloads, survey->n_workloads, sizeof *survey->workloads);
+		array_grow(survey->workloads, survey->n_workloads, sizeof *survey->workloads);
 	if (!grown)
 		return NULL;
 	survey->workloads = grown;
@@ -142,7 +135,7 @@ static int add_container(struct taking *taking, size_t n_published, const struct
 		return -ENOMEM;
 
 	struct survey_container *grown =
-		grow(workload->containers, workload->n_containers, sizeof *workload->containers);
+		array_grow(workload->containers, workload->n_containers, sizeof *workload->containers);
 	if (!grown)
 		return -ENOMEM;
 	workload->containers = grown;

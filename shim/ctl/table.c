@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Lines of tables. */
+/* Tables: each column is as wide as its widest cell. */
 
 #include "shim/ctl/ctl.h"
 
 #include <string.h>
+
+#include "shim/report/explain.h"
+
+_Static_assert(CTL_CELL_SIZE > IDENTITY_TEXT_MAX && CTL_CELL_SIZE > EXPLAIN_MAX, "the longest texts");
+
+/* Room that the first column has at least, in characters. */
+#define NAME_WIDTH_MIN 20
 
 /* In characters, not bytes. */
 static int width_of(const char *text)
@@ -15,47 +22,71 @@ static int width_of(const char *text)
 	return width;
 }
 
-void ctl_measure_line(const char *const cells[], size_t n_columns, int width[])
+/* The bytes of the first characters, as many as width says. */
+static int length_of(const char *text, int width)
 {
-	for (size_t c = 0; c < n_columns; c++)
-		if (width_of(cells[c]) > width[c])
-			width[c] = width_of(cells[c]);
+	int length = 0;
+	for (; text[length]; length++)
+		if ((text[length] & 0xc0) != 0x80 && width-- == 0)
+			break;
+	return length;
 }
 
-void ctl_print_cells(const char *const cells[], size_t n_columns, const int width[])
+static void print_cell(const struct ctl_table *table, size_t column, const char *text, int width)
 {
-	for (size_t c = 0; c < n_columns; c++) {
-		const char *text = cells[c];
-		const int pad = width[c] - width_of(text);
-		if (c == 0)
-			(void)printf("%s%*s", text, pad, "");
-		else if (c < n_columns - 1)
-			(void)printf("  %*s%s", pad, "", text);
-		else
-			(void)printf("  %s\n", text);
+	const int pad = width - width_of(text);
+	const char *const between = column > 0 ? "  " : "";
+
+	if (!(table->words & 1u << column))
+		(void)printf("%s%*s%s", between, pad, "", text);
+	else if (column == table->n_columns - 1)
+		(void)printf("%s%s", between, text);
+	else
+		(void)printf("%s%.*s%*s", between, length_of(text, width), text, pad > 0 ? pad : 0, "");
+}
+
+/* Line 0 is the head. */
+static void fill_line(const struct ctl_table *table, size_t index, struct ctl_line *line)
+{
+	memset(line, 0, sizeof *line);
+	if (index > 0)
+		table->fill(index - 1, line, table->data);
+	for (size_t c = 0; c < table->n_columns; c++) {
+		if (index == 0)
+			(void)snprintf(line->cell[c], CTL_CELL_SIZE, "%s", table->head[c]);
+		(void)ctl_tame(line->cell[c]);
 	}
 }
 
-void ctl_print_table(const char *const head[], size_t n_columns, size_t n_lines,
-		     void (*fill)(size_t index, struct ctl_line *line, const void *data), const void *data)
+/* Cuts the first column where the screen is too narrow for all of them. */
+static void cut_widths(const struct ctl_table *table, int width[])
+{
+	int room = table->width_max;
+
+	for (size_t c = 1; c < table->n_columns; c++)
+		room -= 2 + width[c];
+	if (room < NAME_WIDTH_MIN)
+		room = NAME_WIDTH_MIN;
+	if (table->width_max > 0 && width[0] > room)
+		width[0] = room;
+}
+
+void ctl_print_table(const struct ctl_table *table)
 {
 	struct ctl_line line;
-	const char *cells[CTL_COLUMNS_MAX];
 	int width[CTL_COLUMNS_MAX] = {0};
 
-	for (size_t c = 0; c < n_columns; c++)
-		cells[c] = line.cell[c];
-	ctl_measure_line(head, n_columns, width);
-	for (int is_measured = 0; is_measured < 2; is_measured++) {
-		if (is_measured)
-			ctl_print_cells(head, n_columns, width);
-		for (size_t i = 0; i < n_lines; i++) {
-			memset(&line, 0, sizeof line);
-			fill(i, &line, data);
-			if (is_measured)
-				ctl_print_cells(cells, n_columns, width);
-			else
-				ctl_measure_line(cells, n_columns, width);
-		}
+	for (size_t i = 0; i <= table->n_lines; i++) {
+		fill_line(table, i, &line);
+		for (size_t c = 0; c < table->n_columns; c++)
+			if (width_of(line.cell[c]) > width[c])
+				width[c] = width_of(line.cell[c]);
+	}
+	cut_widths(table, width);
+	for (size_t i = 0; i <= table->n_lines; i++) {
+		fill_line(table, i, &line);
+		for (size_t c = 0; c < table->n_columns; c++)
+			print_cell(table, c, line.cell[c], width[c]);
+		(void)puts("");
 	}
 }

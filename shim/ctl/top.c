@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroups/array.h"
 #include "cgroups/hash.h"
 #include "cgroups/pressure.h"
 
@@ -54,7 +55,7 @@ static const struct {
 
 struct top {
 	struct top_row *rows;
-	size_t n_rows, size;
+	size_t n_rows;
 	size_t *order_of; /* indices of rows, as they are shown */
 	size_t found
 		[3]; /* of each level, the row that was found last: the next one is mostly it, or the one behind */
@@ -72,18 +73,14 @@ static size_t row_find(struct top *top, int level, uint64_t key)
 		if (top->rows[at].key == key && top->rows[at].level == level)
 			return top->found[level] = at;
 	}
-	if (top->n_rows == top->size) {
-		const size_t size = top->size > 0 ? 2 * top->size : 64;
-		struct top_row *rows = reallocarray(top->rows, size, sizeof *rows);
-		if (!rows)
-			return SIZE_MAX;
-		top->rows = rows;
-		size_t *order_of = reallocarray(top->order_of, size, sizeof *order_of);
-		if (!order_of)
-			return SIZE_MAX;
-		top->order_of = order_of;
-		top->size = size;
-	}
+	struct top_row *rows = array_grow(top->rows, top->n_rows, sizeof *rows);
+	if (!rows)
+		return SIZE_MAX;
+	top->rows = rows;
+	size_t *order_of = array_grow(top->order_of, top->n_rows, sizeof *order_of);
+	if (!order_of)
+		return SIZE_MAX;
+	top->order_of = order_of;
 	top->rows[top->n_rows] = (struct top_row){.level = level, .key = key, .parent = top->n_rows};
 	return top->found[level] = top->n_rows++;
 }
@@ -224,84 +221,68 @@ static void sort_rows(struct top *top)
 /* ---- The screen ---- */
 
 /* Eighths of a block against the limit, or, where there is none, against the highest that is shown. */
-static void print_trend(const struct top_row *row)
+static void put_trend(char cell[static CTL_CELL_SIZE], const struct top_row *row)
 {
 	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 	uint64_t most = row->limit == DECISION_UNLIMITED ? 0 : row->limit;
 
+	_Static_assert(TREND * sizeof "█" < CTL_CELL_SIZE, "the trend");
 	for (size_t i = 0; i < TREND; i++)
 		if (row->trend[i] > most)
 			most = row->trend[i];
 	for (size_t i = 0; i < TREND; i++) {
 		const double share = most > 0 ? (double)row->trend[i] / (double)most : 0;
-		(void)fputs(row->trend[i] == 0 ? " " : blocks[(size_t)(share * 7.999)], stdout);
+		(void)strcat(cell, row->trend[i] == 0 ? " " : blocks[(size_t)(share * 7.999)]);
 	}
 }
 
-/* Cut to the room that there is, in characters of UTF-8. */
-static void print_name(const struct top_row *row, int room)
+static void fill_line(size_t index, struct ctl_line *line, const void *data)
 {
-	int width = 2 * row->level;
+	const struct top *top = data;
+	const struct top_row *row = &top->rows[top->order_of[index]];
+	char amount[QUANTITY_MAX], pressure[PRESSURE_TEXT_MAX];
 
-	(void)printf("%*s", width, "");
-	for (const char *c = row->name; *c; c++) {
-		if ((*c & 0xc0) != 0x80 && ++width > room) {
-			width--;
-			break;
-		}
-		(void)putchar(*c);
-	}
-	(void)printf("%*s", width < room ? room - width : 0, "");
+	(void)snprintf(line->cell[0], CTL_CELL_SIZE, "%*s%s", 2 * row->level, "", row->name);
+	(void)snprintf(line->cell[1], CTL_CELL_SIZE, "%s", AMOUNT(row->used));
+	(void)snprintf(line->cell[2], CTL_CELL_SIZE, "%s", ctl_amount_or_dash(row->limit, amount));
+	(void)snprintf(line->cell[3], CTL_CELL_SIZE, "%s",
+		       row->headroom == DECISION_UNLIMITED ? "-" : AMOUNT(row->headroom));
+	if (row->limit != DECISION_UNLIMITED && row->limit > 0)
+		(void)snprintf(line->cell[4], CTL_CELL_SIZE, "%.0f %%",
+			       (double)row->used * 100 / (double)row->limit);
+	else
+		(void)snprintf(line->cell[4], CTL_CELL_SIZE, "-");
+	(void)snprintf(line->cell[5], CTL_CELL_SIZE, "%s", pressure_text(row->pressure, pressure));
+	if (top->is_live)
+		put_trend(line->cell[6], row);
 }
 
+/* columns: of the screen; 0: there is none. */
 static void print_rows(const struct top *top, size_t lines, int columns)
 {
-	/* What stands behind the name takes so much. */
-	const int amounts = 10 + 10 + 10 + 7 + 10, trend = top->is_live ? 2 + TREND : 0;
-	int room = columns - amounts - trend;
+	static const char *const head[] = {"NAME", "NOW", "LIMIT", "HEADROOM", "USE", "PRESSURE", "TREND"};
 
-	if (!top->is_live) {
-		room = 0;
-		for (size_t i = 0; i < top->n_rows; i++) {
-			int width = 2 * top->rows[i].level;
-			for (const char *c = top->rows[i].name; *c; c++)
-				width += (*c & 0xc0) != 0x80;
-			if (width > room)
-				room = width;
-		}
-	}
-	if (room < 20)
-		room = 20;
-	(void)printf("%-*s%10s%10s%10s%7s%10s%s\n", room, "NAME", "NOW", "LIMIT", "HEADROOM", "USE",
-		     "PRESSURE", top->is_live ? "  TREND" : "");
-	for (size_t i = 0; i < top->n_rows && i < lines; i++) {
-		const struct top_row *row = &top->rows[top->order_of[i]];
-		char use[16] = "-";
-
-		if (row->limit != DECISION_UNLIMITED && row->limit > 0)
-			(void)snprintf(use, sizeof use, "%.0f %%",
-				       (double)row->used * 100 / (double)row->limit);
-		print_name(row, room);
-		(void)printf("%10s%10s%10s%7s%10s", AMOUNT(row->used),
-			     ctl_amount_or_dash(row->limit, (char[QUANTITY_MAX]){0}),
-			     row->headroom == DECISION_UNLIMITED ? "-" : AMOUNT(row->headroom), use,
-			     pressure_text(row->pressure, (char[PRESSURE_TEXT_MAX]){0}));
-		if (top->is_live) {
-			(void)fputs("  ", stdout);
-			print_trend(row);
-		}
-		(void)puts("");
-	}
+	ctl_print_table(&(const struct ctl_table){
+		.head = head,
+		.n_columns = sizeof head / sizeof *head - !top->is_live,
+		.n_lines = top->n_rows < lines ? top->n_rows : lines,
+		.words = 1u << 0 | 1u << 6,
+		.width_max = columns,
+		.fill = fill_line,
+		.data = top,
+	});
 }
 
 static void print_screen(const struct top *top, const struct ctl *ctl)
 {
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	int columns = 0;
 	size_t lines = SIZE_MAX;
 
 	if (top->is_live) {
 		(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
 		lines = size.ws_row > 4 ? size.ws_row - 4u : 1;
+		columns = size.ws_col;
 		(void)fputs("\033[H\033[2J", stdout);
 	}
 	(void)printf("%zu container%s, by %s%s%s\n\n", ctl->survey.n_containers,
@@ -311,7 +292,7 @@ static void print_screen(const struct top *top, const struct ctl *ctl)
 	if (top->n_rows == 0)
 		(void)puts("No container that was created through tidemark runs here.");
 	else
-		print_rows(top, lines, size.ws_col);
+		print_rows(top, lines, columns);
 	(void)fflush(stdout);
 }
 

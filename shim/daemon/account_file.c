@@ -3,8 +3,6 @@
 /* The accounts as a file, for tidemarkctl: /run/tidemark/overhead.json. */
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,24 +11,10 @@
 #include "oci/json.h"
 #include "shim/daemon/account.h"
 
-/* A member, with the comma that it needs. */
-static void put_name(struct json_out *out, const char *name)
-{
-	const char before = out->length > 0 ? out->buf[out->length - 1] : '{';
-
-	json_out_raw(out, before == '{' || before == '[' ? "" : ",");
-	if (!name)
-		return;
-	json_out_string(out, name);
-	json_out_raw(out, ":");
-}
-
 static void put_uint(struct json_out *out, const char *name, uint64_t value)
 {
-	if (value == VMM_UNKNOWN)
-		return;
-	put_name(out, name);
-	json_out_uint(out, value);
+	if (value != VMM_UNKNOWN)
+		json_out_uint(out, name, value);
 }
 
 /* 0 is "not known". */
@@ -40,43 +24,20 @@ static void put_known(struct json_out *out, const char *name, uint64_t value)
 		put_uint(out, name, value);
 }
 
-static void put_int(struct json_out *out, const char *name, int64_t value)
-{
-	char digits[24];
-
-	(void)snprintf(digits, sizeof digits, "%" PRId64, value);
-	put_name(out, name);
-	json_out_raw(out, digits);
-}
-
 static void put_text(struct json_out *out, const char *name, const char *text)
 {
-	if (!text || !*text)
-		return;
-	put_name(out, name);
-	json_out_string(out, text);
-}
-
-static void put_bool(struct json_out *out, const char *name, bool value)
-{
-	put_name(out, name);
-	json_out_raw(out, value ? "true" : "false");
-}
-
-static void begin(struct json_out *out, const char *name, const char *bracket)
-{
-	put_name(out, name);
-	json_out_raw(out, bracket);
+	if (text && *text)
+		json_out_string(out, name, text);
 }
 
 /* ---- Sums ---- */
 
 static void put_account(struct json_out *out, const char *name, const struct account *account)
 {
-	begin(out, name, "{");
+	json_out_open(out, name, '{');
 	if (account->handler) {
 		put_text(out, "handler", account->handler);
-		put_bool(out, "vm", account->is_vm);
+		json_out_bool(out, "vm", account->is_vm);
 	}
 	put_uint(out, "pods", account->pods);
 	put_uint(out, "containers", account->containers);
@@ -97,17 +58,17 @@ static void put_account(struct json_out *out, const char *name, const struct acc
 	}
 	if (account->answered > 0) {
 		put_uint(out, "guest_used", account->used_bytes);
-		put_int(out, "overhead", account->overhead_bytes);
-		put_int(out, "unused", account->unused_bytes);
+		json_out_int(out, "overhead", account->overhead_bytes);
+		json_out_int(out, "unused", account->unused_bytes);
 	}
-	json_out_raw(out, "}");
+	json_out_close(out);
 }
 
 /* ---- Machines ---- */
 
 static void put_container(struct json_out *out, const struct container *container, bool is_current)
 {
-	begin(out, NULL, "{");
+	json_out_open(out, NULL, '{');
 	put_text(out, "id", container->id);
 	if (container->workload)
 		put_text(out, "name", container->workload->limits.identity.container);
@@ -117,7 +78,7 @@ static void put_container(struct json_out *out, const struct container *containe
 		put_uint(out, "limit", container->max_bytes);
 		put_uint(out, "usec", container->guest_usec);
 	}
-	json_out_raw(out, "}");
+	json_out_close(out);
 }
 
 static uint64_t vmm_pid(const struct vmm *vmm)
@@ -132,11 +93,11 @@ static void put_host(struct json_out *out, const struct sandbox *sandbox)
 {
 	put_uint(out, "usec", sandbox->host_usec);
 	put_uint(out, "charge", sandbox->memory.charge_bytes);
-	put_bool(out, "charge_resident", sandbox->memory.charge_is_resident);
+	json_out_bool(out, "charge_resident", sandbox->memory.charge_is_resident);
 	for (enum vm_part part = 0; part < VM_PARTS_COUNT; part++)
 		put_uint(out, vm_part_names[part], account_vm_part(sandbox, part));
-	put_bool(out, "ram_shared", sandbox->memory.ram_is_shared);
-	put_bool(out, "ram_hugetlb", sandbox->memory.ram_is_hugetlb);
+	json_out_bool(out, "ram_shared", sandbox->memory.ram_is_shared);
+	json_out_bool(out, "ram_hugetlb", sandbox->memory.ram_is_hugetlb);
 	put_known(out, "ram_size", sandbox->vmm.ram_size_bytes);
 	put_known(out, "vmm_pid", vmm_pid(&sandbox->vmm));
 }
@@ -148,20 +109,20 @@ static void put_guest(struct json_out *out, const struct sandbox *sandbox)
 	put_uint(out, "guest_usec", sandbox->host_usec - split->apart_usec);
 	put_uint(out, "apart_usec", split->apart_usec);
 	put_uint(out, "guest_used", split->used_bytes);
-	put_int(out, "overhead", split->overhead_bytes);
+	json_out_int(out, "overhead", split->overhead_bytes);
 	if (split->unused_is_known)
-		put_int(out, "unused", split->unused_bytes);
+		json_out_int(out, "unused", split->unused_bytes);
 }
 
 static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uint64_t interval_usec,
 			uint64_t now_usec)
 {
-	begin(out, NULL, "{");
+	json_out_open(out, NULL, '{');
 	put_text(out, "id", sandbox->id);
 	put_text(out, "handler", sandbox->handler);
 	put_text(out, "namespace", sandbox->namespace);
 	put_text(out, "pod", sandbox->pod_name);
-	put_bool(out, "vm", true);
+	json_out_bool(out, "vm", true);
 	if (sandbox->has_record)
 		put_known(out, "overhead_declared", sandbox->declared_bytes);
 	if (sandbox_is_measured(sandbox))
@@ -169,35 +130,39 @@ static void put_sandbox(struct json_out *out, const struct sandbox *sandbox, uin
 	if (sandbox->split.is_known)
 		put_guest(out, sandbox);
 	if (sandbox->is_kept)
-		put_int(out, "fixed", sandbox->most_fixed_bytes);
+		json_out_int(out, "fixed", sandbox->most_fixed_bytes);
 	put_known(out, "prestart", sandbox->prestart_bytes);
 	put_known(out, "boot", sandbox->boot_bytes);
 	put_text(out, "fault", sandbox->fault);
-	begin(out, "containers", "[");
+	json_out_open(out, "containers", '[');
 	for (const struct container *container = sandbox->containers; container;
 	     container = container->next_in_sandbox)
 		put_container(out, container, container_is_current(container, interval_usec, now_usec));
-	json_out_raw(out, "]}\n");
+	json_out_close(out);
+	json_out_close(out);
+	json_out_newline(out);
 }
 
 static void put_all(struct json_out *out, const struct registry *registry, const struct accounts *accounts,
 		    uint64_t interval_usec, bool left_out, uint64_t now_usec)
 {
-	begin(out, NULL, "{");
+	json_out_open(out, NULL, '{');
 	put_uint(out, "v", ACCOUNT_VERSION);
 	put_uint(out, "usec", now_usec);
 	put_uint(out, "interval_usec", interval_usec);
 	put_account(out, "node", &accounts->total);
-	begin(out, "handlers", "[");
+	json_out_open(out, "handlers", '[');
 	for (size_t i = 0; i < accounts->n; i++)
 		put_account(out, NULL, &accounts->handlers[i]);
-	json_out_raw(out, "]");
+	json_out_close(out);
 	if (left_out)
 		put_uint(out, "left_out", registry->n_sandboxes);
-	begin(out, "sandboxes", "[");
+	json_out_open(out, "sandboxes", '[');
 	for (size_t i = 0; !left_out && i < registry->n_sandboxes; i++)
 		put_sandbox(out, registry->sandboxes[i], interval_usec, now_usec);
-	json_out_raw(out, "]}\n");
+	json_out_close(out);
+	json_out_close(out);
+	json_out_newline(out);
 }
 
 /* Room for what names and faults may become when they are escaped. */
@@ -215,15 +180,15 @@ static size_t size_of(const struct registry *registry)
 int account_write(const struct registry *registry, const struct accounts *accounts, uint64_t interval_usec,
 		  int run_fd, uint64_t now_usec, struct error *err)
 {
-	struct json_out out = {.size = size_of(registry)};
+	const size_t size = size_of(registry);
 
-	cleanup_free char *buf = malloc(out.size);
+	cleanup_free char *buf = malloc(size);
 	if (!buf)
 		return error_set(err, ENOMEM, "out of memory");
-	out.buf = buf;
+	struct json_out out = {.buf = buf, .size = size};
 	put_all(&out, registry, accounts, interval_usec, false, now_usec);
 	if (out.overflow) {
-		out = (struct json_out){.buf = buf, .size = out.size};
+		out = (struct json_out){.buf = buf, .size = size};
 		put_all(&out, registry, accounts, interval_usec, true, now_usec);
 	}
 	if (out.overflow)

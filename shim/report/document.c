@@ -2,29 +2,8 @@
 #include "shim/report/document.h"
 
 #include <errno.h>
-#include <inttypes.h>
-
-#include "oci/json.h"
-#include "shim/report/explain.h"
 
 /* ---- JSON ---- */
-
-static void json_separate(struct document *document)
-{
-	if (!document->has_key && (document->filled & 1))
-		(void)fputs(",", document->stream);
-	document->has_key = false;
-	document->filled |= 1;
-}
-
-static void json_string(struct document *document, const char *text)
-{
-	char buf[6 * EXPLAIN_MAX + 3]; /* six bytes at most stand for one */
-	struct json_out out = {buf, sizeof buf, 0, false};
-
-	json_out_string(&out, text);
-	(void)fputs(buf, document->stream);
-}
 
 static void json_next(struct document *document)
 {
@@ -33,54 +12,50 @@ static void json_next(struct document *document)
 
 static void json_key(struct document *document, const char *key)
 {
-	json_separate(document);
-	json_string(document, key);
-	(void)fputs(":", document->stream);
-	document->has_key = true;
+	json_out_key(&document->json, key);
 }
 
 static void json_begin(struct document *document, bool is_map, bool is_short)
 {
 	(void)is_short;
-	json_separate(document);
-	(void)fputs(is_map ? "{" : "[", document->stream);
-	document->filled <<= 1;
+	json_out_open(&document->json, NULL, is_map ? '{' : '[');
 }
 
 static void json_end(struct document *document, bool is_map)
 {
-	(void)fputs(is_map ? "}" : "]", document->stream);
-	document->filled >>= 1;
+	(void)is_map;
+	json_out_close(&document->json);
 }
 
 static void json_text(struct document *document, const char *text)
 {
-	json_separate(document);
-	json_string(document, text);
+	json_out_string(&document->json, NULL, text);
 }
 
 static void json_amount(struct document *document, uint64_t bytes, bool is_exact)
 {
 	(void)is_exact;
-	json_separate(document);
-	(void)fprintf(document->stream, "%" PRIu64, bytes);
+	json_out_uint(&document->json, NULL, bytes);
 }
 
 static void json_duration(struct document *document, const char *key, uint64_t usec)
 {
-	json_separate(document);
-	(void)fprintf(document->stream, "\"%s_usec\":%" PRIu64, key, usec);
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "%s_usec", key);
+	json_out_uint(&document->json, name, usec);
 }
 
 static void json_truth(struct document *document, bool value)
 {
-	json_separate(document);
-	(void)fputs(value ? "true" : "false", document->stream);
+	json_out_bool(&document->json, NULL, value);
 }
 
 static int json_finish(struct document *document)
 {
-	(void)fputs("]\n", document->stream);
+	json_out_close(&document->json);
+	json_out_newline(&document->json);
+	json_out_finish(&document->json);
 	return ferror(document->stream) ? -EIO : 0;
 }
 
@@ -99,7 +74,8 @@ void document_json(FILE *stream, struct document *ret)
 	};
 
 	*ret = (struct document){.form = &form, .stream = stream};
-	(void)fputs("[", stream);
+	ret->json = json_out_stream(stream, ret->buf, sizeof ret->buf);
+	json_out_open(&ret->json, NULL, '[');
 }
 
 /* ---- Any form ---- */

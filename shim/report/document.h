@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "oci/json.h"
+
 struct document;
 
 struct document_form {
@@ -24,9 +26,10 @@ struct document_form {
 
 struct document {
 	const struct document_form *form;
-	FILE *stream;    /* borrowed */
-	uint64_t filled; /* JSON: bit n: n levels up there is something before */
-	bool has_key;
+	FILE *stream; /* borrowed */
+	/* Of the form JSON alone. Once begun, the document stays where it is: json points to buf. */
+	struct json_out json;
+	char buf[JSON_STREAM_SIZE];
 };
 
 /* JSON: one array of all documents, amounts in bytes, times in microseconds under the key with "_usec". */

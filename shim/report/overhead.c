@@ -10,21 +10,7 @@
 #include "cgroups/file.h"
 #include "oci/json.h"
 
-struct overhead_file {
-	uint64_t version, written_usec, interval_usec, left_out;
-	struct json_span node, handlers, sandboxes;
-};
-
-#define FILE_ROW(path, kind, member) JSON_FIELD(path, kind, struct overhead_file, member)
-static const struct json_field file_fields[] = {
-	FILE_ROW("v", JSON_UINT, version),
-	FILE_ROW("usec", JSON_UINT, written_usec),
-	FILE_ROW("interval_usec", JSON_UINT, interval_usec),
-	FILE_ROW("left_out", JSON_UINT, left_out),
-	FILE_ROW("node", JSON_BRACES, node),
-	FILE_ROW("handlers", JSON_VALUE, handlers),
-	FILE_ROW("sandboxes", JSON_VALUE, sandboxes),
-};
+#define COUNT(fields) (sizeof(fields) / sizeof *(fields))
 
 #define HANDLER_ROW(path, kind, member) JSON_FIELD(path, kind, struct overhead_handler, member)
 #define HANDLER_AMOUNT(path, member) \
@@ -53,11 +39,24 @@ static const struct json_field handler_fields[] = {
 	JSON_FIELD_UNLESS(path, kind, struct overhead_sandbox, member, value)
 #define SANDBOX_AMOUNT(path, member) SANDBOX_UNLESS(path, JSON_UINT, member, OVERHEAD_UNKNOWN)
 #define SANDBOX_SIGNED(path, member) SANDBOX_UNLESS(path, JSON_INT, member, (uint64_t)OVERHEAD_UNKNOWN_SIGNED)
-/* The containers, of an element that is read. */
-struct sandbox_element {
-	struct overhead_sandbox sandbox; /* first: the rows are the sandbox's */
-	struct json_span containers;
+#define CONTAINER_ROW(path, member)  JSON_FIELD(path, JSON_STRING, struct overhead_container, member)
+#define CONTAINER_AMOUNT(path, member) \
+	JSON_FIELD_UNLESS(path, JSON_UINT, struct overhead_container, member, OVERHEAD_UNKNOWN)
+static const struct json_field container_fields[] = {
+	CONTAINER_ROW("id", id),
+	CONTAINER_ROW("name", name),
+	CONTAINER_AMOUNT("usage", usage_bytes),
+	CONTAINER_AMOUNT("working_set", working_set_bytes),
+	CONTAINER_AMOUNT("limit", limit_bytes),
 };
+static const struct json_objects container_rows = {
+	.fields = container_fields,
+	.n_fields = COUNT(container_fields),
+	.size = sizeof(struct overhead_container),
+	.count_offset = offsetof(struct overhead_sandbox, n_containers),
+	.max = OVERHEAD_CONTAINERS_MAX,
+};
+
 static const struct json_field sandbox_fields[] = {
 	SANDBOX_ROW("id", JSON_STRING, id),
 	SANDBOX_ROW("handler", JSON_STRING, handler),
@@ -89,51 +88,50 @@ static const struct json_field sandbox_fields[] = {
 	SANDBOX_UNLESS("ram_hugetlb", JSON_BOOL, ram_is_hugetlb, 0),
 	SANDBOX_UNLESS("vmm_pid", JSON_UINT, vmm_pid, 0),
 	SANDBOX_UNLESS("fault", JSON_STRING, fault, 0),
-	/* Read only, and so the last. */
-	JSON_FIELD("containers", JSON_VALUE, struct sandbox_element, containers),
+	JSON_FIELD_NESTED("containers", JSON_OBJECTS, struct overhead_sandbox, containers, &container_rows),
 };
-
-#define CONTAINER_ROW(path, member) JSON_FIELD(path, JSON_STRING, struct overhead_container, member)
-#define CONTAINER_AMOUNT(path, member) \
-	JSON_FIELD_UNLESS(path, JSON_UINT, struct overhead_container, member, OVERHEAD_UNKNOWN)
-static const struct json_field container_fields[] = {
-	CONTAINER_ROW("id", id),
-	CONTAINER_ROW("name", name),
-	CONTAINER_AMOUNT("usage", usage_bytes),
-	CONTAINER_AMOUNT("working_set", working_set_bytes),
-	CONTAINER_AMOUNT("limit", limit_bytes),
-};
-
-#define COUNT(fields) (sizeof(fields) / sizeof *(fields))
 _Static_assert(COUNT(sandbox_fields) <= JSON_FIELDS_MAX, "json_read() would refuse every one");
 
-/* ---- Reading ---- */
-
-struct reading {
-	struct overhead *overhead;
-	struct error *err;
-	size_t n_containers; /* of all sandboxes so far */
+static const struct json_objects handler_rows = {
+	.fields = handler_fields,
+	.n_fields = COUNT(handler_fields),
+	.size = sizeof(struct overhead_handler),
+	.count_offset = offsetof(struct overhead, n_handlers),
+	.max = OVERHEAD_HANDLERS_MAX,
+};
+static const struct json_objects sandbox_rows = {
+	.fields = sandbox_fields,
+	.n_fields = COUNT(sandbox_fields),
+	.size = sizeof(struct overhead_sandbox),
+	.count_offset = offsetof(struct overhead, n_sandboxes),
+	.max = OVERHEAD_SANDBOXES_MAX,
 };
 
-/* Makes room for one more element behind the count that are there; the sizes are powers of two. */
-static void *grow(void *array, size_t count, size_t size)
-{
-	if (count > 0 && (count & (count - 1)) != 0)
-		return array;
-	return reallocarray(array, count > 0 ? 2 * count : 1, size);
-}
+#define FILE_ROW(path, kind, member)          JSON_FIELD(path, kind, struct overhead, member)
+#define FILE_NESTED(path, kind, member, rows) JSON_FIELD_NESTED(path, kind, struct overhead, member, rows)
+static const struct json_field file_fields[] = {
+	FILE_ROW("v", JSON_UINT, version),
+	FILE_ROW("usec", JSON_UINT, written_usec),
+	FILE_ROW("interval_usec", JSON_UINT, interval_usec),
+	FILE_ROW("left_out", JSON_UINT, left_out),
+	FILE_NESTED("node", JSON_OBJECT, node, &handler_rows),
+	FILE_NESTED("handlers", JSON_OBJECTS, handlers, &handler_rows),
+	FILE_NESTED("sandboxes", JSON_OBJECTS, sandboxes, &sandbox_rows),
+};
+
+/* ---- Reading ---- */
 
 /* 256 TiB: no node has so much, and sums of as many as there may be do not overflow. */
 #define AMOUNT_MAX (INT64_C(1) << 48)
 
 /* Every member of these kinds is an amount, a count or a span of time; points in time are never skipped by
  * that value. */
-static void drop_senseless(const struct json_field *fields, size_t n_fields, void *object)
+static void drop_senseless(const struct json_objects *rows, void *object)
 {
 	const uint64_t unknown = OVERHEAD_UNKNOWN;
 	const int64_t unknown_signed = OVERHEAD_UNKNOWN_SIGNED;
 
-	for (const struct json_field *field = fields; field < fields + n_fields; field++) {
+	for (const struct json_field *field = rows->fields; field < rows->fields + rows->n_fields; field++) {
 		char *member = (char *)object + field->offset;
 		uint64_t value;
 		int64_t value_signed;
@@ -149,117 +147,39 @@ static void drop_senseless(const struct json_field *fields, size_t n_fields, voi
 	}
 }
 
-/* Fills in what an element does not have, and then what it has. */
-static int read_element(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
-			void *object, struct error *err)
+static void drop_all_senseless(struct overhead *overhead)
 {
-	for (const struct json_field *field = fields; field < fields + n_fields; field++)
-		if (field->skip && (field->kind == JSON_UINT || field->kind == JSON_INT))
-			memcpy((char *)object + field->offset, &field->skip_value, sizeof field->skip_value);
-	int r = json_read(text, length, fields, n_fields, object, err);
-	if (r == 0)
-		drop_senseless(fields, n_fields, object);
-	return r;
-}
-
-static int too_many(struct error *err, const char *what)
-{
-	return error_set(err, EBADMSG, "it has more %s than a node can have", what);
-}
-
-static int on_handler(const char *text, size_t length, void *data)
-{
-	struct reading *reading = data;
-	struct overhead *overhead = reading->overhead;
-	struct overhead_handler handler = {0};
-
-	int r = read_element(text, length, handler_fields, COUNT(handler_fields), &handler, reading->err);
-	if (r < 0)
-		return r;
-	if (overhead->n_handlers == OVERHEAD_HANDLERS_MAX)
-		return too_many(reading->err, "handlers");
-	struct overhead_handler *grown =
-		grow(overhead->handlers, overhead->n_handlers, sizeof *overhead->handlers);
-	if (!grown)
-		return error_errno(reading->err, ENOMEM, "cannot keep the handlers");
-	overhead->handlers = grown;
-	grown[overhead->n_handlers++] = handler;
-	return 0;
-}
-
-static int on_container(const char *text, size_t length, void *data)
-{
-	struct reading *reading = data;
-	struct overhead_sandbox *sandbox = &reading->overhead->sandboxes[reading->overhead->n_sandboxes - 1];
-	struct overhead_container container = {0};
-
-	int r = read_element(text, length, container_fields, COUNT(container_fields), &container,
-			     reading->err);
-	if (r < 0)
-		return r;
-	if (reading->n_containers++ == OVERHEAD_CONTAINERS_MAX)
-		return too_many(reading->err, "containers");
-	struct overhead_container *grown =
-		grow(sandbox->containers, sandbox->n_containers, sizeof *sandbox->containers);
-	if (!grown)
-		return error_errno(reading->err, ENOMEM, "cannot keep the containers");
-	sandbox->containers = grown;
-	grown[sandbox->n_containers++] = container;
-	return 0;
-}
-
-static int on_sandbox(const char *text, size_t length, void *data)
-{
-	struct reading *reading = data;
-	struct overhead *overhead = reading->overhead;
-	struct sandbox_element element = {0};
-
-	int r = read_element(text, length, sandbox_fields, COUNT(sandbox_fields), &element, reading->err);
-	if (r < 0)
-		return r;
-	if (element.sandbox.vmm_pid > INT_MAX)
-		element.sandbox.vmm_pid = 0;
-	if (overhead->n_sandboxes == OVERHEAD_SANDBOXES_MAX)
-		return too_many(reading->err, "sandboxes");
-	struct overhead_sandbox *grown =
-		grow(overhead->sandboxes, overhead->n_sandboxes, sizeof *overhead->sandboxes);
-	if (!grown)
-		return error_errno(reading->err, ENOMEM, "cannot keep the sandboxes");
-	overhead->sandboxes = grown;
-	grown[overhead->n_sandboxes++] = element.sandbox;
-	return json_each(text, element.containers, on_container, reading, reading->err);
+	drop_senseless(&handler_rows, &overhead->node);
+	for (size_t i = 0; i < overhead->n_handlers; i++)
+		drop_senseless(&handler_rows, &overhead->handlers[i]);
+	for (size_t i = 0; i < overhead->n_sandboxes; i++) {
+		struct overhead_sandbox *sandbox = &overhead->sandboxes[i];
+		drop_senseless(&sandbox_rows, sandbox);
+		if (sandbox->vmm_pid > INT_MAX)
+			sandbox->vmm_pid = 0;
+		for (size_t c = 0; c < sandbox->n_containers; c++)
+			drop_senseless(&container_rows, &sandbox->containers[c]);
+	}
 }
 
 int overhead_parse(const char *text, size_t length, struct overhead *ret, struct error *err)
 {
-	struct overhead_file file = {0};
 	struct overhead overhead = {0};
 	struct error fault = {0};
-	struct reading reading = {&overhead, &fault, 0};
 
-	int r = json_read(text, length, file_fields, COUNT(file_fields), &file, &fault);
-	if (file.version > OVERHEAD_VERSION)
-		return error_set(err, ENOTSUP, "%s is of version %llu, newer than this program knows",
-				 OVERHEAD_FILE, (unsigned long long)file.version);
-	if (r == 0 && file.version == 0)
-		r = error_set(&fault, EBADMSG, "it has no version");
-	/* One that is absent is one without members. */
-	if (r == 0)
-		r = read_element(file.node.length > 0 ? text + file.node.at : "{}",
-				 file.node.length > 0 ? file.node.length : 2, handler_fields,
-				 COUNT(handler_fields), &overhead.node, &fault);
-	if (r == 0)
-		r = json_each(text, file.handlers, on_handler, &reading, &fault);
-	if (r == 0)
-		r = json_each(text, file.sandboxes, on_sandbox, &reading, &fault);
+	int r = json_read(text, length, file_fields, COUNT(file_fields), &overhead, &fault);
+	if (overhead.version > OVERHEAD_VERSION)
+		r = error_set(err, ENOTSUP, "%s is of version %llu, newer than this program knows",
+			      OVERHEAD_FILE, (unsigned long long)overhead.version);
+	else if (r == 0 && overhead.version == 0)
+		r = error_set(err, EBADMSG, "%s: it has no version", OVERHEAD_FILE);
+	else if (r < 0)
+		r = error_set(err, -r, "%s: %.160s", OVERHEAD_FILE, fault.text);
 	if (r < 0) {
 		overhead_free(&overhead);
-		return error_set(err, -r, "%s: %.160s", OVERHEAD_FILE, fault.text);
+		return r;
 	}
-	overhead.version = file.version;
-	overhead.written_usec = file.written_usec;
-	overhead.interval_usec = file.interval_usec;
-	overhead.left_out = file.left_out;
+	drop_all_senseless(&overhead);
 	*ret = overhead;
 	return 0;
 }
@@ -301,29 +221,6 @@ const struct overhead_container *overhead_find_container(const struct overhead *
 		if (strcmp(sandbox->containers[i].id, id) == 0)
 			return &sandbox->containers[i];
 	return NULL;
-}
-
-/* ---- Writing ---- */
-
-int overhead_format_handler(const struct overhead_handler *handler, char buf[static OVERHEAD_TEXT_MAX],
-			    size_t *ret_length)
-{
-	return json_write(handler_fields, COUNT(handler_fields), handler, buf, OVERHEAD_TEXT_MAX, ret_length,
-			  NULL);
-}
-
-int overhead_format_sandbox(const struct overhead_sandbox *sandbox, char buf[static OVERHEAD_TEXT_MAX],
-			    size_t *ret_length)
-{
-	return json_write(sandbox_fields, COUNT(sandbox_fields) - 1, sandbox, buf, OVERHEAD_TEXT_MAX,
-			  ret_length, NULL);
-}
-
-int overhead_format_container(const struct overhead_container *container, char buf[static OVERHEAD_TEXT_MAX],
-			      size_t *ret_length)
-{
-	return json_write(container_fields, COUNT(container_fields), container, buf, OVERHEAD_TEXT_MAX,
-			  ret_length, NULL);
 }
 
 /* ---- The split ---- */
@@ -397,4 +294,25 @@ void overhead_parts_add(struct overhead_parts *sum, const struct overhead_parts 
 			sum->bytes[i] = bytes;
 	}
 	sum->ram_has_vmm |= one->ram_has_vmm;
+}
+
+/* ---- Writing ---- */
+
+void overhead_out_handler(struct json_out *out, const char *key, const struct overhead_handler *handler)
+{
+	json_out_object(out, key, handler_fields, COUNT(handler_fields), handler);
+}
+
+void overhead_out_sandbox(struct json_out *out, const struct overhead_sandbox *sandbox)
+{
+	struct overhead_parts parts;
+
+	overhead_parts_of(sandbox, &parts);
+	json_out_open(out, NULL, '{');
+	/* The containers, which are last, stand behind what is not in the file. */
+	json_out_members(out, sandbox_fields, COUNT(sandbox_fields) - 1, sandbox);
+	if (parts.bytes[PART_REST] != OVERHEAD_UNKNOWN_SIGNED)
+		json_out_int(out, "rest", parts.bytes[PART_REST]);
+	json_out_members(out, sandbox_fields + COUNT(sandbox_fields) - 1, 1, sandbox);
+	json_out_close(out);
 }

@@ -10,6 +10,7 @@
 
 #include "cgroups/error.h"
 #include "oci/config.h"
+#include "oci/json.h"
 #include "shim/store/record.h"
 #include "shim/tune/overhead.h"
 
@@ -20,7 +21,7 @@
 /* More than these are no node's. */
 #define OVERHEAD_HANDLERS_MAX   256
 #define OVERHEAD_SANDBOXES_MAX  16384
-#define OVERHEAD_CONTAINERS_MAX 65536 /* of all VMs together */
+#define OVERHEAD_CONTAINERS_MAX JSON_ELEMENTS_MAX /* all VMs, their containers and handlers together */
 
 /* A value that the file does not have; and OVERHEAD_UNKNOWN. */
 #define OVERHEAD_UNKNOWN_SIGNED INT64_MIN
@@ -92,15 +93,9 @@ const struct overhead_sandbox *overhead_find(const struct overhead *overhead, co
 const struct overhead_container *overhead_find_container(const struct overhead *overhead,
 							 const char *sandbox_id, const char *id);
 
-/* One element as an object of JSON, without its containers, a line. Returns 0 with *ret_length set, or
- * -ENOBUFS. */
-#define OVERHEAD_TEXT_MAX 8192
-int overhead_format_handler(const struct overhead_handler *handler, char buf[static OVERHEAD_TEXT_MAX],
-			    size_t *ret_length);
-int overhead_format_sandbox(const struct overhead_sandbox *sandbox, char buf[static OVERHEAD_TEXT_MAX],
-			    size_t *ret_length);
-int overhead_format_container(const struct overhead_container *container, char buf[static OVERHEAD_TEXT_MAX],
-			      size_t *ret_length);
+/* One as JSON. A sandbox has its PART_REST, too, as "rest". */
+void overhead_out_handler(struct json_out *out, const char *key, const struct overhead_handler *handler);
+void overhead_out_sandbox(struct json_out *out, const struct overhead_sandbox *sandbox);
 
 /* What smaps says of a VMM whose guest's RAM is anonymous. */
 void overhead_take_smaps(struct overhead_sandbox *sandbox, uint64_t ram_bytes, uint64_t vmm_anon_bytes,

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroups/array.h"
 #include "cgroups/cleanup.h"
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
@@ -31,14 +32,10 @@ static const char *const styles[] = {
 
 int plot_add(struct plot_series *series, uint64_t time_usec, uint64_t bytes)
 {
-	if (series->count == series->size) {
-		size_t size = series->size > 0 ? 2 * series->size : 256;
-		struct plot_point *points = reallocarray(series->points, size, sizeof *points);
-		if (!points)
-			return -ENOMEM;
-		series->points = points;
-		series->size = size;
-	}
+	struct plot_point *points = array_grow(series->points, series->count, sizeof *points);
+	if (!points)
+		return -ENOMEM;
+	series->points = points;
 	series->points[series->count++] = (struct plot_point){time_usec, bytes};
 	return 0;
 }

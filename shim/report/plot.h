@@ -29,7 +29,7 @@ struct plot_series {
 	const char *title, *colour; /* "#d62728" */
 	enum plot_style style;
 	struct plot_point *points; /* in the order of time */
-	size_t count, size;
+	size_t count;
 };
 
 /* Returns 0 or -ENOMEM. The points are the caller's to free. */

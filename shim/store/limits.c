@@ -138,7 +138,8 @@ int limits_parse(const char *text, size_t length, const char *name, struct limit
 	return r;
 }
 
-int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err)
+/* path: below state_fd, "limits/<namespace>/…". */
+static int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err)
 {
 	char text[LIMITS_SIZE_MAX], own_path[LIMITS_PATH_MAX + 32];
 	size_t length;

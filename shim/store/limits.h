@@ -55,9 +55,6 @@ int limits_parse(const char *text, size_t length, const char *name, struct limit
  * names another workload or holds what cannot be; -ENOTSUP for a newer version. *ret is set only with 0. */
 int limits_read(int state_fd, const struct identity *identity, struct limits *ret, struct error *err);
 
-/* By its path below state_fd, "limits/<namespace>/…", for a walk over all. */
-int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err);
-
 /* Makes the directories and replaces the file atomically. */
 int limits_write(int state_fd, const struct limits *limits, struct error *err);
 

@@ -90,7 +90,8 @@ void record_set_decision(struct record *record, const struct decision_input *inp
 			record->step_bytes[decision->step[i].guard] = decision->step[i].limit_bytes;
 }
 
-int record_file_name(const char *id, char *buf, size_t size, struct error *err)
+/* "<id>.json". Returns -EINVAL for an id that is no file name. */
+static int record_file_name(const char *id, char *buf, size_t size, struct error *err)
 {
 	if (!id[0] || id[0] == '.' || strchr(id, '/') || strlen(id) >= RECORD_ID_SIZE)
 		return error_set(err, EINVAL, "the container id %.80s is no file name", id);

@@ -76,9 +76,8 @@ int record_read(int containers_fd, const char *id, struct record *ret, struct er
 int record_write(int containers_fd, const struct record *record, struct error *err);
 int record_remove(int containers_fd, const char *id, struct error *err);
 
-/* "<id>.json". Returns -EINVAL for an id that is no file name. The inverse fills id from a directory
- * entry's name and returns false for what is no record's (dot files, other endings). */
-int record_file_name(const char *id, char *buf, size_t size, struct error *err);
+/* Fills id from the name "<id>.json" of a directory's entry. Returns false for what is no record's: dot files,
+ * other endings. */
 bool record_id_of(const char *file_name, char id[static RECORD_ID_SIZE]);
 
 /* Finds the cgroup by the pid, or the pid file: for a container whose start was not recorded, as no shim's is. Returns 0

@@ -22,12 +22,7 @@
 #define SECTION_MAX        50
 
 enum kind {
-	KIND_MODE,
-	KIND_POLICY,
-	KIND_MARGIN,
-	KIND_BPF,
-	KIND_PROTECT,
-	KIND_SIZING,
+	KIND_WORD, /* one of words, a NULL-ended list; as its index, an int */
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
 	KIND_BYTES,
@@ -44,6 +39,7 @@ struct row {
 	enum kind kind;
 	size_t offset, size;
 	double least, most; /* of numbers, inclusive */
+	const char *const *words;
 };
 
 #define ROW_WITHIN(least, most, section, key, kind, member, description)              \
@@ -53,11 +49,25 @@ struct row {
 	}
 #define ROW(...)      ROW_WITHIN(0, 0x1p62, __VA_ARGS__)
 #define ROW_SIZE(...) ROW_WITHIN((double)MIB, 0x1p62, __VA_ARGS__)
+#define ROW_WORD(section, key, words, member, description)                                 \
+	{                                                                                  \
+		{section, key, description}, KIND_WORD, offsetof(struct settings, member), \
+			sizeof(((struct settings *)NULL)->member), 0, 0, words             \
+	}
+
+static const char *const bpf_words[] = {[BPF_AUTO] = "auto", [BPF_NO] = "no", NULL};
+static const char *const sizing_words[] = {
+	[VM_SIZING_DYNAMIC] = "dynamic",
+	[VM_SIZING_STATIC] = "static",
+	[VM_SIZING_DEFAULT_MEMORY] = "default-memory",
+	NULL,
+};
 
 static const struct row rows[] = {
-	ROW("node", "mode", KIND_MODE, mode,
-	    "What is done on this node: off, observe (measure and recommend) or enforce (set the tuned limit "
-	    "at a container's creation)."),
+	ROW_WORD("node", "mode", mode_names, mode,
+		 "What is done on this node: off, observe (measure and recommend) or enforce (set the tuned "
+		 "limit "
+		 "at a container's creation)."),
 	ROW("runtime", "default", KIND_NAME, runtime.name,
 	    "The runtime behind a program that is called plain tidemark. tidemark-crun and tidemark-runc "
 	    "have it in their names."),
@@ -75,20 +85,22 @@ static const struct row rows[] = {
 		   "How far back what is shown as recent goes, 1min to 1h."),
 	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
 		   "How far back a recommendation looks, up to 14d."),
-	ROW("sampling", "bpf", KIND_BPF, sampling.bpf,
-	    "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all "
-	    "readings at "
-	    "once: auto, where it takes them, or no. Holds from the daemon's start."),
+	ROW_WORD("sampling", "bpf", bpf_words, sampling.bpf,
+		 "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all "
+		 "readings at "
+		 "once: auto, where it takes them, or no. Holds from the daemon's start."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
-	ROW("tuner", "policy", KIND_POLICY, tuner.policy,
-	    "What recommendations go by: percentile (factors over the window's mean, 95th percentile and "
-	    "maximum) or "
-	    "adaptive (a margin over the peaks that fits size and history)."),
-	ROW("tuner", "adaptive_margin", KIND_MARGIN, tuner.adaptive_margin,
-	    "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory and "
-	    "has more "
-	    "containers outgrow their limits."),
+	ROW_WORD(
+		"tuner", "policy", tuner_policy_names, tuner.policy,
+		"What recommendations go by: percentile (factors over the window's mean, 95th percentile and "
+		"maximum) or "
+		"adaptive (a margin over the peaks that fits size and history)."),
+	ROW_WORD("tuner", "adaptive_margin", adaptive_margin_names, tuner.adaptive_margin,
+		 "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory "
+		 "and "
+		 "has more "
+		 "containers outgrow their limits."),
 	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor,
 		   "The request is at least the working set's 95th percentile times this."),
 	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor,
@@ -139,9 +151,10 @@ static const struct row rows[] = {
 	    "Whether a container may be given more than its pod declares."),
 	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
 	    "Whether a container that declares no limit is given one."),
-	ROW("enforce", "request", KIND_PROTECT, enforce.request,
-	    "Where the request of a container whose limit is tuned is written to: none, low (memory.low) or "
-	    "min (memory.min)."),
+	ROW_WORD("enforce", "request", protect_names, enforce.request,
+		 "Where the request of a container whose limit is tuned is written to: none, low "
+		 "(memory.low) or "
+		 "min (memory.min)."),
 	ROW_WITHIN(0, 1, "enforce", "high", KIND_RATIO, enforce.high_ratio,
 		   "How far on the way from its request to its limit memory.high is set; 0: it is not."),
 	ROW("annotations", "allow", KIND_ANNOTATIONS, annotations,
@@ -161,10 +174,11 @@ static const struct row rows[] = {
 		"How long the history goes back, and a workload without containers is known, 1d to 3652d."),
 	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
 		 "The size of the history above which the oldest of it goes, too."),
-	ROW("vm", "sizing", KIND_SIZING, vm.sizing,
-	    "What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its "
-	    "containers' "
-	    "limits), static or default-memory (an annotation is written)."),
+	ROW_WORD(
+		"vm", "sizing", sizing_words, vm.sizing,
+		"What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its "
+		"containers' "
+		"limits), static or default-memory (an annotation is written)."),
 	ROW_SIZE("vm", "memory_min", KIND_BYTES, vm.memory_min_bytes,
 		 "What a guest is taken to need beside its containers at least, whatever those of its "
 		 "handler were "
@@ -226,24 +240,7 @@ static const struct settings defaults = {
 
 #define ROWS_COUNT (sizeof rows / sizeof *rows)
 
-static const char *const bpf_words[] = {[BPF_AUTO] = "auto", [BPF_NO] = "no", NULL};
-static const char *const sizing_words[] = {
-	[VM_SIZING_DYNAMIC] = "dynamic",
-	[VM_SIZING_STATIC] = "static",
-	[VM_SIZING_DEFAULT_MEMORY] = "default-memory",
-	NULL,
-};
 static const char *const bool_words[][2] = {{"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
-
-static int parse_word(const char *const names[], const char *text, void *member)
-{
-	for (int i = 0; names[i]; i++)
-		if (strcmp(text, names[i]) == 0) {
-			memcpy(member, &i, sizeof i);
-			return 0;
-		}
-	return -EINVAL;
-}
 
 static const char *const annotation_words[] = {"mode", "workload", "overrides"}; /* bit i */
 
@@ -286,34 +283,45 @@ static bool is_loopback(const char *text)
 	return false;
 }
 
-/* Returns 0, or -EINVAL with what would be right in *ret_expected. */
-static int parse_value(const struct row *row, const char *text, void *member, const char **ret_expected)
+static bool is_right_text(enum kind kind, const char *text)
 {
-	uint64_t number = 0;
+	switch (kind) {
+	case KIND_NAME:
+		return text[0] && !strchr(text, '/');
+	case KIND_PATH:
+		return !text[0] || text[0] == '/';
+	default:
+		return !text[0] || is_loopback(text);
+	}
+}
+
+static int parse_number(enum kind kind, const char *text, uint64_t *ret)
+{
+	switch (kind) {
+	case KIND_BYTES:
+		return quantity_parse_bytes(text, ret);
+	case KIND_DURATION:
+		return quantity_parse_duration(text, ret);
+	default:
+		return quantity_parse_uint(text, strlen(text), ret);
+	}
+}
+
+/* Returns 0 or -EINVAL. */
+static int parse_value(const struct row *row, const char *text, void *member)
+{
+	uint64_t number;
 	double ratio;
-	int r = -EINVAL;
 
 	switch (row->kind) {
-	case KIND_MODE:
-		*ret_expected = "off, observe or enforce";
-		return parse_word(mode_names, text, member);
-	case KIND_POLICY:
-		*ret_expected = "percentile or adaptive";
-		return parse_word(tuner_policy_names, text, member);
-	case KIND_MARGIN:
-		*ret_expected = "normal or tight";
-		return parse_word(adaptive_margin_names, text, member);
-	case KIND_BPF:
-		*ret_expected = "auto or no";
-		return parse_word(bpf_words, text, member);
-	case KIND_PROTECT:
-		*ret_expected = "none, low or min";
-		return parse_word(protect_names, text, member);
-	case KIND_SIZING:
-		*ret_expected = "dynamic, static or default-memory";
-		return parse_word(sizing_words, text, member);
+	case KIND_WORD:
+		for (int i = 0; row->words[i]; i++)
+			if (strcmp(text, row->words[i]) == 0) {
+				memcpy(member, &i, sizeof i);
+				return 0;
+			}
+		return -EINVAL;
 	case KIND_BOOL:
-		*ret_expected = "yes or no";
 		for (size_t i = 0; i < sizeof bool_words / sizeof *bool_words; i++)
 			for (int value = 0; value <= 1; value++)
 				if (strcmp(text, bool_words[i][value]) == 0) {
@@ -322,49 +330,68 @@ static int parse_value(const struct row *row, const char *text, void *member, co
 				}
 		return -EINVAL;
 	case KIND_ANNOTATIONS:
-		*ret_expected = "mode, workload and overrides, or none";
 		return parse_annotations(text, member);
 	case KIND_NAME:
-		*ret_expected = "a program's name";
-		if (!text[0] || strchr(text, '/') || strlen(text) >= row->size)
-			return -EINVAL;
-		memcpy(member, text, strlen(text) + 1);
-		return 0;
 	case KIND_PATH:
-		*ret_expected = "an absolute path";
-		if ((text[0] && text[0] != '/') || strlen(text) >= row->size)
-			return -EINVAL;
-		memcpy(member, text, strlen(text) + 1);
-		return 0;
 	case KIND_LOOPBACK:
-		*ret_expected = "127.0.0.1:PORT or [::1]:PORT";
-		if ((text[0] && !is_loopback(text)) || strlen(text) >= row->size)
+		if (!is_right_text(row->kind, text) || strlen(text) >= row->size)
 			return -EINVAL;
 		memcpy(member, text, strlen(text) + 1);
 		return 0;
 	case KIND_RATIO:
-		*ret_expected = "a ratio such as 1.5 or 30 %, within its bounds";
 		if (quantity_parse_ratio(text, &ratio) < 0 || ratio < row->least || ratio > row->most)
 			return -EINVAL;
 		memcpy(member, &ratio, sizeof ratio);
 		return 0;
 	case KIND_BYTES:
-		*ret_expected = "a size such as 256Mi, within its bounds";
-		r = quantity_parse_bytes(text, &number);
-		break;
 	case KIND_DURATION:
-		*ret_expected = "a duration such as 30min, within its bounds";
-		r = quantity_parse_duration(text, &number);
-		break;
 	case KIND_COUNT:
-		*ret_expected = "a whole number";
-		r = quantity_parse_uint(text, strlen(text), &number);
-		break;
+		if (parse_number(row->kind, text, &number) < 0 || (double)number < row->least ||
+		    (double)number > row->most)
+			return -EINVAL;
+		memcpy(member, &number, sizeof number);
+		return 0;
 	}
-	if (r < 0 || (double)number < row->least || (double)number > row->most)
-		return -EINVAL;
-	memcpy(member, &number, sizeof number);
-	return 0;
+	return -EINVAL;
+}
+
+/* What would be right. Returns buf, or a constant. */
+static const char *expected_text(const struct row *row, char *buf, size_t size)
+{
+	static const char *const expected[] = {
+		[KIND_BOOL] = "yes or no",
+		[KIND_ANNOTATIONS] = "mode, workload and overrides, or none",
+		[KIND_NAME] = "a program's name",
+		[KIND_PATH] = "an absolute path",
+		[KIND_LOOPBACK] = "127.0.0.1:PORT or [::1]:PORT",
+		[KIND_RATIO] = "a ratio such as 1.5 or 30 %, within its bounds",
+		[KIND_BYTES] = "a size such as 256Mi, within its bounds",
+		[KIND_DURATION] = "a duration such as 30min, within its bounds",
+		[KIND_COUNT] = "a whole number",
+	};
+	size_t used = 0;
+
+	if (row->kind != KIND_WORD)
+		return expected[row->kind];
+	for (size_t i = 0; row->words[i] && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%s",
+					 i == 0              ? ""
+					 : row->words[i + 1] ? ", "
+							     : " or ",
+					 row->words[i]);
+	return buf;
+}
+
+/* section: as the file has it. */
+static int row_read(const struct row *row, const char *section, const char *value, struct settings *settings,
+		    struct error *err)
+{
+	char expected[64];
+
+	if (parse_value(row, value, (char *)settings + row->offset) == 0)
+		return 0;
+	return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", section, row->public.key, value,
+			 expected_text(row, expected, sizeof expected));
 }
 
 struct reader {
@@ -409,16 +436,6 @@ static char *next_line(char *buf, int size, void *data)
 	return buf;
 }
 
-static int set_row(const struct row *row, const char *value, struct settings *settings, struct error *err)
-{
-	const char *expected = "";
-
-	if (parse_value(row, value, (char *)settings + row->offset, &expected) == 0)
-		return 0;
-	return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", row->public.section, row->public.key, value,
-			 expected);
-}
-
 /* What holds of a container, not of the node as a whole. */
 static bool is_per_namespace(const struct row *row)
 {
@@ -444,7 +461,6 @@ static int add_namespace(struct settings *settings, const char *section, const c
 			 const char *key, const char *value, struct error *err)
 {
 	struct settings parsed;
-	const char *expected = "";
 
 	for (size_t i = 0; i < ROWS_COUNT; i++) {
 		const struct row *row = &rows[i];
@@ -457,9 +473,9 @@ static int add_namespace(struct settings *settings, const char *section, const c
 		if (length >= sizeof kept->pattern)
 			return error_set(err, EINVAL, "[%s]: a pattern has at most %zu characters", section,
 					 sizeof kept->pattern - 1);
-		if (parse_value(row, value, (char *)&parsed + row->offset, &expected) < 0)
-			return error_set(err, EINVAL, "[%s] %s = %.60s: not %s", section, key, value,
-					 expected);
+		int r = row_read(row, section, value, &parsed, err);
+		if (r < 0)
+			return r;
 		memcpy(kept->pattern, pattern, length);
 		kept->pattern[length] = '\0';
 		kept->row = (unsigned)i;
@@ -484,7 +500,7 @@ static int on_setting(void *data, const char *section, const char *key, const ch
 		r = add_namespace(reader->settings, section, pattern, length, key, value, &err);
 	for (size_t i = 0; i < ROWS_COUNT && r == -ENOENT; i++)
 		if (strcmp(section, rows[i].public.section) == 0 && strcmp(key, rows[i].public.key) == 0)
-			r = set_row(&rows[i], value, reader->settings, &err);
+			r = row_read(&rows[i], section, value, reader->settings, &err);
 	if (r == -ENOENT)
 		error_set(&err, EINVAL, "[%.40s] %.40s: no such setting", section, key);
 	if (r < 0 && reader->fault_line == 0) {
@@ -658,29 +674,9 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 	int word;
 
 	switch (rows[index].kind) {
-	case KIND_MODE:
+	case KIND_WORD:
 		memcpy(&word, member, sizeof word);
-		(void)snprintf(buf, size, "%s", mode_names[word]);
-		break;
-	case KIND_POLICY:
-		memcpy(&word, member, sizeof word);
-		(void)snprintf(buf, size, "%s", tuner_policy_names[word]);
-		break;
-	case KIND_MARGIN:
-		memcpy(&word, member, sizeof word);
-		(void)snprintf(buf, size, "%s", adaptive_margin_names[word]);
-		break;
-	case KIND_BPF:
-		memcpy(&word, member, sizeof word);
-		(void)snprintf(buf, size, "%s", bpf_words[word]);
-		break;
-	case KIND_PROTECT:
-		memcpy(&word, member, sizeof word);
-		(void)snprintf(buf, size, "%s", protect_names[word]);
-		break;
-	case KIND_SIZING:
-		memcpy(&word, member, sizeof word);
-		(void)snprintf(buf, size, "%s", sizing_words[word]);
+		(void)snprintf(buf, size, "%s", rows[index].words[word]);
 		break;
 	case KIND_ANNOTATIONS:
 		annotations_text(settings->annotations, buf, size);

@@ -149,7 +149,8 @@ enum tuner_outcome tuner_recommend(const struct tuner_settings *settings, const 
 	return TUNER_CHANGED;
 }
 
-uint64_t tuner_oom_steps(uint64_t row)
+/* The factor of the step after this many kills in a row. */
+static uint64_t oom_steps(uint64_t row)
 {
 	return row < 2 ? 1 : row < 3 ? 2 : 4;
 }
@@ -176,7 +177,7 @@ void tuner_learn_oom(const struct tuner_settings *settings, const struct recomme
 	uint64_t step_bytes = bytes_scale(limit_bytes, settings->oom_factor) - limit_bytes;
 	if (step_bytes < settings->oom_bytes)
 		step_bytes = settings->oom_bytes;
-	uint64_t floor_bytes = bytes_add(limit_bytes, bytes_scale(step_bytes, (double)tuner_oom_steps(row)));
+	uint64_t floor_bytes = bytes_add(limit_bytes, bytes_scale(step_bytes, (double)oom_steps(row)));
 	if (floor_bytes >= ret->oom_floor_bytes) {
 		ret->oom_limit_bytes = limit_bytes;
 		ret->oom_floor_bytes = floor_bytes;

@@ -58,8 +58,6 @@ uint64_t tuner_round_bytes(const struct tuner_settings *settings);
 void tuner_learn_oom(const struct tuner_settings *settings, const struct recommendation *previous,
 		     uint64_t limit_bytes, uint64_t peak_bytes, uint64_t now_usec,
 		     struct recommendation *ret);
-/* The factor of the step after this many kills in a row. */
-uint64_t tuner_oom_steps(uint64_t row);
 
 /* The image changed: warm-up begins anew. */
 void tuner_restart_warmup(const struct recommendation *previous, const struct observed *observed,

@@ -398,11 +398,6 @@ bool window_closed_before(const struct window *window, uint32_t newer, struct sl
 	return newer < window->n_closed;
 }
 
-bool window_closed(const struct window *window, struct slot_bytes *ret)
-{
-	return window_closed_before(window, 0, ret);
-}
-
 int window_restore(struct window *window, const void *data, size_t length)
 {
 	struct slot slot = {0};
@@ -610,11 +605,4 @@ void window_quantiles(const struct window *window, uint64_t from_usec, uint64_t 
 	window_collect(window, from_usec, until_usec, &total);
 	for (size_t i = 0; i < n; i++)
 		ret_bytes[i] = slot_quantile(&total, q[i]);
-}
-
-uint64_t window_quantile(const struct window *window, uint64_t from_usec, uint64_t until_usec, double q)
-{
-	uint64_t bytes;
-	window_quantiles(window, from_usec, until_usec, 1, &q, &bytes);
-	return bytes;
 }

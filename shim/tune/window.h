@@ -50,7 +50,7 @@ uint64_t window_recent_slot_usec(uint64_t recent_usec);
 
 /* What the functions below return above 0. */
 enum window_outcome {
-	WINDOW_SLOT_CLOSED = 1, /* the caller saves the slot that window_closed() shows */
+	WINDOW_SLOT_CLOSED = 1, /* the caller saves the slot that window_closed_before(…, 0, …) shows */
 };
 
 /* Adds one sample. A slot is closed before if its time is over: slot_usec after its first sample at the
@@ -80,9 +80,7 @@ struct slot_bytes {
 	uint64_t start_usec, end_usec;
 };
 
-/* The slot that was closed last. Returns false if there is none. */
-bool window_closed(const struct window *window, struct slot_bytes *ret);
-/* The slot after which as many slots were closed as newer says. With newer below WINDOW_FINE_SLOTS it is as
+/* The closed slot after which as many slots were closed as newer says. With newer below WINDOW_FINE_SLOTS it is as
  * it was closed. Returns false if there is none. */
 bool window_closed_before(const struct window *window, uint32_t newer, struct slot_bytes *ret);
 
@@ -99,8 +97,7 @@ void window_observe(const struct window *window, uint64_t from_usec, uint64_t un
 /* The number of samples in these slots: for observed.fresh_samples. */
 uint64_t window_samples(const struct window *window, uint64_t from_usec, uint64_t until_usec);
 
-/* The quantile q in [0, 1] of these slots, 0 without samples. window_quantiles() computes several at once. */
-uint64_t window_quantile(const struct window *window, uint64_t from_usec, uint64_t until_usec, double q);
+/* Several quantiles, each q in [0, 1], of these slots; 0 without samples. */
 void window_quantiles(const struct window *window, uint64_t from_usec, uint64_t until_usec, size_t n,
 		      const double q[], uint64_t ret_bytes[]);
 

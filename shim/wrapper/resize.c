@@ -58,11 +58,9 @@ static int keep_stdin(struct error *err)
 			continue;
 		if (n < 0)
 			return error_errno(err, errno, "cannot read stdin");
-		for (ssize_t done = 0, m; done < n; done += m) {
-			m = write(fd, buf + done, (size_t)(n - done));
-			if (m < 0)
-				return error_errno(err, errno, "cannot keep what stdin holds");
-		}
+		int r = file_write(fd, buf, (size_t)n);
+		if (r < 0)
+			return error_errno(err, -r, "cannot keep what stdin holds");
 	}
 	if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
 		return error_errno(err, errno, "cannot hand on what stdin held");
@@ -250,8 +248,9 @@ static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t l
 	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot make a file in memory");
-	if (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
-		return error_errno(err, errno, "cannot write a file in memory");
+	int r = file_write(fd, text, length);
+	if (r < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, r < 0 ? -r : errno, "cannot write a file in memory");
 	char *replaced;
 	if (asprintf(&replaced, "%.*s-", prefix, argument) < 0)
 		return error_errno(err, ENOMEM, "cannot change the command line");

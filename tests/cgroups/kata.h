@@ -160,7 +160,6 @@ static inline void assert_kata(const struct vmm_memory *memory)
 	assert_int_equal(memory->ram_bytes, 200000 * KIB);
 	assert_int_equal(memory->vmm_anon_bytes, 17000 * KIB);
 	assert_int_equal(memory->vmm_file_bytes, 23000 * KIB);
-	assert_int_equal(memory->vmm_pagetables_bytes, 100 * KIB);
 	/* Both processes of virtiofsd, without the guest's RAM that they have mapped. */
 	assert_int_equal(memory->virtiofsd_bytes, 10000 * KIB);
 	assert_int_equal(memory->shim_bytes, 40000 * KIB);

@@ -181,6 +181,16 @@ static void directories_are_open_for_what_is_done_next_and_no_longer(void **stat
 
 /* ---- By a census ---- */
 
+static void open_by_census(int root, const char *current, struct sampler *sampler, struct sampled *sampled)
+{
+	struct error err;
+
+	fill(root, current);
+	sampler_init(sampler, root, 10);
+	sampler->by_census = true;
+	assert_int_equal(sampler_open(sampler, "/c", sampled, &err), 0);
+}
+
 /* The next tick: of cgroups in any order, as the kernel's changes when some come and go. */
 static void count(struct sampler *sampler, struct census *census, const struct census_entry *entries,
 		  uint32_t n)
@@ -200,10 +210,7 @@ static void census_takes_the_place_of_files_and_descriptors(void **state)
 	struct memory memory;
 	struct error err;
 
-	fill(root, "409600\n");
-	sampler_init(&sampler, root, 10);
-	sampler.by_census = true;
-	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	open_by_census(root, "409600\n", &sampler, &sampled);
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 	assert_int_equal(memory.current_bytes, 409600);
 	assert_int_equal(sampler.kept, 0);
@@ -253,10 +260,7 @@ static void census_that_does_not_know_the_cache_leaves_it_to_memory_stat(void **
 	struct memory memory;
 	struct error err;
 
-	fill(root, "409600\n");
-	sampler_init(&sampler, root, 10);
-	sampler.by_census = true;
-	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	open_by_census(root, "409600\n", &sampler, &sampled);
 	const struct census_entry entry = {sampled.id, 100, 200, CENSUS_MOST, CENSUS_MOST, CENSUS_UNKNOWN, 0},
 				  other = {sampled.id, 100, 200, CENSUS_MOST, CENSUS_MOST, 50, 0};
 	count(&sampler, &census, &entry, 1);
@@ -279,10 +283,7 @@ static void usage_that_moves_has_the_kernel_add_up_the_cache(void **state)
 	struct memory memory;
 	struct error err;
 
-	fill(root, "409600\n");
-	sampler_init(&sampler, root, 10);
-	sampler.by_census = true;
-	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	open_by_census(root, "409600\n", &sampler, &sampled);
 	assert_int_equal(sampler_read(&sampler, &sampled, &memory, &err), 0);
 	/* All of the rise is page cache, which the census has not heard of yet. */
 	fixture_write(root, "c/memory.stat", "anon 1000\ninactive_file 4096000\n");
@@ -303,10 +304,7 @@ static void stat_that_is_read_again_and_again_is_kept_open_for_a_while(void **st
 	struct memory memory;
 	struct error err;
 
-	fill(root, "409600\n");
-	sampler_init(&sampler, root, 10);
-	sampler.by_census = true;
-	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	open_by_census(root, "409600\n", &sampler, &sampled);
 	for (unsigned i = 1; i <= 100; i++) {
 		const struct census_entry entry = {
 			sampled.id, i < 4 ? 1000 * i : 4000, 9000, CENSUS_MOST, CENSUS_MOST, 1, 0};
@@ -327,10 +325,7 @@ static void cgroup_that_the_census_missed_is_read(void **state)
 	struct memory memory;
 	struct error err;
 
-	fill(root, "6400\n");
-	sampler_init(&sampler, root, 10);
-	sampler.by_census = true;
-	assert_int_equal(sampler_open(&sampler, "/c", &sampled, &err), 0);
+	open_by_census(root, "6400\n", &sampler, &sampled);
 	const struct census_entry others[] = {{.id = sampled.id + 1, .current_pages = 7},
 					      {.id = sampled.id + 64}};
 	count(&sampler, &census, others, 2);

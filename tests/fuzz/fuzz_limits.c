@@ -44,6 +44,8 @@ static void check_sentences(const struct limits *limits)
 		ENSURE(strlen(explain_enforced(limits, &settings, times[i], sentence)) < sizeof sentence);
 }
 
+static const struct identity noc = {.namespace = "n", .owner = "o", .container = "c"};
+
 /* The input is what is published of the workload n/o/c. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -54,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
 		ENSURE(mkdirat(directory_open(), directories[i], 0700) == 0 || errno == EEXIST);
 	directory_put(PATH, data, size);
-	int r = limits_read_path(directory_open(), PATH, &limits, &err);
+	int r = limits_read(directory_open(), &noc, &limits, &err);
 	if (r < 0) {
 		ENSURE((r == -EBADMSG || r == -ENOTSUP) && err.text[0] && limits.version == 77);
 		return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/directory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,7 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = memory_parse_bytes(text, &bytes);
 	ENSURE(r == 0 || (r == -EBADMSG && bytes == 9));
 	bytes = 9;
-	r = capacity_parse(text, &bytes);
-	ENSURE(r == 0 ? bytes > 0 && bytes <= INT64_MAX : r == -EBADMSG && bytes == 9);
+	struct error err = {0};
+	directory_put("meminfo", data, size);
+	r = capacity_read(directory_open(), &bytes, &err);
+	ENSURE(r == 0 ? bytes > 0 && bytes <= INT64_MAX : (r == -EBADMSG || r == -E2BIG) && bytes == 9);
 	return 0;
 }

@@ -53,63 +53,6 @@ static void assert_refused(const char *text, const char *why)
 		fail_msg("%s: \"%s\" does not say \"%s\"", text, err.text, why);
 }
 
-struct elements {
-	char text[8][32];
-	int count, last; /* ends with that one; 0: with none */
-};
-
-static int on_element(const char *element, size_t length, void *data)
-{
-	struct elements *elements = data;
-
-	assert_true(elements->count < 8 && length < 32);
-	memcpy(elements->text[elements->count++], element, length);
-	return elements->count == elements->last ? 77 : 0;
-}
-
-static int read_elements(const char *text, int last, struct elements *ret)
-{
-	struct sample sample;
-	struct error err;
-
-	*ret = (struct elements){.last = last};
-	assert_int_equal(read_text(text, &sample, &err), 0);
-	return json_each(text, sample.value, on_element, ret, &err);
-}
-
-static void an_array_is_walked_element_by_element(void **state)
-{
-	struct elements e;
-	(void)state;
-
-	assert_int_equal(
-		read_elements("{\"value\":[ 1,\"a,]\\\"[\",[2,[3]],{\"b\":[4,5],\"c\":\"}\"},null] }", 0, &e),
-		0);
-	assert_int_equal(e.count, 5);
-	assert_string_equal(e.text[0], "1");
-	assert_string_equal(e.text[1], "\"a,]\\\"[\"");
-	assert_string_equal(e.text[2], "[2,[3]]");
-	assert_string_equal(e.text[3], "{\"b\":[4,5],\"c\":\"}\"}");
-	assert_string_equal(e.text[4], "null");
-	assert_int_equal(read_elements("{\"value\":[1,2,3]}", 2, &e), 77);
-	assert_int_equal(e.count, 2);
-}
-
-static void what_has_no_elements_is_none_or_no_array(void **state)
-{
-	struct elements e;
-	(void)state;
-
-	static const char *const empty[] = {"{}", "{\"value\":null}", "{\"value\":[]}", "{\"value\":[ \n]}"};
-	for (size_t i = 0; i < COUNT(empty); i++) {
-		assert_int_equal(read_elements(empty[i], 0, &e), 0);
-		assert_int_equal(e.count, 0);
-	}
-	static const char *const others[] = {"{\"value\":{\"a\":[]}}", "{\"value\":\"[]\"}", "{\"value\":1}"};
-	for (size_t i = 0; i < COUNT(others); i++)
-		assert_int_equal(read_elements(others[i], 0, &e), -EBADMSG);
-}
-
 static void a_document_fills_a_struct(void **state)
 {
 	struct sample s;
@@ -416,8 +359,8 @@ static void a_string_that_is_not_utf8_is_mended(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct json_out out = {buf, sizeof buf, 0, false};
-		json_out_string(&out, bad[i]);
+		struct json_out out = {.buf = buf, .size = sizeof buf};
+		json_out_string(&out, NULL, bad[i]);
 		assert_int_equal(strncmp(buf, "\"\\ufffd", 7), 0);
 		for (const char *p = buf; *p; p++)
 			assert_true((unsigned char)*p < 0x80);
@@ -460,6 +403,324 @@ static void a_table_has_room_for_64_rows(void **state)
 	assert_int_equal(value, 7);
 }
 
+/* ---- Structs in structs ---- */
+
+struct leaf {
+	char name[8];
+	int64_t change;
+	uint64_t amount;
+};
+
+struct branch {
+	char name[8];
+	struct leaf *leaves; /* grows */
+	size_t n_leaves;
+};
+
+struct tree {
+	uint64_t version;
+	struct leaf root;
+	struct leaf pair[2]; /* inline */
+	size_t n_pair;
+	struct branch *branches;
+	size_t n_branches;
+};
+
+static const struct json_field leaf_fields[] = {
+	JSON_FIELD("name", JSON_STRING, struct leaf, name),
+	JSON_FIELD_UNLESS("change", JSON_INT, struct leaf, change, (uint64_t)INT64_MIN),
+	JSON_FIELD_UNLESS("size>amount", JSON_UINT, struct leaf, amount, UINT64_MAX),
+};
+static const struct json_objects root_rows = {.fields = leaf_fields, .n_fields = COUNT(leaf_fields)};
+static const struct json_objects pair_rows = {
+	.fields = leaf_fields,
+	.n_fields = COUNT(leaf_fields),
+	.size = sizeof(struct leaf),
+	.count_offset = offsetof(struct tree, n_pair),
+	.max = 2,
+	.is_inline = true,
+};
+static const struct json_objects leaf_rows = {
+	.fields = leaf_fields,
+	.n_fields = COUNT(leaf_fields),
+	.size = sizeof(struct leaf),
+	.count_offset = offsetof(struct branch, n_leaves),
+	.max = 100000,
+};
+static const struct json_field branch_fields[] = {
+	JSON_FIELD("name", JSON_STRING, struct branch, name),
+	JSON_FIELD_NESTED("leaves", JSON_OBJECTS, struct branch, leaves, &leaf_rows),
+};
+static const struct json_objects branch_rows = {
+	.fields = branch_fields,
+	.n_fields = COUNT(branch_fields),
+	.size = sizeof(struct branch),
+	.count_offset = offsetof(struct tree, n_branches),
+	.max = 3,
+};
+static const struct json_field tree_fields[] = {
+	JSON_FIELD("v", JSON_UINT, struct tree, version),
+	JSON_FIELD_NESTED("root", JSON_OBJECT, struct tree, root, &root_rows),
+	JSON_FIELD_NESTED("in>pair", JSON_OBJECTS, struct tree, pair, &pair_rows),
+	JSON_FIELD_NESTED("in>branches", JSON_OBJECTS, struct tree, branches, &branch_rows),
+};
+
+#define TREE                                                                                              \
+	"{\"v\":1,\"root\":{\"name\":\"r\",\"change\":-9223372036854775807},\"in\":{\"pair\":[{\"name\":" \
+	"\"p\",\"size\":{\"amount\":18446744073709551614}},{\"name\":\"\"}],\"branches\":["               \
+	"{\"name\":\"b\",\"leaves\":[{\"name\":\"]}\\\"\",\"change\":-1},{\"name\":\"\\\\\",\"size\":{"   \
+	"\"amount\":0}},"                                                                                 \
+	"{\"name\":\"x\"}]},{\"name\":\"c\",\"leaves\":[]}]}}\n"
+
+static int read_tree(const char *text, struct tree *ret, struct error *err)
+{
+	*ret = (struct tree){0};
+	return json_read(text, strlen(text), tree_fields, COUNT(tree_fields), ret, err);
+}
+
+static void free_tree(struct tree *tree)
+{
+	for (size_t i = 0; i < tree->n_branches; i++)
+		free(tree->branches[i].leaves);
+	free(tree->branches);
+}
+
+static void structs_in_structs_are_read_and_written_by_one_table(void **state)
+{
+	struct tree tree;
+	char text[512];
+	size_t length;
+	struct error err = {0};
+	(void)state;
+
+	if (read_tree(TREE, &tree, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(tree.root.name, "r");
+	assert_true(tree.root.change == -INT64_MAX && tree.root.amount == UINT64_MAX);
+	assert_int_equal(tree.n_pair, 2);
+	assert_true(tree.pair[0].amount == UINT64_MAX - 1 && tree.pair[0].change == INT64_MIN);
+	assert_int_equal(tree.n_branches, 2);
+	assert_int_equal(tree.branches[0].n_leaves, 3);
+	assert_string_equal(tree.branches[0].leaves[0].name, "]}\"");
+	assert_int_equal(tree.branches[0].leaves[0].change, -1);
+	assert_string_equal(tree.branches[0].leaves[1].name, "\\");
+	assert_int_equal(tree.branches[0].leaves[1].amount, 0);
+	assert_int_equal(tree.branches[1].n_leaves, 0);
+	assert_null(tree.branches[1].leaves);
+
+	assert_int_equal(json_write(tree_fields, COUNT(tree_fields), &tree, text, sizeof text, &length, &err),
+			 0);
+	assert_string_equal(text, TREE);
+	for (size_t size = 0; size <= length; size++)
+		assert_int_equal(
+			json_write(tree_fields, COUNT(tree_fields), &tree, text, size, &length, &err),
+			-ENOBUFS);
+	free_tree(&tree);
+}
+
+static void structs_that_are_absent_or_null_are_what_is_left_out(void **state)
+{
+	static const char *const texts[] = {"{}", "{\"root\":null,\"in\":null}",
+					    "{\"in\":{\"pair\":null,\"branches\":[ ]}}",
+					    "{\"in\":{\"pair\":[],\"branches\":[ \n]}}"};
+	struct tree tree;
+	struct error err;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		assert_int_equal(read_tree(texts[i], &tree, &err), 0);
+		assert_string_equal(tree.root.name, "");
+		assert_true(tree.root.change == INT64_MIN && tree.root.amount == UINT64_MAX);
+		assert_int_equal(tree.n_pair, 0);
+		assert_int_equal(tree.n_branches, 0);
+	}
+}
+
+static void an_array_is_walked_element_by_element(void **state)
+{
+	static const char text[] =
+		"{\"in\":{\"branches\":[ {\"x\":\"a,]\\\"[\",\"name\":\"1\"},{\"name\":\"2\",\"y\":[2,[3]]} ,"
+		"\n{\"z\":{\"b\":[4,5],\"c\":\"}\"},\"leaves\":[{}, null],\"name\":\"3\"}] }}";
+	struct tree tree;
+	struct error err;
+	(void)state;
+
+	/* The null is no struct; what comes before it has been read. */
+	assert_int_equal(read_tree(text, &tree, &err), -EBADMSG);
+	assert_int_equal(tree.n_branches, 3);
+	assert_string_equal(tree.branches[0].name, "1");
+	assert_string_equal(tree.branches[1].name, "2");
+	assert_string_equal(tree.branches[2].name, "3");
+	assert_int_equal(tree.branches[2].n_leaves, 2);
+	free_tree(&tree);
+}
+
+static void a_struct_of_the_wrong_kind_is_refused(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} cases[] = {
+		{"{\"root\":[]}", "root is not an object"},
+		{"{\"root\":5}", "root is not an object"},
+		{"{\"in\":{\"pair\":{}}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":\"[]\"}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":false}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":1}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":{\"a\":[]}}}", "in>pair is not an array"},
+		{"{\"in\":{\"pair\":[[]]}}", "the top level is no object"},
+		{"{\"in\":{\"pair\":[null]}}", "the top level is no object"},
+		{"{\"in\":{\"pair\":[{\"change\":9223372036854775808}]}}", "change is out of range"},
+		{"{\"in\":{\"pair\":[{},{},{}]}}", "more than 2 in>pair"},
+		{"{\"in\":{\"branches\":[{},{},{},{}]}}", "more than 3 in>branches"},
+		{"{\"in\":{\"branches\":[{\"leaves\":[{}]},{\"leaves\":[{},{\"name\":7}]}]}}",
+		 "name is not a string"},
+	};
+	struct tree tree;
+	struct error err;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(read_tree(cases[i].text, &tree, &err), -EBADMSG);
+		if (!strstr(err.text, cases[i].why))
+			fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].text, err.text, cases[i].why);
+		free_tree(&tree);
+	}
+}
+
+static void all_arrays_of_a_document_have_one_bound(void **state)
+{
+	const size_t each = JSON_ELEMENTS_MAX / 2 - 1; /* with the two branches: all that there may be */
+	char *text = malloc(3 * JSON_ELEMENTS_MAX + 128);
+	struct tree tree;
+	struct error err;
+	(void)state;
+
+	for (size_t beyond = 0; beyond <= 1; beyond++) {
+		char *at = text + sprintf(text, "{\"in\":{\"branches\":[");
+		for (size_t branch = 0; branch < 2; branch++) {
+			at += sprintf(at, "%s{\"leaves\":[{}", branch > 0 ? "," : "");
+			for (size_t i = 1; i < each + branch * beyond; i++)
+				at += sprintf(at, ",{}");
+			at += sprintf(at, "]}");
+		}
+		(void)sprintf(at, "]}}");
+		assert_int_equal(read_tree(text, &tree, &err), beyond ? -EBADMSG : 0);
+		assert_int_equal(tree.branches[1].n_leaves, each);
+		free_tree(&tree);
+	}
+	assert_string_equal(err.text, "more leaves than a document can have");
+	free(text);
+}
+
+static void a_table_has_room_for_4_structs(void **state)
+{
+	struct json_field many[5];
+	struct tree tree = {0};
+	struct error err;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(many); i++)
+		many[i] = (struct json_field)JSON_FIELD_NESTED("root", JSON_OBJECT, struct tree, root,
+							       &root_rows);
+	assert_int_equal(json_read("{}", 2, many, 5, &tree, &err), -EINVAL);
+	assert_int_equal(json_read("{}", 2, many, 4, &tree, &err), 0);
+}
+
+/* ---- Value by value ---- */
+
+#define VALUES                                                                                            \
+	"{\"a\":[1,-2,\"\",null,[],{},[{\"k\\\"\":true}]],\n\"b\":-9223372036854775808,\"c\":0.5,\"d\":{" \
+	"\"e\":"                                                                                          \
+	"18446744073709551615},\"f\":[\n{},\n{}\n]}\n"
+
+static void write_values(struct json_out *out)
+{
+	json_out_open(out, NULL, '{');
+	json_out_open(out, "a", '[');
+	json_out_uint(out, NULL, 1);
+	json_out_int(out, NULL, -2);
+	json_out_string(out, NULL, "");
+	json_out_value(out, NULL, "null");
+	json_out_open(out, NULL, '[');
+	json_out_close(out);
+	json_out_open(out, NULL, '{');
+	json_out_close(out);
+	json_out_open(out, NULL, '[');
+	json_out_open(out, NULL, '{');
+	json_out_bool(out, "k\"", true);
+	json_out_close(out);
+	json_out_close(out);
+	json_out_close(out);
+	json_out_line(out);
+	json_out_int(out, "b", INT64_MIN);
+	json_out_value(out, "c", "0.5");
+	json_out_key(out, "d");
+	json_out_open(out, NULL, '{');
+	json_out_uint(out, "e", UINT64_MAX);
+	json_out_close(out);
+	json_out_open(out, "f", '[');
+	for (int i = 0; i < 2; i++) {
+		json_out_line(out);
+		json_out_open(out, NULL, '{');
+		json_out_close(out);
+	}
+	json_out_newline(out);
+	json_out_close(out);
+	json_out_close(out);
+	json_out_newline(out);
+}
+
+static void commas_stand_between_values_alone(void **state)
+{
+	char buf[256];
+	struct sample sample;
+	struct error err;
+	(void)state;
+
+	struct json_out out = {.buf = buf, .size = sizeof buf};
+	write_values(&out);
+	assert_false(out.overflow);
+	assert_string_equal(buf, VALUES);
+	assert_int_equal(out.length, strlen(VALUES));
+	/* It is JSON; only that "a" is no object here. */
+	assert_refused(VALUES, "a is not an object");
+	assert_int_equal(json_read(buf, out.length, fields, 1, &sample, &err), 0);
+
+	for (size_t size = 0; size <= strlen(VALUES); size++) {
+		char *small = malloc(size + 1);
+		out = (struct json_out){.buf = small, .size = size};
+		write_values(&out);
+		assert_true(out.overflow && (out.length < size || size == 0));
+		free(small);
+	}
+}
+
+static void a_stream_takes_what_is_longer_than_its_buffer(void **state)
+{
+	static const size_t sizes[] = {2, 3, 7, 64, JSON_STREAM_SIZE};
+	char text[JSON_STREAM_SIZE], *written;
+	size_t length;
+	(void)state;
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		char *buf = malloc(sizes[i]);
+		FILE *stream = open_memstream(&written, &length);
+		struct json_out out = json_out_stream(stream, buf, sizes[i]);
+		write_values(&out);
+		json_out_string(&out, NULL, text);
+		json_out_finish(&out);
+		assert_int_equal(fclose(stream), 0);
+		assert_false(out.overflow);
+		assert_int_equal(length, strlen(VALUES) + strlen(",\"\"") + strlen(text));
+		assert_memory_equal(written, VALUES ",\"x", strlen(VALUES ",\"x"));
+		assert_string_equal(written + length - 3, "xx\"");
+		free(written);
+		free(buf);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,9 +744,15 @@ int main(void)
 		cmocka_unit_test(what_is_written_can_be_read),
 		cmocka_unit_test(a_string_that_is_not_utf8_is_mended),
 		cmocka_unit_test(a_buffer_too_small_is_told),
-		cmocka_unit_test(an_array_is_walked_element_by_element),
-		cmocka_unit_test(what_has_no_elements_is_none_or_no_array),
 		cmocka_unit_test(a_table_has_room_for_64_rows),
+		cmocka_unit_test(structs_in_structs_are_read_and_written_by_one_table),
+		cmocka_unit_test(structs_that_are_absent_or_null_are_what_is_left_out),
+		cmocka_unit_test(an_array_is_walked_element_by_element),
+		cmocka_unit_test(a_struct_of_the_wrong_kind_is_refused),
+		cmocka_unit_test(all_arrays_of_a_document_have_one_bound),
+		cmocka_unit_test(a_table_has_room_for_4_structs),
+		cmocka_unit_test(commas_stand_between_values_alone),
+		cmocka_unit_test(a_stream_takes_what_is_longer_than_its_buffer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

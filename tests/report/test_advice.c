@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "tests/report/published.h"
 
-#define T0   (UINT64_C(1800000000) * USEC_PER_SEC)
 #define NODE (UINT64_C(16384000) * KIB)
 
 /* As pkg/kubelet/qos/policy.go reckons it for a Burstable pod. */
@@ -113,27 +113,12 @@ static void what_no_kubelet_sets_tells_nothing(void **state)
 
 static struct limits make_limits(void)
 {
-	return (struct limits){
-		.identity = {"shop", "web", "nginx", OWNER_DEPLOYMENT, ""},
-		.role = ROLE_CONTAINER,
-		.oom_score_adj = kubelet_adj(256 * MIB, NODE),
-		.recommendation = {.request_bytes = 224 * MIB,
-				   .limit_bytes = 336 * MIB,
-				   .request_term = TERM_P95,
-				   .limit_term = TERM_REQUEST,
-				   .seen_p95_bytes = 180 * MIB,
-				   .warm = true},
-		.enforced_request_bytes = 224 * MIB,
-		.enforced_limit_bytes = 336 * MIB,
-		.observed = {.samples = 100,
-			     .since_usec = T0,
-			     .until_usec = T0 + 6 * USEC_PER_HOUR,
-			     .avg_bytes = 110 * MIB,
-			     .p95_bytes = 180 * MIB,
-			     .max_bytes = 210 * MIB},
-		.declared_bytes = 512 * MIB,
-		.applied_bytes = 358 * MIB,
-	};
+	struct limits limits = published();
+
+	limits.identity = (struct identity){"shop", "web", "nginx", OWNER_DEPLOYMENT, ""};
+	limits.oom_score_adj = kubelet_adj(256 * MIB, NODE);
+	limits.applied_bytes = 358 * MIB;
+	return limits;
 }
 
 static struct record make_record(void)

@@ -207,40 +207,53 @@ static void a_file_is_read_up_to_its_bound(void **state)
 	assert_true(overhead_load(fixture->root_fd, &overhead, &err) < 0);
 }
 
+#define TEXT_SIZE 8192
+
+static void write_sandbox(const struct overhead_sandbox *sandbox, char text[static TEXT_SIZE])
+{
+	struct json_out out = {.buf = text, .size = TEXT_SIZE};
+
+	overhead_out_sandbox(&out, sandbox);
+	assert_false(out.overflow);
+}
+
 static void what_is_written_has_what_was_read(void **state)
 {
 	struct overhead overhead = parse("{\"v\":1,\"sandboxes\":[" SANDBOX "]}");
-	char text[OVERHEAD_TEXT_MAX];
-	size_t length;
+	char text[TEXT_SIZE];
 	(void)state;
 
-	assert_int_equal(overhead_format_sandbox(&overhead.sandboxes[0], text, &length), 0);
 	const char *containers = strstr(SANDBOX, ",\"containers\"");
-	assert_int_equal(length, containers - SANDBOX + 2); /* its "}\n" */
-	assert_memory_equal(text, SANDBOX, length - 2);
-	assert_int_equal(overhead_format_container(&overhead.sandboxes[0].containers[0], text, &length), 0);
+	const char *rest = ",\"rest\":1700";
+	write_sandbox(&overhead.sandboxes[0], text);
+	assert_int_equal(strlen(text), strlen(SANDBOX) + strlen(rest));
+	assert_memory_equal(text, SANDBOX, (size_t)(containers - SANDBOX));
+	assert_memory_equal(text + (containers - SANDBOX), rest, strlen(rest));
+	assert_string_equal(text + (containers - SANDBOX) + strlen(rest), containers);
 	assert_string_equal(
-		text,
-		"{\"id\":\"c1\",\"name\":\"nginx\",\"usage\":6000,\"working_set\":5000,\"limit\":8000}\n");
+		containers,
+		",\"containers\":[{\"id\":\"c1\",\"name\":\"nginx\",\"usage\":6000,\"working_set\":5000,"
+		"\"limit\":8000}]}");
 	overhead_free(&overhead);
 
 	overhead = parse("{\"v\":1,\"handlers\":[{\"handler\":\"crun\",\"conmon\":0}],\"sandboxes\":[{\"id\":"
 			 "\"5d\"}]}");
-	assert_int_equal(overhead_format_handler(&overhead.handlers[0], text, &length), 0);
-	assert_string_equal(text, "{\"handler\":\"crun\",\"vm\":false,\"conmon\":0}\n");
-	assert_int_equal(overhead_format_sandbox(&overhead.sandboxes[0], text, &length), 0);
+	struct json_out out = {.buf = text, .size = sizeof text};
+	overhead_out_handler(&out, NULL, &overhead.handlers[0]);
+	assert_string_equal(text, "{\"handler\":\"crun\",\"vm\":false,\"conmon\":0}");
+	write_sandbox(&overhead.sandboxes[0], text);
 	assert_string_equal(text,
 			    "{\"id\":\"5d\",\"handler\":\"\",\"namespace\":\"\",\"pod\":\"\",\"vm\":false,"
-			    "\"ram_shared\":false}\n");
+			    "\"ram_shared\":false,\"containers\":[]}");
 	overhead_free(&overhead);
 }
 
-static void the_longest_names_fit(void **state)
+static void the_longest_names_are_written_whole(void **state)
 {
-	struct overhead_sandbox sandbox = {.vmm_pid = INT32_MAX, .charge_bytes = 1};
 	struct overhead_container container = {.usage_bytes = 1};
-	char text[OVERHEAD_TEXT_MAX];
-	size_t length;
+	struct overhead_sandbox sandbox = {
+		.vmm_pid = INT32_MAX, .charge_bytes = 1, .containers = &container, .n_containers = 1};
+	char text[TEXT_SIZE], document[TEXT_SIZE + 64];
 	(void)state;
 
 	memset(sandbox.id, 1, sizeof sandbox.id - 1);
@@ -248,10 +261,19 @@ static void the_longest_names_fit(void **state)
 	memset(sandbox.namespace, 1, sizeof sandbox.namespace - 1);
 	memset(sandbox.pod, 1, sizeof sandbox.pod - 1);
 	memset(sandbox.fault, 1, sizeof sandbox.fault - 1);
-	assert_int_equal(overhead_format_sandbox(&sandbox, text, &length), 0);
 	memset(container.id, 1, sizeof container.id - 1);
 	memset(container.name, 1, sizeof container.name - 1);
-	assert_int_equal(overhead_format_container(&container, text, &length), 0);
+	write_sandbox(&sandbox, text);
+	(void)snprintf(document, sizeof document, "{\"v\":1,\"sandboxes\":[%s]}", text);
+	struct overhead overhead = parse(document);
+	assert_string_equal(overhead.sandboxes[0].id, sandbox.id);
+	assert_string_equal(overhead.sandboxes[0].handler, sandbox.handler);
+	assert_string_equal(overhead.sandboxes[0].namespace, sandbox.namespace);
+	assert_string_equal(overhead.sandboxes[0].pod, sandbox.pod);
+	assert_string_equal(overhead.sandboxes[0].fault, sandbox.fault);
+	assert_string_equal(overhead.sandboxes[0].containers[0].id, container.id);
+	assert_string_equal(overhead.sandboxes[0].containers[0].name, container.name);
+	overhead_free(&overhead);
 }
 
 /* ---- The parts ---- */
@@ -380,7 +402,7 @@ int main(void)
 		cmocka_unit_test(no_list_is_without_end),
 		FIXTURE_TEST(a_file_is_read_up_to_its_bound),
 		cmocka_unit_test(what_is_written_has_what_was_read),
-		cmocka_unit_test(the_longest_names_fit),
+		cmocka_unit_test(the_longest_names_are_written_whole),
 		cmocka_unit_test(the_parts_and_the_rest_are_the_charge),
 		cmocka_unit_test(a_part_that_is_missing_takes_nothing_off_the_rest),
 		cmocka_unit_test(pages_that_are_charged_elsewhere_make_the_rest_negative),

@@ -12,40 +12,24 @@
 #include <cmocka.h>
 
 #include "cgroups/quantity.h"
+#include "tests/report/published.h"
 #ifdef TIDEMARK_HAVE_YAML
 #include <yaml.h>
 
 #include "shim/report/yaml.h"
 #endif
 
-#define T0        (UINT64_C(1800000000) * USEC_PER_SEC)
 #define NODE      (UINT64_C(16384000) * KIB)
 #define RATIONALE "request: p95 180Mi with 20 % headroom, to the next 16Mi; limit: 1.5 × request"
 
 /* A workload as it is published. */
 static struct limits make_limits(const char *namespace, const char *owner, const char *container, int kind)
 {
-	struct limits limits = {
-		.identity.kind = kind,
-		.role = ROLE_CONTAINER,
-		.oom_score_adj = 984, /* 256Mi */
-		.recommendation = {.request_bytes = 224 * MIB,
-				   .limit_bytes = 336 * MIB,
-				   .request_term = TERM_P95,
-				   .limit_term = TERM_REQUEST,
-				   .seen_p95_bytes = 180 * MIB,
-				   .warm = true},
-		.enforced_request_bytes = 224 * MIB,
-		.enforced_limit_bytes = 336 * MIB,
-		.observed = {.samples = 100,
-			     .since_usec = T0,
-			     .until_usec = T0 + 6 * USEC_PER_HOUR,
-			     .avg_bytes = 110 * MIB,
-			     .p95_bytes = 180 * MIB,
-			     .max_bytes = 210 * MIB},
-		.declared_bytes = 512 * MIB,
-		.applied_bytes = 512 * MIB,
-	};
+	struct limits limits = published();
+
+	limits.identity.kind = kind;
+	limits.oom_score_adj = 984; /* 256Mi */
+	limits.applied_bytes = 512 * MIB;
 	snprintf(limits.identity.namespace, sizeof limits.identity.namespace, "%s", namespace);
 	snprintf(limits.identity.owner, sizeof limits.identity.owner, "%s", owner);
 	snprintf(limits.identity.container, sizeof limits.identity.container, "%s", container);

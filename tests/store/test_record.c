@@ -264,17 +264,16 @@ static void hostile_ids_reach_no_file(void **state)
 {
 	static const char *const ids[] = {"", ".", "..", "../x", "a/b", "/etc/passwd", ".hidden", "/", "a/"};
 	const struct fixture *fixture = *state;
-	char name[256], too_long[RECORD_ID_SIZE + 1];
+	char too_long[RECORD_ID_SIZE + 1];
 
 	memset(too_long, 'a', sizeof too_long - 1);
 	too_long[sizeof too_long - 1] = '\0';
 	for (size_t i = 0; i <= sizeof ids / sizeof *ids; i++) {
 		const char *id = i < sizeof ids / sizeof *ids ? ids[i] : too_long;
 		struct error err = {0};
-		assert_int_equal(record_file_name(id, name, sizeof name, &err), -EINVAL);
-		assert_non_null(strstr(err.text, "is no file name"));
 		assert_read_refused(fixture, id, EINVAL, "is no file name");
 		assert_int_equal(record_remove(fixture->root_fd, id, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "is no file name"));
 		struct record record = whole();
 		if (strlen(id) < sizeof record.id) {
 			strcpy(record.id, id);

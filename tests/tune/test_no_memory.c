@@ -116,7 +116,7 @@ static void slot_without_memory_is_not_put_back(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(window_add(&window, T0 + i, 100 * MIB), 0);
 	assert_int_equal(window_close_slot(&window, T0 + USEC_PER_MIN), WINDOW_SLOT_CLOSED);
-	assert_true(window_closed(&window, &restoring.slot));
+	assert_true(window_closed_before(&window, 0, &restoring.slot));
 	const struct failing_operation operation = {restore, check_restored, &restoring};
 	assert_int_equal(failing_operation_run(&operation, ALLOCATIONS_MAX), 1);
 	window_free(&window);

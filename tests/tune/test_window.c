@@ -48,6 +48,13 @@ static struct observed observe(const struct window *window, uint64_t from_usec)
 	return observed;
 }
 
+static uint64_t median(const struct window *window)
+{
+	uint64_t bytes;
+	window_quantiles(window, 0, UINT64_MAX, 1, &(const double){0.5}, &bytes);
+	return bytes;
+}
+
 static void add(struct window *window, uint64_t at_usec, uint64_t bytes)
 {
 	assert_true(window_add(window, at_usec, bytes) >= 0);
@@ -63,8 +70,8 @@ static void new_window_says_nothing(void **state)
 	struct observed observed = observe(&window, 0);
 	assert_int_equal(observed.samples, 0);
 	assert_int_equal(observed.since_usec, 0);
-	assert_int_equal(window_quantile(&window, 0, UINT64_MAX, 0.5), 0);
-	assert_false(window_closed(&window, &closed));
+	assert_int_equal(median(&window), 0);
+	assert_false(window_closed_before(&window, 0, &closed));
 	assert_int_equal(window_close_slot(&window, NOW), 0);
 	window_free(&window);
 	window_free(&window);
@@ -98,7 +105,7 @@ static void every_size_is_told_within_one_percent(void **state)
 		window_init(&window, SLOT, SPAN);
 		add(&window, NOW, bytes);
 		add(&window, NOW, UINT64_MAX); /* or the median would be cut at max */
-		assert_near(window_quantile(&window, 0, UINT64_MAX, 0.5), bytes);
+		assert_near(median(&window), bytes);
 		window_free(&window);
 	}
 }
@@ -219,7 +226,7 @@ static void slot_closes_when_its_time_is_over(void **state)
 	assert_int_equal(window_add(&window, NOW, MIB), 0);
 	assert_int_equal(window_add(&window, NOW + SLOT - 1, 2 * MIB), 0);
 	assert_int_equal(window_add(&window, NOW + SLOT, 3 * MIB), WINDOW_SLOT_CLOSED);
-	assert_true(window_closed(&window, &closed));
+	assert_true(window_closed_before(&window, 0, &closed));
 	assert_int_equal(closed.start_usec, NOW);
 	assert_int_equal(closed.end_usec, NOW + SLOT - 1);
 
@@ -297,7 +304,7 @@ static void slot_of_nothing_but_a_peak_survives_a_restart(void **state)
 	window_init(&again, SLOT, SPAN);
 	assert_int_equal(window_add_peak(&window, NOW, 70 * MIB, true), 0);
 	assert_int_equal(window_close_slot(&window, NOW), WINDOW_SLOT_CLOSED);
-	assert_true(window_closed(&window, &closed));
+	assert_true(window_closed_before(&window, 0, &closed));
 	assert_int_equal(window_restore(&again, closed.data, closed.length), 0);
 	assert_int_equal(observe(&again, 0).samples, 0);
 	assert_int_equal(observe(&again, 0).max_bytes, 70 * MIB);
@@ -319,11 +326,11 @@ static void restart_brings_everything_back(void **state)
 	uint64_t now = NOW;
 	for (int i = 0; i < 20000; i++, now += 4 * USEC_PER_SEC)
 		if (window_add(&window, now, (uint64_t)(random_share() * 1e9)) > 0) {
-			assert_true(window_closed(&window, &closed));
+			assert_true(window_closed_before(&window, 0, &closed));
 			assert_int_equal(window_restore(&again, closed.data, closed.length), 0);
 		}
 	assert_int_equal(window_close_slot(&window, now), WINDOW_SLOT_CLOSED);
-	assert_true(window_closed(&window, &closed));
+	assert_true(window_closed_before(&window, 0, &closed));
 	assert_int_equal(window_restore(&again, closed.data, closed.length), 0);
 
 	struct observed one = observe(&window, 0), other = observe(&again, 0);
@@ -418,7 +425,7 @@ static void large_step_back_of_the_clock_keeps_the_history(void **state)
 
 	struct slot_bytes closed;
 	struct slot slot;
-	assert_true(window_closed(&window, &closed));
+	assert_true(window_closed_before(&window, 0, &closed));
 	assert_true(closed.start_usec <= closed.end_usec);
 	assert_int_equal(slot_decode(closed.data, closed.length, &slot), 0);
 	window_free(&window);
@@ -501,11 +508,11 @@ static void merging_two_slots_is_as_if_they_were_one(void **state)
 	struct window *const windows[] = {&one, &two};
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(window_close_slot(windows[i], NOW + SLOT), WINDOW_SLOT_CLOSED);
-		assert_true(window_closed(windows[i], &bytes));
+		assert_true(window_closed_before(windows[i], 0, &bytes));
 		assert_int_equal(slot_merge(&merged, bytes.data, bytes.length), 0);
 	}
 	assert_int_equal(window_close_slot(&both, NOW + SLOT), WINDOW_SLOT_CLOSED);
-	assert_true(window_closed(&both, &bytes));
+	assert_true(window_closed_before(&both, 0, &bytes));
 	assert_int_equal(slot_decode(bytes.data, bytes.length, &whole), 0);
 	assert_memory_equal(&merged, &whole, sizeof whole);
 
