@@ -3,7 +3,7 @@
 # test_handler.sh TIDEMARKCTL FIXTURES PROGRAMS BINDIR: tidemarkctl handler, with a CRI-O that prints what a file has.
 # Prints TAP.
 set -u
-ctl=$1 fixtures=$2/crio programs=$3 bindir=$4
+ctl=$1 fixtures=$2 programs=$3 bindir=$4
 count=0 failed=0
 root=$(mktemp -d) || exit
 trap 'rm -rf "$root"' EXIT
@@ -43,7 +43,7 @@ program "$bindir/containerd-shim-tidemark-kata-v2"
 program /usr/libexec/crio/conmon
 mkdir -p "$root/opt/kata" && : >"$root/opt/kata/configuration-qemu.toml"
 settings '[runtime]' 'crun = /usr/libexec/crio/crun' 'runc = /usr/libexec/crio/runc'
-packages=$fixtures/packages.conf
+packages=$fixtures/crio-packages.conf
 
 run
 is "where there is no crio, it says what to do" bad 'crio is not in $PATH; --config'
@@ -163,7 +163,7 @@ echo old >"$root/drop.conf"
 run --write "$root/drop.conf"
 is "what crio does not take is not written" bad 'crio does not take'
 is "and the old file stays" test "$(<"$root/drop.conf")" = old
-crio "[ \"\$*\" = config ] && exit 0" "[ \"\$*\" = 'config --default' ] && exec cat '$fixtures/default.conf'" 'exit 0'
+crio "[ \"\$*\" = config ] && exit 0" "[ \"\$*\" = 'config --default' ] && exec cat '$fixtures/crio-default.conf'" 'exit 0'
 run
 is "what is built in is asked for by its name" test "$status" -eq 0
 is "and is all that is needed" test "$(body)" = "$(sed '/monitor_path/d; s/^runtime_path.*/&\nruntime_type = "oci"/' <<<"$wanted")"
