@@ -188,7 +188,7 @@ static bool census_must_walk(const struct census_taker *taker)
 
 static int census_recount(struct census_taker *taker)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options);
+	struct bpf_test_run_opts options = {.sz = sizeof options};
 
 	taker->recounts++;
 	return bpf_prog_test_run_opts(bpf_program__fd(taker->bpf->progs.recount), &options);
