@@ -18,7 +18,6 @@
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
 #include "oci/json.h"
-#include "shim/ctl/replay.h"
 #include "shim/ctl/survey.h"
 #include "shim/report/explain.h"
 #include "shim/report/fault.h"
@@ -113,11 +112,6 @@ static int do_settings(struct ctl *ctl, int argc, char *argv[])
 	return EXIT_SUCCESS;
 }
 
-static int do_replay(struct ctl *ctl, int argc, char *argv[])
-{
-	return replay_command(&ctl->settings, ctl->output == OUTPUT_JSON, argc + 1, argv - 1);
-}
-
 static const char *const output_names[] = {
 	[OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml",
 	[OUTPUT_PATCH] = "patch", [OUTPUT_VPA] = "vpa",   [OUTPUT_RUNTIMECLASS] = "runtimeclass",
@@ -155,7 +149,7 @@ static const struct verb {
 	{"handler", "[OPTION...] [HANDLER]", "a handler for CRI-O; `tidemarkctl handler --help`", ctl_handler,
 	 .apart = true},
 	{"settings", "", "the settings in force, as a file that could be read back", do_settings},
-	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", do_replay,
+	{"replay", "[OPTION...] TRACE", "policies judged on a trace; `tidemarkctl replay --help`", ctl_replay,
 	 .formats = FORMATS(OUTPUT_TABLE, OUTPUT_JSON), .apart = true},
 };
 

@@ -51,6 +51,7 @@ int ctl_history(struct ctl *ctl, int argc, char *argv[]);
 int ctl_top(struct ctl *ctl, int argc, char *argv[]);
 int ctl_handler(struct ctl *ctl, int argc, char *argv[]);
 int ctl_overhead(struct ctl *ctl, int argc, char *argv[]);
+int ctl_replay(struct ctl *ctl, int argc, char *argv[]);
 
 /* Whether a person's argument means this workload: its whole name, or any one of its parts; or this
  * container: its id, of which the first 4 characters will do, or its pod's name. */

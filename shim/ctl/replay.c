@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shim/ctl/replay.h"
+
+/* tidemarkctl replay: policies judged on a trace. shim/tune/replay.h says how. */
+
+#include "shim/ctl/ctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +22,6 @@
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
 #include "oci/json.h"
-#include "shim/ctl/ctl.h"
 #include "shim/report/plot.h"
 #include "shim/tune/replay.h"
 
@@ -470,8 +472,9 @@ static void print_help(void)
 		"  --help           this text");
 }
 
-int replay_command(const struct settings *settings, bool json, int argc, char *argv[])
+int ctl_replay(struct ctl *ctl, int argc, char *argv[])
 {
+	const struct settings *settings = &ctl->settings;
 	static const struct option options[] = {
 		{"policy", required_argument, NULL, 'p'}, {"every", required_argument, NULL, 'e'},
 		{"limits", required_argument, NULL, 'l'}, {"plot", required_argument, NULL, 'P'},
@@ -485,8 +488,10 @@ int replay_command(const struct settings *settings, bool json, int argc, char *a
 		.every_usec = USEC_PER_DAY,
 	};
 	struct command command = {0};
+	bool json = ctl->output == OUTPUT_JSON;
 
-	optind = 0; /* begin anew */
+	argc++, argv--; /* from the command's own name on */
+	optind = 0;     /* begin anew */
 	for (int option; (option = getopt_long(argc, argv, "o:h", options, NULL)) != -1;)
 		switch (option) {
 		case 'p':

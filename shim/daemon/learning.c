@@ -96,7 +96,7 @@ void learning_take_decision(struct learning *learning, struct container *contain
 	if (record->fault[0])
 		voice_refused(&learning->voice->journal, record);
 	else
-		voice_decision(&learning->voice->journal, record);
+		voice_decision(learning->voice, record);
 }
 
 void learning_take_start(struct learning *learning, struct container *container, const struct record *record)
@@ -151,7 +151,7 @@ static void learning_tell_kill(struct learning *learning, const struct container
 	char why[EXPLAIN_MAX];
 
 	archive_kill(learning->archive, container, cause, learned_bytes, now_usec);
-	voice_oom(&learning->voice->journal, container, cause, kill,
+	voice_oom(learning->voice, container, cause, kill,
 		  learned_bytes > 0 ? learning_stuck(learning, container->workload, container->max_bytes, why)
 				    : NULL);
 }

@@ -16,7 +16,7 @@ _Static_assert(FAULTS_COUNT <= 32, "a bit for each in struct voice");
 void voice_init(struct voice *voice, struct journal journal)
 {
 	*voice = (struct voice){.journal = journal};
-	voice->journal.tally = &voice->tally;
+	voice->journal.sent = voice->tally.events;
 }
 
 /* "256Mi", or "no limit". */
@@ -71,7 +71,7 @@ static const char *const protection_fields[UNIFIED_KEYS] = {
 	[UNIFIED_HIGH] = "TIDEMARK_HIGH_BYTES",
 };
 
-void voice_decision(const struct journal *journal, const struct record *record)
+void voice_decision(struct voice *voice, const struct record *record)
 {
 	char name[IDENTITY_TEXT_MAX], limit[QUANTITY_MAX], declared[QUANTITY_MAX];
 	struct journal_entry entry;
@@ -90,9 +90,8 @@ void voice_decision(const struct journal *journal, const struct record *record)
 	for (enum unified_key key = 0; key < UNIFIED_KEYS; key++)
 		if (record->protect.bytes[key] > 0)
 			journal_bytes(&entry, protection_fields[key], record->protect.bytes[key]);
-	if (journal->tally)
-		tally_decision(journal->tally, record->source, record->reason);
-	journal_send(journal, &entry);
+	tally_decision(&voice->tally, record->source, record->reason);
+	journal_send(&voice->journal, &entry);
 }
 
 void voice_prestart(const struct journal *journal, const struct record *record)
@@ -169,7 +168,7 @@ void voice_recommendation(const struct journal *journal, const struct workload *
 	journal_send(journal, &entry);
 }
 
-void voice_oom(const struct journal *journal, const struct container *container, enum oom_cause cause,
+void voice_oom(struct voice *voice, const struct container *container, enum oom_cause cause,
 	       const struct oom_kill *kill, const char *stuck)
 {
 	static const char *const sentences[] = {
@@ -211,9 +210,8 @@ void voice_oom(const struct journal *journal, const struct container *container,
 		journal_text(&entry, "TIDEMARK_LIMIT_CGROUP", kill->limit_cgroup);
 	}
 	_Static_assert(OOM_CAUSE_OTHER < TALLY_CAUSES_MAX, "a cause for each count");
-	if (journal->tally)
-		journal->tally->kills[cause]++;
-	journal_send(journal, &entry);
+	voice->tally.kills[cause]++;
+	journal_send(&voice->journal, &entry);
 }
 
 void voice_exit(const struct journal *journal, const struct container *container, uint64_t now_usec)

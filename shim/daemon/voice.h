@@ -30,7 +30,7 @@ enum fault {
 };
 
 struct voice {
-	struct journal journal; /* counts in tally */
+	struct journal journal; /* counts in tally.events */
 	struct tally tally;
 	unsigned told; /* a bit for each enum fault that lasts */
 };
@@ -38,7 +38,7 @@ struct voice {
 /* Not to be moved from then on. */
 void voice_init(struct voice *voice, struct journal journal);
 
-void voice_decision(const struct journal *journal, const struct record *record);
+void voice_decision(struct voice *voice, const struct record *record);
 void voice_prestart(const struct journal *journal, const struct record *record);
 
 /* A container that was started as declared, by its record's fault; and one whose record is of no use. */
@@ -49,7 +49,7 @@ void voice_recommendation(const struct journal *journal, const struct workload *
 
 /* kill: NULL where only the cgroup's events told of it. */
 /* stuck: why it cannot be given more than the limit that it died at (explain_stuck()), or NULL. */
-void voice_oom(const struct journal *journal, const struct container *container, enum oom_cause cause,
+void voice_oom(struct voice *voice, const struct container *container, enum oom_cause cause,
 	       const struct oom_kill *kill, const char *stuck);
 void voice_exit(const struct journal *journal, const struct container *container, uint64_t now_usec);
 

@@ -12,8 +12,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "shim/report/tally.h"
-
 const struct event_kind event_kinds[EVENTS_COUNT] = {
 	[EVENT_DECISION] = {"decision", "aaa15138dfa542e58f5c582b434e3fa7", LOG_INFO},
 	[EVENT_PRESTART] = {"prestart", "7210dc32bb9b4383bbeacabab49f331c", LOG_INFO},
@@ -189,7 +187,7 @@ void journal_bytes(struct journal_entry *entry, const char *name, uint64_t bytes
 
 void journal_send(const struct journal *journal, const struct journal_entry *entry)
 {
-	if (journal->tally)
-		journal->tally->events[entry->event]++;
+	if (journal->sent)
+		journal->sent[entry->event]++;
 	journal->send(entry->fields, entry->n_fields, journal->data);
 }

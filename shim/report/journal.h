@@ -33,7 +33,7 @@ extern const struct event_kind event_kinds[EVENTS_COUNT];
 struct journal {
 	void (*send)(const struct iovec *fields, size_t n_fields, void *data);
 	void *data;
-	struct tally *tally; /* borrowed; NULL: nothing is counted */
+	uint64_t *sent; /* entries sent, by enum event; borrowed; NULL: not counted */
 };
 
 /* Where journald listens for its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), which we speak

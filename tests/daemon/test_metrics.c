@@ -346,13 +346,14 @@ static void swallow(const struct iovec *fields, size_t n_fields, void *data)
 static void what_is_said_is_counted(void **state)
 {
 	struct node *node = *state;
-	const struct journal journal = {swallow, NULL, &node->voice.tally};
+	struct voice *voice = &node->voice;
 	const struct record record = {.source = SOURCE_OBSERVED, .reason = "observed"};
 	const struct container *container = add_container(node, LONG_ID, add_workload(node, &web));
 
-	voice_decision(&journal, &record);
-	voice_oom(&journal, container, OOM_CAUSE_ANCESTOR, NULL, NULL);
-	voice_exit(&journal, container, T0);
+	voice_init(voice, (struct journal){.send = swallow});
+	voice_decision(voice, &record);
+	voice_oom(voice, container, OOM_CAUSE_ANCESTOR, NULL, NULL);
+	voice_exit(&voice->journal, container, T0);
 	assert_line(node, "tidemark_events_total{event=\"decision\"} 1");
 	assert_line(node, "tidemark_events_total{event=\"exit\"} 1");
 	assert_line(node, "tidemark_events_total{event=\"fault\"} 0");
