@@ -8,22 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroups/array.h"
 #include "cgroups/cgroup.h"
 
-/* Appends to a list of pointers, which grows by doubling. */
-static int list_add(void *list, size_t *n, size_t *size, void *item)
+/* Appends to a list of pointers. */
+static int list_add(void *list, size_t *n, void *item)
 {
 	void **items;
+
 	memcpy(&items, list, sizeof items);
-	if (*n == *size) {
-		size_t more = *size ? 2 * *size : 64;
-		void **grown = reallocarray(items, more, sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		memcpy(list, &grown, sizeof grown);
-		items = grown;
-		*size = more;
-	}
+	items = array_grow(items, *n, sizeof *items);
+	if (!items)
+		return -ENOMEM;
+	memcpy(list, &items, sizeof items);
 	items[(*n)++] = item;
 	return 0;
 }
@@ -45,8 +42,7 @@ struct container *registry_add(struct registry *registry, const char *id,
 		return NULL;
 	assert(!registry_find(registry, id));
 	container->index = registry->n_containers;
-	if (list_add(&registry->containers, &registry->n_containers, &registry->containers_size, container) <
-	    0) {
+	if (list_add(&registry->containers, &registry->n_containers, container) < 0) {
 		container_free(container, NULL);
 		return NULL;
 	}
@@ -148,7 +144,7 @@ struct workload *registry_add_workload(struct registry *registry, const struct l
 	struct workload *workload = workload_new(limits, sampling);
 	if (!workload)
 		return NULL;
-	if (list_add(&registry->workloads, &registry->n_workloads, &registry->workloads_size, workload) < 0) {
+	if (list_add(&registry->workloads, &registry->n_workloads, workload) < 0) {
 		workload_free(workload);
 		return NULL;
 	}
@@ -214,7 +210,7 @@ struct sandbox *registry_add_sandbox(struct registry *registry, const char *id)
 	struct sandbox *sandbox = sandbox_new(id);
 	if (!sandbox)
 		return NULL;
-	if (list_add(&registry->sandboxes, &registry->n_sandboxes, &registry->sandboxes_size, sandbox) < 0) {
+	if (list_add(&registry->sandboxes, &registry->n_sandboxes, sandbox) < 0) {
 		sandbox_free(sandbox);
 		return NULL;
 	}

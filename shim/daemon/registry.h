@@ -13,7 +13,7 @@ struct registry {
 	struct container **containers; /* in any order: container->index */
 	struct workload **workloads;
 	struct sandbox **sandboxes;
-	size_t n_containers, containers_size, n_workloads, workloads_size, n_sandboxes, sandboxes_size;
+	size_t n_containers, n_workloads, n_sandboxes;
 	void *containers_by_id, *containers_by_cgroup_id, *workloads_by_identity, *sandboxes_by_id;
 };
 
