@@ -7,4 +7,4 @@ cd "$(dirname "$(readlink -f "$0")")" || exit
 sysctl -q fs.nr_open=1048576
 other=./against
 [ -s "$other" ] || other=-
-./bench_daemon /sys/fs/cgroup bench "$PWD/daemon_preload.so" 120 ./tidemarkd "$other" 100 1000 10000
+./bench_daemon /sys/fs/cgroup bench "$PWD/daemon_preload.so" 300 ./tidemarkd "$other" 100 1000 10000
