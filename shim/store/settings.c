@@ -22,7 +22,7 @@
 #define SECTION_MAX        50
 
 enum kind {
-	KIND_WORD, /* one of words, a NULL-ended list; as its index, an int */
+	KIND_WORD, /* a word of the row's list, which ends with NULL; stored as its index, an int */
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
 	KIND_BYTES,
@@ -30,7 +30,7 @@ enum kind {
 	KIND_RATIO,
 	KIND_COUNT,
 	KIND_BOOL,
-	KIND_LOOPBACK, /* an address that this machine alone can reach, and a port; or empty */
+	KIND_LOOPBACK, /* a loopback address and a port, or empty */
 	KIND_ANNOTATIONS,
 };
 
@@ -191,7 +191,7 @@ static const struct row rows[] = {
 		   "A declared overhead of which more than this share is not needed is warned of."),
 };
 
-/* Ready as they are: the wrapper starts too often to parse them. */
+/* Values, not texts: the wrapper starts too often to parse them. */
 static const struct settings defaults = {
 	.mode = MODE_OBSERVE,
 	.runtime.name = "crun",
@@ -355,7 +355,7 @@ static int parse_value(const struct row *row, const char *text, void *member)
 	return -EINVAL;
 }
 
-/* What would be right. Returns buf, or a constant. */
+/* Says what a right value would be. Returns buf, or a constant. */
 static const char *expected_text(const struct row *row, char *buf, size_t size)
 {
 	static const char *const expected[] = {
@@ -382,7 +382,7 @@ static const char *expected_text(const struct row *row, char *buf, size_t size)
 	return buf;
 }
 
-/* section: as the file has it. */
+/* Sets one setting. section: as the file has it, for the error. Returns 0 or -EINVAL. */
 static int row_read(const struct row *row, const char *section, const char *value, struct settings *settings,
 		    struct error *err)
 {
@@ -396,17 +396,18 @@ static int row_read(const struct row *row, const char *section, const char *valu
 
 struct reader {
 	struct settings *settings;
-	bool salvage; /* take what is right of [runtime], and pass over all else */
+	bool salvage; /* take what is right in [runtime], skip all else */
 
 	/* The file that is being read. */
-	const char *text; /* what is left of it */
+	const char *text; /* the rest of its text */
 	int line;
 	int fault_line; /* 0: none yet */
 	struct error fault;
 };
 
-/* One line for libinih, as fgets(3) gives it. What does not fit would be read as a line of its own: of a
- * comment it is cut off. Leading blanks would mean a continuation of the value above. */
+/* Gives libinih one line, as fgets(3) would. libinih would read the rest of a line that is too long as
+ * another line: such a line is a fault, or is skipped if it is a comment. libinih would take a line with
+ * leading blanks for a continuation of the value above: they are removed. */
 static char *next_line(char *buf, int size, void *data)
 {
 	struct reader *reader = data;
@@ -417,7 +418,7 @@ static char *next_line(char *buf, int size, void *data)
 	size_t length = strcspn(start, "\n"), most = (size_t)size - 2;
 	reader->line++;
 	reader->text = start + length + (start[length] == '\n');
-	/* libinih cuts a section's name off at this length, and it would be another one. */
+	/* libinih cuts a section's name at this length, which could make it the name of another section. */
 	if (*start == '[' && length > SECTION_MAX && reader->fault_line == 0) {
 		error_set(&reader->fault, EINVAL, "a section's name of more than %d characters",
 			  SECTION_MAX - 2);
@@ -436,14 +437,14 @@ static char *next_line(char *buf, int size, void *data)
 	return buf;
 }
 
-/* What holds of a container, not of the node as a whole. */
+/* Whether a [namespace] section may have the setting: it concerns a container, not the node. */
 static bool is_per_namespace(const struct row *row)
 {
 	return row->offset == offsetof(struct settings, mode) || strcmp(row->public.section, "guards") == 0 ||
 	       strcmp(row->public.section, "enforce") == 0 || strcmp(row->public.section, "annotations") == 0;
 }
 
-/* The pattern of a section "namespace "PATTERN"", or NULL. */
+/* Finds PATTERN in a section's name, namespace "PATTERN". NULL: it is another section. */
 static const char *namespace_pattern(const char *section, size_t *ret_length)
 {
 	static const char prefix[] = "namespace \"";
@@ -456,7 +457,8 @@ static const char *namespace_pattern(const char *section, size_t *ret_length)
 	return section + sizeof prefix - 1;
 }
 
-/* Checked now and kept for settings_for_namespace(). */
+/* Checks a setting of a [namespace] section, and keeps it for settings_for_namespace(). -ENOENT:
+ * no such setting. */
 static int add_namespace(struct settings *settings, const char *section, const char *pattern, size_t length,
 			 const char *key, const char *value, struct error *err)
 {
@@ -526,7 +528,8 @@ static int settings_read_file(int dir_fd, const char *name, struct reader *reade
 	int line = ini_parse_stream(next_line, reader, on_setting, reader);
 	if (line < 0)
 		return error_errno(err, ENOMEM, "cannot parse %s", name);
-	/* What libinih does not understand it counts itself: the first of both is told. */
+	/* line: the first that libinih did not understand, or that on_setting() refused. The first fault of
+	 * the file is reported. */
 	if (line > 0 && (reader->fault_line == 0 || line < reader->fault_line))
 		return error_set(err, EINVAL, "%s:%d: neither [section] nor key = value", name, line);
 	if (reader->fault_line > 0)
@@ -579,7 +582,7 @@ static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct erro
 		if (count == SETTINGS_FILES_MAX)
 			return error_set(err, E2BIG, SETTINGS_DIRECTORY " holds more than %d files",
 					 SETTINGS_FILES_MAX);
-		/* Sorted as they come in. */
+		/* Inserted in the order of the names. */
 		size_t at = count++;
 		for (; at > 0 && strcmp(names[at - 1], entry->d_name) > 0; at--)
 			memcpy(names[at], names[at - 1], sizeof names[at]);
@@ -640,7 +643,7 @@ void settings_for_namespace(struct settings *settings, const char *namespace)
 		if (fnmatch(kept->pattern, namespace, 0) == 0)
 			memcpy((char *)settings + row->offset, kept->value, row->size);
 	}
-	/* Two sections may each be right and not fit each other. */
+	/* Sections that are right on their own may contradict each other. */
 	if (settings->guards.min_bytes > settings->guards.max_bytes)
 		settings->guards.min_bytes = settings->guards.max_bytes;
 }
@@ -693,8 +696,8 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 		memcpy(&ratio, member, sizeof ratio);
 		(void)snprintf(buf, size, "%g", ratio);
 		break;
-	/* The readable forms are rounded, or have two units: where such a one would not be read as the same
-	 * number, it is told in the smallest unit. */
+	/* A readable form may be rounded, or have two units. If it would not be read back as the same number,
+	 * the smallest unit is used. */
 	case KIND_BYTES:
 		memcpy(&number, member, sizeof number);
 		if (quantity_parse_bytes(quantity_format_bytes(number, quantity), &read_back) < 0 ||
