@@ -65,42 +65,38 @@ static const char *const sizing_words[] = {
 
 static const struct row rows[] = {
 	ROW_WORD("node", "mode", mode_names, mode,
-		 "What is done on this node: off, observe (measure and recommend) or enforce (set the tuned "
-		 "limit "
-		 "at a container's creation)."),
+		 "What is done on this node: off, observe (measure and recommend) or enforce (also set the "
+		 "tuned limit when a container is created)."),
 	ROW("runtime", "default", KIND_NAME, runtime.name,
-	    "The runtime behind a program that is called plain tidemark. tidemark-crun and tidemark-runc "
-	    "have it in their names."),
+	    "The runtime behind a program with the plain name tidemark. The names tidemark-crun and "
+	    "tidemark-runc say their runtime."),
 	ROW("runtime", "crun", KIND_PATH, runtime.crun,
-	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin and "
-	    "/usr/libexec/crio that has it."),
+	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin, "
+	    "/usr/libexec/crio, /bin and /sbin that has it."),
 	ROW("runtime", "runc", KIND_PATH, runtime.runc, "The path of runc, as above."),
 	ROW("runtime", "shims", KIND_PATH, runtime.shims,
-	    "A directory where shims of the name containerd-shim-X-v2 are looked for before the usual ones."),
+	    "The directory where shims with the name containerd-shim-X-v2 are looked for before the usual "
+	    "ones."),
 	ROW_WITHIN(1e5, 36e8, "sampling", "interval", KIND_DURATION, sampling.interval_usec,
 		   "The time between two readings of a container, 100ms to 1h."),
 	ROW_WITHIN(1e6, 864e8, "sampling", "slot", KIND_DURATION, sampling.slot_usec,
-		   "The length of one slot of a window: what a crash can lose at most."),
+		   "The length of one slot of a window. A crash loses at most one slot."),
 	ROW_WITHIN(6e7, 36e8, "sampling", "short_window", KIND_DURATION, sampling.short_window_usec,
-		   "How far back what is shown as recent goes, 1min to 1h."),
+		   "How far back the figures shown as recent go, 1min to 1h."),
 	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
 		   "How far back a recommendation looks, up to 14d."),
 	ROW_WORD("sampling", "bpf", bpf_words, sampling.bpf,
-		 "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all "
-		 "readings at "
-		 "once: auto, where it takes them, or no. Holds from the daemon's start."),
+		 "Whether BPF programs in the kernel are used, for a container's exact last peak and for all "
+		 "readings at once: auto (where the kernel accepts them) or no. A change needs a restart of "
+		 "the daemon."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
-	ROW_WORD(
-		"tuner", "policy", tuner_policy_names, tuner.policy,
-		"What recommendations go by: percentile (factors over the window's mean, 95th percentile and "
-		"maximum) or "
-		"adaptive (a margin over the peaks that fits size and history)."),
+	ROW_WORD("tuner", "policy", tuner_policy_names, tuner.policy,
+		 "How recommendations are made: percentile (factors over the window's mean, 95th percentile "
+		 "and maximum) or adaptive (a margin over the peaks that fits size and history)."),
 	ROW_WORD("tuner", "adaptive_margin", adaptive_margin_names, tuner.adaptive_margin,
-		 "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory "
-		 "and "
-		 "has more "
-		 "containers outgrow their limits."),
+		 "The margin of the policy adaptive above the peaks: normal or tight. tight saves memory, "
+		 "but more containers outgrow their limits."),
 	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor,
 		   "The request is at least the working set's 95th percentile times this."),
 	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor,
@@ -120,75 +116,71 @@ static const struct row rows[] = {
 	ROW_WITHIN(65536, 0x1p40, "tuner", "round", KIND_BYTES, tuner.round_bytes,
 		   "Recommendations are rounded up to a multiple of this."),
 	ROW_WITHIN(0, 10, "tuner", "hysteresis", KIND_RATIO, tuner.hysteresis_ratio,
-		   "A recommendation is replaced only by one that differs by more than this share …"),
+		   "A new recommendation must differ from the old one by more than this share …"),
 	ROW("tuner", "hysteresis_bytes", KIND_BYTES, tuner.hysteresis_bytes, "… or by more than this much."),
 	ROW("tuner", "cooldown", KIND_DURATION, tuner.cooldown_usec,
-	    "A recommendation stands for at least so long, unless a container was OOM-killed."),
-	ROW_WITHIN(1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor,
-		   "After an OOM kill the limit is at least the one that the container died at times this …"),
+	    "A recommendation stays at least this long, unless a container was OOM-killed."),
+	ROW_WITHIN(
+		1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor,
+		"After an OOM kill the limit is at least the one that the container died at, times this …"),
 	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "… and at least this much above it."),
 	ROW("tuner", "oom_loop", KIND_DURATION, tuner.oom_loop_usec,
-	    "After a kill at the limit that was raised after another one no longer ago than this, the step "
-	    "is doubled, "
-	    "and after the next one doubled again."),
+	    "A crash loop is a kill at a raised limit, no longer than this after the kill that raised it. It "
+	    "doubles the step above, and the next such kill doubles the step again."),
 	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec,
 	    "How long an OOM kill keeps the limit from falling back."),
 	ROW("tuner", "ratchet_hold", KIND_DURATION, tuner.ratchet_hold_usec,
-	    "How long the limit of a workload is kept whose use seemed to follow it, before a lower one is "
-	    "tried again."),
+	    "If a workload's use seems to follow its limit, the limit is kept for this time before a lower "
+	    "one is tried again."),
 	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples,
-	    "Nothing is enforced for a workload, or for a new image of it, before so many readings …"),
-	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "… and before so much time."),
+	    "Nothing is enforced for a workload, or for its new image, before this many readings …"),
+	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "… and before this time has passed."),
 	ROW_SIZE("guards", "min", KIND_BYTES, guards.min_bytes,
-		 "No container is given a limit below this, nor less than this above what its runtime needs "
-		 "before the program starts."),
-	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes,
-		 "No container is given a tuned limit above this."),
+		 "The least limit of a container, and the least room above what its runtime needs before the "
+		 "program starts."),
+	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes, "The largest tuned limit of a container."),
 	ROW_WITHIN(0.01, 1, "guards", "max_change", KIND_RATIO, guards.max_change_ratio,
-		   "A limit moves at most by this share away from the one that was applied at the creation "
-		   "before. A raise that a floor asks for is not held back."),
+		   "The largest step of a limit from one creation to the next, as a share of the old limit. "
+		   "A raise that a floor asks for is not held back."),
 	ROW("guards", "allow_raise", KIND_BOOL, guards.allow_raise,
-	    "Whether a container may be given more than its pod declares."),
+	    "Whether a container may get more than its pod declares."),
 	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
-	    "Whether a container that declares no limit is given one."),
+	    "Whether a container that declares no limit gets one."),
 	ROW_WORD("enforce", "request", protect_names, enforce.request,
-		 "Where the request of a container whose limit is tuned is written to: none, low "
-		 "(memory.low) or "
-		 "min (memory.min)."),
+		 "Where the request is written for a container whose limit is tuned: none, low (memory.low) "
+		 "or min (memory.min)."),
 	ROW_WITHIN(0, 1, "enforce", "high", KIND_RATIO, enforce.high_ratio,
-		   "How far on the way from its request to its limit memory.high is set; 0: it is not."),
+		   "How far above the request memory.high is set, as a share of the way to the limit. 0: it "
+		   "is not set."),
 	ROW("annotations", "allow", KIND_ANNOTATIONS, annotations,
-	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
+	    "The annotations of a pod that are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
 	ROW("report", "http", KIND_LOOPBACK, report.http,
-	    "Where metrics are served by HTTP besides the unix socket: 127.0.0.1 or [::1], with a port. "
-	    "Empty: "
-	    "nowhere."),
+	    "An address for metrics over HTTP, besides the unix socket: 127.0.0.1 or [::1], with a port. "
+	    "Empty: none."),
 	ROW("report", "textfile", KIND_PATH, report.textfile,
-	    "A file that the metrics are written to each node_interval. Empty: none."),
+	    "A file to which the metrics are written each node_interval. Empty: none."),
 	ROW_WITHIN(0, 1e5, "report", "metrics_containers_max", KIND_COUNT, report.metrics_containers_max,
-		   "Above so many containers none of them has metrics of its own; the same with workloads."),
-	ROW_WITHIN(
-		864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
-		"How long the history goes back, and a workload without containers is known, 1d to 3652d."),
+		   "With more containers than this, no container has metrics of its own. The same holds for "
+		   "workloads and virtual machines."),
+	ROW_WITHIN(864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
+		   "How far the history goes back, and how long a workload without containers is known, 1d "
+		   "to 3652d."),
 	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
-		 "The size of the history above which the oldest of it goes, too."),
-	ROW_WORD(
-		"vm", "sizing", sizing_words, vm.sizing,
-		"What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its "
-		"containers' "
-		"limits), static or default-memory (an annotation is written)."),
+		 "The largest size of the history. Above it the oldest entries are removed."),
+	ROW_WORD("vm", "sizing", sizing_words, vm.sizing,
+		 "What is done about the size of a virtual machine: dynamic (nothing: the runtime adds its "
+		 "containers' limits), static or default-memory (an annotation is written)."),
 	ROW_SIZE("vm", "memory_min", KIND_BYTES, vm.memory_min_bytes,
-		 "What a guest is taken to need beside its containers at least, whatever those of its "
-		 "handler were "
-		 "seen to need to boot."),
+		 "The least memory that a guest is taken to need beside its containers, even if the "
+		 "handler's guests were seen to need less to boot."),
 	ROW_WITHIN(1e6, 36e8, "vm", "interval", KIND_DURATION, vm.interval_usec,
 		   "The time between two readings of a virtual machine, 1s to 1h."),
 	ROW_WITHIN(1e4, 6e7, "vm", "deadline", KIND_DURATION, vm.deadline_usec,
-		   "How long an answer of the guest is waited for, 10ms to 1min."),
+		   "How long to wait for an answer of the guest, 10ms to 1min."),
 	ROW_WITHIN(0, 1, "vm", "waste", KIND_RATIO, vm.waste_ratio,
-		   "A declared overhead of which more than this share is not needed is warned of."),
+		   "A warning is logged if more than this share of the declared overhead is not needed."),
 };
 
 /* Values, not texts: the wrapper starts too often to parse them. */
