@@ -43,7 +43,7 @@ static uint64_t mean_of(const struct mean *mean)
 	return mean->count > 0 ? (uint64_t)(mean->sum / (double)mean->count) : OVERHEAD_UNKNOWN;
 }
 
-/* conmon's memory is measured by handler: this is one's share. */
+/* The mean of one conmon: the memory of conmons is measured by handler. 0: not known. */
 static double conmon_bytes(const struct overhead *overhead, const char *runtime)
 {
 	for (size_t i = 0; i < overhead->n_handlers; i++) {
@@ -86,7 +86,7 @@ static bool is_counted(const struct making *making, const struct survey_containe
 	return container->is_running && strcmp(container->record.image_ref, making->image) == 0;
 }
 
-/* Each pod counts once: with the first of its containers, in the order of the survey. */
+/* Whether the container is the first of its pod in the survey that counts. So each pod counts once. */
 static bool is_first_of_pod(const struct making *making, const struct survey_container *container)
 {
 	const struct survey *survey = making->survey;
@@ -102,7 +102,8 @@ static bool is_first_of_pod(const struct making *making, const struct survey_con
 	return true;
 }
 
-/* Of all containers of the pod, whatever their image: a VM's charge has them all, too. */
+/* The charge of all running containers of the pod, also those of other images: a VM's charge has
+ * them all too. */
 static uint64_t pod_charge(const struct survey *survey, const struct record *record, size_t *ret_count)
 {
 	uint64_t sum = 0;
@@ -138,7 +139,7 @@ static void take_vm(const struct overhead_sandbox *vm, struct side_sums *sums)
 	mean_add_signed(&sums->overhead, vm->overhead_bytes);
 }
 
-/* Returns the side that it was added to, or NULL. */
+/* Adds the container to its runtime's side. Returns the side; NULL if the container does not count. */
 static struct comparison_side *take_container(struct making *making, const struct survey_container *container)
 {
 	const struct record *record = &container->record;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl: what a person or a script asks tidemark. */
+/* tidemarkctl: its commands and options. */
 
 #include "shim/ctl/ctl.h"
 
@@ -129,8 +129,8 @@ static const char *const output_names[] = {
 static const struct verb {
 	const char *name, *arguments, *help;
 	int (*act)(struct ctl *ctl, int argc, char *argv[]);
-	const enum output *formats; /* the first is its default; NULL: it has one form only */
-	bool apart;                 /* has options of its own, and no need of a survey of this node */
+	const enum output *formats; /* the first is the default; NULL: the command has one form only */
+	bool apart;                 /* has options of its own, and needs no survey of this node */
 	bool by_namespace;          /* takes -n */
 } verbs[] = {
 	{"status", "", "the node in a screen: what is declared, used and recommended", ctl_status,
@@ -225,7 +225,8 @@ int ctl_parse_output(struct ctl *ctl, const char *command, const char *text)
 	return parse_output(ctl, find_verb(command), text);
 }
 
-/* Takes the format and the namespace, if the command has such. */
+/* Takes the format and the namespace. Returns a negative value, after a message, if the command has
+ * no such option. */
 static int take_options(struct ctl *ctl, const struct verb *verb, const char *output)
 {
 	if (ctl->namespace && !verb->by_namespace) {
@@ -276,8 +277,8 @@ int main(int argc, char *argv[])
 	struct ctl ctl = {.root = root ? root : ""};
 	int n_words = 1;
 
-	/* The words gather at the front of argv, behind its own name. "-/web/web" is one: a workload outside
-	 * Kubernetes. */
+	/* Moves the words to the front of argv, behind the program's name. "-/web/web" is a word: a workload
+	 * outside Kubernetes. A command with options of its own gets all that follows it. */
 	while (optind < argc) {
 		int option = strncmp(argv[optind], "-/", 2) == 0
 				     ? -1

@@ -34,7 +34,7 @@ struct line {
 	const char *sentence;
 };
 
-/* out: NULL for people. */
+/* out: for JSON; NULL: print for people. */
 static void print_lines(struct json_out *out, const struct line *lines, size_t count)
 {
 	if (!out) {
@@ -137,7 +137,7 @@ static void explain_workload(const struct ctl *ctl, struct json_out *out,
 static void explain_one(const struct ctl *node, struct json_out *out, const struct survey_workload *workload,
 			const char *argument, bool first)
 {
-	struct ctl own = *node, *const ctl = &own; /* with the settings of its namespace */
+	struct ctl own = *node, *const ctl = &own; /* gets the settings of the workload's namespace */
 	char name[IDENTITY_TEXT_MAX];
 	const bool whole = ctl_workload_matches(workload, argument);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl handler: CRI-O's configuration for a handler that is as one of the node's own, but through
- * tidemark. */
+/* tidemarkctl handler: writes CRI-O's configuration for a handler that is like one of the node's, but
+ * goes through tidemark. */
 
 #include "shim/ctl/ctl.h"
 
@@ -33,18 +33,18 @@ extern char **environ;
 
 struct key {
 	char name[64];
-	const char *value; /* in the text that it was read from */
+	const char *value; /* points into the text that was read */
 	size_t length;
 };
 
 struct command {
 	struct ctl *ctl;
-	const char *handler; /* of CRI-O's, such as "crun" */
+	const char *handler; /* CRI-O's own handler, such as "crun" */
 	const char *config, *write_to;
 	struct key keys[KEYS_MAX];
-	size_t n_keys, n_printed; /* of these, "crio config" has printed the first n_printed */
-	char runtime[64];         /* "crun", or "kata-v2" of containerd-shim-kata-v2 */
-	char program[PATH_MAX];   /* ours */
+	size_t n_keys, n_printed; /* "crio config" has printed the first n_printed keys */
+	char runtime[64];         /* "crun"; for containerd-shim-kata-v2 "kata-v2" */
+	char program[PATH_MAX];   /* tidemark's program for this runtime */
 	bool is_vm;
 };
 
@@ -81,7 +81,8 @@ static bool key_is(const struct key *key, const char *value)
 	return key && key->length == strlen(value) && memcmp(key->value, value, key->length) == 0;
 }
 
-/* The later of two files holds, but for what CRI-O itself has printed. */
+/* Keeps the keys of our handler. A later value replaces an earlier one, but not one that CRI-O
+ * itself has printed. */
 static int on_entry(const struct toml_entry *entry, void *data, struct error *err)
 {
 	static const char *const table[] = {"crio", "runtime", "runtimes"};
@@ -113,8 +114,8 @@ static int on_entry(const struct toml_entry *entry, void *data, struct error *er
 
 /* ---- What CRI-O says ---- */
 
-/* Runs crio. *ret_text: what it printed, to be freed. Returns its exit status, -ENOENT where there is no
- * crio, or another negative errno. */
+/* Runs crio. *ret_text: what crio printed, to be freed. Returns crio's exit status; -ENOENT if there is no
+ * crio; or another negative errno. */
 static int run_crio(char *const argv[], char **ret_text, size_t *ret_length, struct error *err)
 {
 	posix_spawn_file_actions_t actions;
@@ -122,7 +123,7 @@ static int run_crio(char *const argv[], char **ret_text, size_t *ret_length, str
 	pid_t pid;
 	int status;
 
-	/* A file takes all of it while nobody reads. */
+	/* A file, not a pipe: crio can write all of its output before anybody reads. */
 	cleanup_close int out_fd = memfd_create("crio", MFD_CLOEXEC);
 	if (out_fd < 0)
 		return error_errno(err, errno, "cannot run crio");
@@ -164,8 +165,8 @@ static int read_file(struct command *command, int dir_fd, const char *name, char
 	return r < 0 ? error_set(err, -r, "%.100s: %.120s", name, why.text) : 0;
 }
 
-/* `crio config` does not print all keys: the rest is in the administrator's files alone. A later file wins.
- * texts[]: to be freed by the caller once the keys are no more. */
+/* Reads the administrator's files: `crio config` does not print all keys. A later file wins. The keys point
+ * into texts[], which the caller frees after them. */
 static int read_administrator(struct command *command, char *texts[static DROPINS_MAX], struct error *err)
 {
 	struct dirent **entries = NULL;
@@ -197,7 +198,8 @@ static int walk(struct command *command, const char *text, size_t length, const 
 	return r < 0 ? error_set(err, -r, "%s: %.180s", what, why.text) : 0;
 }
 
-/* What is as CRI-O has built it in is printed as a comment, unless all defaults are asked for. */
+/* `crio config` prints a handler that is built in as a comment only. `crio config --default` prints
+ * it in full. */
 static int ask_crio(struct command *command, char *texts[static DROPINS_MAX + 1], struct error *err)
 {
 	static const char *const ways[][4] = {{"crio", "config"}, {"crio", "config", "--default"}};
@@ -242,7 +244,7 @@ static int read_config(struct command *command, char *texts[static DROPINS_MAX +
 
 /* ---- The handler ---- */
 
-/* What the wrapper runs has to be what CRI-O runs. */
+/* Warns if the wrapper would run another program than CRI-O does (`theirs`). */
 static void compare_runtimes(const struct command *command, const char *theirs)
 {
 	const struct settings *settings = &command->ctl->settings;
@@ -305,7 +307,8 @@ static int choose_program(struct command *command, struct error *err)
 	return 0;
 }
 
-/* CRI-O does not start where a handler's monitor is missing. It leaves out a handler whose program is. */
+/* Checks a file that the drop-in names. If a handler's monitor is missing, CRI-O does not start. If a
+ * handler's program is missing, CRI-O leaves out the handler. */
 static int check_file(const struct command *command, const char *key, const char *path, int mode,
 		      struct error *err)
 {
@@ -363,7 +366,7 @@ static int make_dropin(struct command *command, char **ret_text, size_t *ret_len
 				 command->config
 					 ? "; one that is built in is printed by `crio config --default`"
 					 : "");
-	/* CRI-O would put the default runtime's path in the place of ours. */
+	/* CRI-O would replace our path by the default runtime's. */
 	if (key_is(find_key(command, "inherit_default_runtime"), "true"))
 		return error_set(err, EINVAL, "%s inherits from the default runtime: name that one",
 				 command->handler);
@@ -381,7 +384,8 @@ static int make_dropin(struct command *command, char **ret_text, size_t *ret_len
 	return fclose(out) != 0 || failed ? error_set(err, ENOMEM, "cannot make the drop-in") : 0;
 }
 
-/* CRI-O itself reads it, on top of nothing but its defaults. */
+/* Lets CRI-O itself read the drop-in, without any other configuration file. Without crio there
+ * is no check. */
 static int check_by_crio(const char *text, size_t length, struct error *err)
 {
 	char path[64];

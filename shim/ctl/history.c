@@ -22,7 +22,7 @@
 #define LAST_DEFAULT    40
 
 struct entry {
-	struct history_event event; /* with texts of its own */
+	struct history_event event; /* its texts are in `texts` */
 	char *texts;
 };
 
@@ -174,7 +174,7 @@ static void fill_line(size_t index, struct ctl_line *line, const void *data)
 	};
 	for (size_t c = 0; c < sizeof cells / sizeof *cells; c++)
 		(void)snprintf(line->cell[c], CTL_CELL_SIZE, "%s", cells[c]);
-	/* As container managers cut the ids that they draw; one that a person chose stays whole. */
+	/* A generated id (64 digits) is cut to 12, as container managers do. A chosen name stays whole. */
 	if (strlen(id) == 64)
 		line->cell[2][12] = '\0';
 }
@@ -223,7 +223,7 @@ static void print_json_text(struct json_out *out, const char *name, const char *
 		json_out_string(out, name, text);
 }
 
-/* A line an event, so that grep(1) will do as well as jq(1). */
+/* Each event is on a line of its own, for grep(1). */
 static void print_json(struct json_out *out, const char *name, const struct entries *entries)
 {
 	json_out_open(out, NULL, '{');
@@ -275,7 +275,7 @@ static const struct plot_series drawn[DRAWN_COUNT] = {
 
 struct drawing {
 	struct plot_series series[DRAWN_COUNT];
-	uint64_t slot_usec, end_usec; /* end_usec: of the slot before */
+	uint64_t slot_usec, end_usec; /* end_usec: the end of the slot before */
 };
 
 static void drawing_free(struct drawing *drawing)
@@ -284,7 +284,7 @@ static void drawing_free(struct drawing *drawing)
 		free(drawing->series[i].points);
 }
 
-/* A slot is as wide as it is long; where none was measured there is a gap. */
+/* Draws a slot as a horizontal line from its start to its end. Where slots are missing there is a gap. */
 static int draw_slot(int64_t id, const struct slot_bytes *bytes, void *data)
 {
 	struct drawing *drawing = data;
@@ -309,7 +309,7 @@ static int draw_slot(int64_t id, const struct slot_bytes *bytes, void *data)
 	return r;
 }
 
-/* Only where it changes: thousands of creations may have the same limit. */
+/* Adds a point only if the amount changes: thousands of creations may have the same limit. */
 static int draw_step(struct plot_series *series, uint64_t at_usec, uint64_t bytes)
 {
 	if (bytes == 0 || (series->count > 0 && series->points[series->count - 1].bytes == bytes))
@@ -347,7 +347,7 @@ static uint64_t first_usec(const struct drawing *drawing, uint64_t now_usec)
 	return first;
 }
 
-/* All events are looked at, also for a part of the time: what holds at its beginning was decided before. */
+/* Reads all events, also with --since: the limits at its beginning were decided before. */
 static int draw(const struct command *command, int64_t id, const char *name)
 {
 	__attribute__((cleanup(drawing_free))) struct drawing drawing = {
@@ -506,10 +506,10 @@ int ctl_history(struct ctl *ctl, int argc, char *argv[])
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	command.now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-	argc++, argv--; /* from the command's own name on */
+	argc++, argv--; /* getopt_long() expects the command's name in argv[0] */
 	optind = 1;
 	for (;;) {
-		/* "-/web/web" is a workload outside Kubernetes, and no option. */
+		/* "-/web/web" is no option, but a workload outside Kubernetes. */
 		bool is_word = optind < argc && strncmp(argv[optind], "-/", 2) == 0;
 		int option = is_word ? -1 : getopt_long(argc, argv, "+o:h", options, NULL);
 		if (option == 'h') {

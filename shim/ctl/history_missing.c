@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl history, where SQLite was not found. */
+/* tidemarkctl history in a build without SQLite. */
 
 #include "shim/ctl/ctl.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl overhead: what containers cost beyond what they use, and VMs part by part. */
+/* tidemarkctl overhead: what containers cost beyond what they use, and the parts of each VM. */
 
 #include "shim/ctl/overhead.h"
 
@@ -19,10 +19,10 @@
 
 #define RUN_DIRECTORY "/run/tidemark"
 
-/* So much later than it should be, and what the daemon has written is old. */
+/* If the daemon's file is late by more than this, it is old. */
 #define OLD_USEC (30 * USEC_PER_SEC)
 
-/* Fewer pods say little about what the next one will cost. */
+/* The default of --pods. Fewer pods say little about what the next one will cost. */
 #define PODS_MIN      3
 #define PODS_MIN_TEXT "3"
 
@@ -59,7 +59,7 @@ static bool is_wanted(const struct command *command, const struct overhead_sandb
 	       (length >= 4 && strncmp(sandbox->id, argument, length) == 0);
 }
 
-/* Those that cost most stand first, those of which it is not known last. */
+/* The highest overhead first, an unknown one last. */
 static int compare_sandboxes(const void *a, const void *b)
 {
 	const struct overhead_sandbox *one = a, *other = b;
@@ -74,7 +74,7 @@ static int compare_handlers(const void *a, const void *b)
 	return strcmp(((const struct overhead_handler *)a)->name, ((const struct overhead_handler *)b)->name);
 }
 
-/* Leaves the sandboxes that are wanted. */
+/* Removes the sandboxes that are not wanted, and sorts the rest. */
 static void choose(struct command *command)
 {
 	struct overhead *overhead = &command->overhead;
@@ -96,8 +96,8 @@ static void choose(struct command *command)
 
 /* ---- The guest's RAM and the VMM's own memory, told apart ---- */
 
-/* Of those whose RAM is anonymous: /proc/PID/smaps takes milliseconds, and the kernel holds the VMM's
- * mappings meanwhile, so this is asked for. */
+/* For VMs whose RAM is anonymous. Only with --smaps: /proc/PID/smaps takes milliseconds, and meanwhile the
+ * kernel holds the lock on the VMM's mappings. */
 static void tell_apart(struct command *command)
 {
 	struct overhead *overhead = &command->overhead;
@@ -112,7 +112,7 @@ static void tell_apart(struct command *command)
 
 		if (sandbox->ram_is_shared || sandbox->ram_bytes != OVERHEAD_UNKNOWN)
 			continue;
-		/* The PID may be another's by now. */
+		/* The PID may belong to another process by now: vmm_find() checks it. */
 		int r = vmm_find(proc_fd, sandbox->id, hints, true, &vmm, &err);
 		if (r < 0) {
 			ctl_print_fault(err.text);
@@ -140,7 +140,7 @@ static uint64_t age_usec(const struct command *command)
 	return now > then ? now - then : 0;
 }
 
-/* The file stays when the daemon ends, and a daemon that hangs writes none. */
+/* The file stays when the daemon ends, and a daemon that hangs does not write. */
 static bool is_old(const struct command *command)
 {
 	const uint64_t interval = command->overhead.interval_usec;
@@ -258,7 +258,7 @@ static void print_help(void)
 		"  --help            this text");
 }
 
-/* Returns 0, 1 where there is nothing more to do, or -EINVAL. */
+/* Returns 0; 1 if there is nothing more to do; or -EINVAL. */
 static int take_option(struct command *command, int option)
 {
 	switch (option) {
@@ -335,7 +335,7 @@ static int load(struct command *command)
 	return r < 0 ? fault(err.text) : EXIT_SUCCESS;
 }
 
-/* These are of the cluster, and what is asked for by name is a handler. */
+/* RuntimeClasses belong to the whole cluster. The argument is a handler here. */
 static int make_classes(const struct command *command)
 {
 	if (command->ctl->namespace || command->compared)
@@ -345,7 +345,7 @@ static int make_classes(const struct command *command)
 #ifdef TIDEMARK_HAVE_YAML
 	return overhead_print_classes(command->ctl, command->argument, command->name, command->pods_min);
 #else
-	return EXIT_FAILURE; /* the table of commands has no such format then */
+	return EXIT_FAILURE; /* not reached: verbs[] has no such format without libyaml */
 #endif
 }
 

@@ -25,7 +25,7 @@ static int is_handler_file(const struct dirent *entry)
 	       strcmp(entry->d_name + length - ending, ENDING) == 0;
 }
 
-/* Each is a document and a stream of its own, as libyaml writes no comments. */
+/* Each RuntimeClass is a YAML stream of its own, because libyaml cannot write the comments before it. */
 static int print_class(const struct runtimeclass *advice, bool is_first)
 {
 	struct document *document;
@@ -47,7 +47,7 @@ static int print_class(const struct runtimeclass *advice, bool is_first)
 	return document_finish(document);
 }
 
-/* Returns 1 for a document, 0 for none, which is said, or -errno. */
+/* Returns 1 if a document was printed; 0 if not, after a message; or -errno. */
 static int print_handler(const struct ctl *ctl, int state_fd, const char *handler_name, const char *name,
 			 size_t pods_min, bool is_first)
 {

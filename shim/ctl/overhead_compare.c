@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl overhead --compare: the same image under each runtime, side by side. */
+/* tidemarkctl overhead --compare: an image under each runtime, side by side. */
 
 #include "shim/ctl/overhead.h"
 
@@ -20,7 +20,7 @@ static const char *without_algorithm(const char *image)
 	return strncmp(image, algorithm, sizeof algorithm - 1) == 0 ? image + sizeof algorithm - 1 : image;
 }
 
-/* By the beginning of its digits. */
+/* Whether the argument is the beginning of the image's digits, 4 or more, with or without "sha256:". */
 static bool image_matches(const char *image, const char *argument)
 {
 	const char *digits = without_algorithm(argument);
@@ -29,7 +29,7 @@ static bool image_matches(const char *image, const char *argument)
 	return length >= 4 && strncmp(without_algorithm(image), digits, length) == 0;
 }
 
-/* What a workload's newest container runs. */
+/* The image of the workload's newest container. */
 static const char *workload_image(const struct survey_workload *workload)
 {
 	if (workload->n_containers > 0)
@@ -58,7 +58,7 @@ static void print_choice(const struct survey *survey, const char *argument)
 				       identity_text(&survey->workloads[i].identity, name));
 }
 
-/* Returns the image's name in its records, or NULL where that is not clear, which is said. */
+/* Returns the image_ref that the argument means; NULL, after a message, if there is none or more than one. */
 static const char *find_image(const struct survey *survey, const char *argument)
 {
 	const char *found = NULL;

@@ -38,7 +38,7 @@ static void put_name(char cell[static CTL_CELL_SIZE], const struct overhead_sand
 	(void)ctl_tame(cell);
 }
 
-/* Appends a remark, behind "; " if it is not the first. */
+/* Appends a remark, after "; " if it is not the first. */
 __attribute__((format(printf, 2, 3))) static void put_remark(char cell[static CTL_CELL_SIZE],
 							     const char *format, ...)
 {
@@ -114,7 +114,7 @@ void overhead_print_handlers(const struct overhead *overhead)
 
 /* ---- VMs ---- */
 
-/* Below a sentence. */
+/* The indent of a sentence's second line. */
 #define OTHERS_INDENT "                                   "
 
 static const struct {
@@ -137,7 +137,7 @@ static const struct {
 	[PART_OVERHEAD] = {"OVERHEAD", "overhead", "the host charge without what the containers use"},
 };
 
-/* The pod's name and its handler; the parts; remarks. */
+/* The pod's name, its handler, the parts, remarks. */
 #define VM_COLUMNS (2 + PARTS_COUNT + 1)
 _Static_assert(VM_COLUMNS <= CTL_COLUMNS_MAX, "the columns");
 
@@ -149,7 +149,7 @@ static void put_share(char cell[static CTL_CELL_SIZE], int64_t bytes, int64_t wh
 		(void)snprintf(cell, CTL_CELL_SIZE, "%.0f %%", (double)bytes * 100 / (double)whole);
 }
 
-/* Whether a RuntimeClass declares too little for it: it may then be OOM-killed. */
+/* Whether the VM needs more than its RuntimeClass declares: it may be OOM-killed. */
 static bool is_too_much(const struct overhead_sandbox *sandbox)
 {
 	const uint64_t declared = sandbox->overhead_declared_bytes;
@@ -162,7 +162,7 @@ static bool is_too_much(const struct overhead_sandbox *sandbox)
 static const char ram_remark[] =
 	"guest RAM is anonymous memory of the VMM, and has the VMM's own in it: --smaps tells them apart";
 
-/* Why something is not known, and what there is to know of this VM. */
+/* Says what is wrong with this VM's numbers, and why some are not known. */
 static void put_remarks(char cell[static CTL_CELL_SIZE], const struct overhead_sandbox *sandbox)
 {
 	const uint64_t declared = sandbox->overhead_declared_bytes, outside = sandbox->outside_bytes;
@@ -194,7 +194,7 @@ static struct overhead_parts sum_parts(const struct overhead *overhead)
 	return sum;
 }
 
-/* Two lines a VM, its amounts and their shares, and two for the sum of all. */
+/* Even lines have amounts, odd ones their shares. The last two lines are sums over all VMs. */
 static void fill_vm(size_t index, struct ctl_line *line, const void *data)
 {
 	const struct overhead *overhead = data;
@@ -250,7 +250,7 @@ static void print_table(const struct overhead *overhead)
 	});
 }
 
-/* A line a handler whose RuntimeClass declares too little for VMs that run. */
+/* Prints a line for each handler whose RuntimeClass declares too little for some of its VMs. */
 static void print_warnings(const struct overhead *overhead)
 {
 	for (size_t h = 0; h < overhead->n_handlers; h++) {

@@ -16,7 +16,7 @@
 #include "shim/report/yaml.h"
 #endif
 
-/* The newest of those that run, or of all. */
+/* The newest container that runs, or the newest of all if none runs. NULL: there are none. */
 static const struct record *newest_record(const struct survey_workload *workload)
 {
 	const struct survey_container *newest = NULL;
@@ -37,7 +37,7 @@ static bool is_wanted(const struct ctl *ctl, const struct survey_workload *workl
 	return matches;
 }
 
-/* 0 where it cannot be read, which is told: requests are then not known. */
+/* The node's memory in bytes. 0, after a message, if it cannot be read: requests are not known then. */
 static uint64_t node_capacity(void)
 {
 	struct error err;
@@ -50,7 +50,8 @@ static uint64_t node_capacity(void)
 	return 0;
 }
 
-/* What is wanted of the survey, in the order in which it is written. The caller frees *ret. */
+/* Makes advice on the wanted workloads of the survey, in the order of the documents. The
+ * caller frees *ret. */
 static int take_advice(const struct ctl *ctl, const char *argument, struct advice **ret, size_t *ret_count)
 {
 	const uint64_t capacity_bytes = node_capacity();
@@ -145,7 +146,7 @@ static int print_yaml(enum output output, const struct advice *advice, size_t co
 static int print_yaml(enum output output, const struct advice *advice, size_t count)
 {
 	(void)output, (void)advice, (void)count;
-	return -ENOTSUP; /* the table of commands has no such format then */
+	return -ENOTSUP; /* not reached: verbs[] has no such format without libyaml */
 }
 #endif
 
@@ -184,7 +185,7 @@ int ctl_recommend(struct ctl *ctl, int argc, char *argv[])
 		r = print_advice(ctl->output, advice, count);
 	if (r == -ENODATA)
 		ctl_print_fault("there is nothing to put into such a document");
-	else if (r < 0 && r != -EIO) /* that is told for all commands alike */
+	else if (r < 0 && r != -EIO) /* EIO: finish() in ctl.c says so for all commands */
 		ctl_print_line(stderr, "tidemarkctl: cannot write the documents: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -34,11 +34,11 @@ extern char **environ;
 
 struct command {
 	const char *trace, *limits_path, *plot_path, *plot_series;
-	unsigned policies;          /* a bit each */
-	enum replay_policy written; /* whose limits go into limits_path */
+	unsigned policies;          /* a set of 1 << enum replay_policy */
+	enum replay_policy written; /* the policy whose limits go into limits_path */
 	FILE *limits;
 	struct plot_series use, limit[REPLAY_HINDSIGHT];
-	bool failed; /* a point got lost */
+	bool failed; /* a point was lost for want of memory */
 };
 
 __attribute__((format(printf, 1, 2))) static int fault(const char *format, ...)
@@ -105,7 +105,7 @@ static int text_read(int fd, const char *path, struct text *ret, struct error *e
 	return 0;
 }
 
-/* gzip(1) is everywhere, and takes the other core. */
+/* By gzip(1), which is everywhere, and runs on another core. */
 static int text_unzip(int fd, const char *path, struct text *ret, struct error *err)
 {
 	char *const argv[] = {(char[]){"gzip"}, (char[]){"-dc"}, NULL};
@@ -149,7 +149,7 @@ static int text_open(const char *path, struct text *ret, struct error *err)
 	return text_map(fd, path, ret, err);
 }
 
-/* ---- What is taken down on the way ---- */
+/* ---- Points and limits on the way ---- */
 
 static void points_add(struct command *command, struct plot_series *series, uint64_t time_usec,
 		       uint64_t bytes)
@@ -178,7 +178,8 @@ static void on_limit(void *data, const char *series, uint64_t creation_usec, enu
 		points_add(command, &command->limit[policy], creation_usec, limit_bytes);
 }
 
-/* Reads the whole trace. Without a name, the series to be plotted is the first. */
+/* Feeds the whole trace to the replay. Without --series the first series is plotted: series_name
+ * gets its name. */
 static int feed(struct command *command, const struct text *text, struct replay *replay, char *series_name,
 		struct error *err)
 {
@@ -304,7 +305,7 @@ static void print_score_json(struct json_out *out, const struct replay_score *sc
 	print_ratio_json(out, "changes_per_day", 4, ratio((double)score->changes, score->days));
 }
 
-/* A line a policy, so that grep(1) will do as well as jq(1). */
+/* Each policy is on a line of its own, for grep(1). */
 static void print_json(const struct command *command, const struct replay_settings *settings,
 		       const struct replay *replay, const struct replay_result results[], double seconds)
 {
@@ -445,7 +446,7 @@ static int policy_parse(const char *text, unsigned *policies)
 	return -EINVAL;
 }
 
-/* The one that is asked for; of several, the one that the settings have. */
+/* The policy whose limits are written: the only one that was asked for, or the one of the settings. */
 static enum replay_policy policy_written(unsigned policies, const struct tuner_settings *tuner)
 {
 	for (int i = 0; i < REPLAY_HINDSIGHT; i++)
@@ -491,7 +492,7 @@ int ctl_replay(struct ctl *ctl, int argc, char *argv[])
 	bool json = ctl->output == OUTPUT_JSON;
 
 	argc++, argv--; /* from the command's own name on */
-	optind = 0;     /* begin anew */
+	optind = 0;     /* getopt_long() begins anew */
 	for (int option; (option = getopt_long(argc, argv, "o:h", options, NULL)) != -1;)
 		switch (option) {
 		case 'p':

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl status: the node in a screen. */
+/* tidemarkctl status: the node on one screen. */
 
 #include "shim/ctl/ctl.h"
 
@@ -11,10 +11,10 @@
 #include "cgroups/cleanup.h"
 #include "oci/json.h"
 
-/* Sums over the containers that run. */
+/* Sums over running containers. */
 struct totals {
 	uint64_t declared, working_set, limit;
-	uint64_t slack; /* declared and not used, over the containers that declare a limit */
+	uint64_t slack; /* declared but not used, over containers that declare a limit */
 	size_t running, tuned;
 };
 
@@ -57,7 +57,7 @@ static struct totals sum_all(const struct survey *survey)
 	return all;
 }
 
-/* What a workload is at, in a few words. */
+/* The workload's state in a few words. */
 static const char *state_of(const struct ctl *ctl, const struct survey_workload *workload)
 {
 	const struct limits *limits = &workload->limits;
@@ -81,7 +81,7 @@ static const char *state_of(const struct ctl *ctl, const struct survey_workload 
 	return limits->applied_bytes > limit ? "stepping down" : "stepping up";
 }
 
-/* One container's: of one that runs, or of the last that did. */
+/* The sizes of the newest container that runs. If none runs: what is published, or else the newest record. */
 static void sizes_of(const struct survey_workload *workload, uint64_t *ret_declared, uint64_t *ret_limit)
 {
 	*ret_declared = workload->limits.declared_bytes;

@@ -15,7 +15,7 @@
 
 struct taking {
 	struct survey survey;
-	struct overhead overhead; /* what the daemon has of those in VMs */
+	struct overhead overhead; /* what the daemon knows of containers in VMs */
 	void (*fault)(const char *text);
 	int cgroup_fd, proc_fd;
 };
@@ -74,7 +74,7 @@ static int on_limits(const struct limits *limits, void *data)
 
 static void on_fault(const char *path, const struct error *err, void *data)
 {
-	(void)path; /* stands in the error's text */
+	(void)path; /* the error's text has it */
 	survey_fault(data, err);
 }
 
@@ -99,11 +99,11 @@ static void read_live(const struct taking *taking, struct survey_container *cont
 		(void)pressure_read(dir_fd, &container->pressure, NULL);
 }
 
-/* Of a container in a VM, which has no cgroup here. */
+/* For a container in a VM, which has no cgroup on this node. */
 static void read_in_vm(const struct overhead *overhead, struct survey_container *container)
 {
 	const struct record *record = &container->record;
-	/* Outside of pods, a machine is one container's. */
+	/* Outside Kubernetes each container has a VM of its own, under the container's id. */
 	const struct overhead_container *in_vm = overhead_find_container(
 		overhead, record->sandbox_id[0] ? record->sandbox_id : record->id, record->id);
 
@@ -117,8 +117,8 @@ static void read_in_vm(const struct overhead *overhead, struct survey_container 
 	container->effective_bytes = container->max_bytes;
 }
 
-/* Records are joined to workloads when both are sorted: the published ones are looked up, and what has none
- * yet is added behind them. */
+/* Adds the record's container to its workload. The first n_published workloads are sorted; workloads without
+ * published limits are added after them. */
 static int add_container(struct taking *taking, size_t n_published, const struct record *record)
 {
 	struct survey *survey = &taking->survey;
@@ -158,7 +158,7 @@ static int take_records(struct taking *taking, int run_fd)
 
 	int fd = openat(run_fd, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		if (errno != ENOENT) { /* else no container was ever made here */
+		if (errno != ENOENT) { /* ENOENT: no container was ever created here */
 			error_errno(&err, errno, "cannot open the records, containers");
 			survey_fault(taking, &err);
 		}

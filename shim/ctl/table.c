@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Tables: each column is as wide as its widest cell. */
+/* Tables. Each column is as wide as its widest cell. */
 
 #include "shim/ctl/ctl.h"
 
@@ -10,10 +10,10 @@
 
 _Static_assert(CTL_CELL_SIZE > IDENTITY_TEXT_MAX && CTL_CELL_SIZE > EXPLAIN_MAX, "the longest texts");
 
-/* Room that the first column has at least, in characters. */
+/* Characters: the first column is never cut below this. */
 #define NAME_WIDTH_MIN 20
 
-/* In characters, not bytes. */
+/* Characters of a UTF-8 text. */
 static int width_of(const char *text)
 {
 	int width = 0;
@@ -22,7 +22,7 @@ static int width_of(const char *text)
 	return width;
 }
 
-/* The bytes of the first characters, as many as width says. */
+/* Bytes of the first width characters. */
 static int length_of(const char *text, int width)
 {
 	int length = 0;
@@ -58,7 +58,7 @@ static void fill_line(const struct ctl_table *table, size_t index, struct ctl_li
 	}
 }
 
-/* Cuts the first column where the screen is too narrow for all of them. */
+/* Cuts the first column if the screen is too narrow for all columns. */
 static void cut_widths(const struct ctl_table *table, int width[])
 {
 	int room = table->width_max;

@@ -10,7 +10,7 @@
 struct walk {
 	const char *at, *end;
 	unsigned line;
-	char names[1024]; /* of the parts, each ended by NUL */
+	char names[1024]; /* the entry's parts, each with a NUL */
 	size_t used;
 	struct toml_entry entry;
 	struct error *err;
@@ -56,7 +56,7 @@ static bool take_line_end(struct walk *walk)
 	return true;
 }
 
-/* Of a line on which all has been said. */
+/* Only blanks and a comment may follow on this line. */
 static int end_line(struct walk *walk)
 {
 	skip_blanks(walk);
@@ -127,7 +127,7 @@ static int skip_string(struct walk *walk)
 		if (*walk->at++ == '\n')
 			walk->line++;
 	}
-	/* A long one may end with up to two quotes of its own. */
+	/* A string in three quotes may end with up to two quotes of its own. */
 	for (int i = 0; is_long && i < 2 && take(walk, one); i++)
 		;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkctl top: the node's memory as it moves, as a tree of namespaces, pods and containers. */
+/* tidemarkctl top: the node's memory, updated at each turn, as a tree of namespaces, pods and containers. */
 
 #include "shim/ctl/ctl.h"
 
@@ -20,19 +20,19 @@
 #include "cgroups/hash.h"
 #include "cgroups/pressure.h"
 
-/* So many readings are drawn. */
+/* Readings in a trend. */
 #define TREND 16
 
 /* A line of the tree: a namespace, a pod, or a container. */
 struct top_row {
 	int level;    /* 0, 1, 2 */
-	uint64_t key; /* a hash of what it is */
+	uint64_t key; /* a hash of the names from level 0 on */
 	char name[CONFIG_NAME_SIZE];
-	uint64_t used, limit;  /* DECISION_UNLIMITED: one of them has none */
-	uint64_t headroom;     /* the least of a container's */
-	uint32_t pressure;     /* the highest */
+	uint64_t used, limit;  /* limit DECISION_UNLIMITED: a container has none */
+	uint64_t headroom;     /* the lowest of a container */
+	uint32_t pressure;     /* the highest of a container */
 	uint64_t trend[TREND]; /* the newest last; 0: not read yet */
-	size_t parent;         /* its index; its own at level 0 */
+	size_t parent;         /* the parent's index; at level 0 the row's own */
 	bool alive;            /* seen in this turn */
 };
 
@@ -56,16 +56,16 @@ static const struct {
 struct top {
 	struct top_row *rows;
 	size_t n_rows;
-	size_t *order_of; /* indices of rows, as they are shown */
-	size_t found
-		[3]; /* of each level, the row that was found last: the next one is mostly it, or the one behind */
+	size_t *order_of; /* indices of rows, in the order of the screen */
+	/* By level: the row found last. The next search mostly finds the same row or the one behind it. */
+	size_t found[3];
 	enum order order;
-	bool is_live; /* on a terminal */
+	bool is_live; /* stdin and stdout are a terminal */
 };
 
 /* ---- The tree ---- */
 
-/* The row of this key; a new one if need be. Returns its index, or SIZE_MAX without memory. */
+/* Finds the row with this key, or adds one. Returns its index, or SIZE_MAX without memory. */
 static size_t row_find(struct top *top, int level, uint64_t key)
 {
 	for (size_t i = 0; i < top->n_rows; i++) {
@@ -114,8 +114,8 @@ static int take_container(struct top *top, const struct survey_workload *workloa
 	const char *const pod = record->pod_name[0] ? record->pod_name : workload->identity.owner;
 	const char *const keys[3] = {workload->identity.namespace, pod, record->id};
 	const char *const names[3] = {workload->identity.namespace, pod, workload->identity.container};
-	uint64_t key =
-		HASH_BASIS; /* two rows of one key would be one line: with 64 bits nobody will see it */
+	/* Two rows with the same hash would be one line: with 64 bits this does not happen in practice. */
+	uint64_t key = HASH_BASIS;
 	const uint64_t used = memory_working_set(&container->memory), limit = container->effective_bytes;
 	size_t parent = SIZE_MAX;
 
@@ -134,8 +134,8 @@ static int take_container(struct top *top, const struct survey_workload *workloa
 	return 0;
 }
 
-/* What was not seen any more leaves; the others keep their readings. A parent stands before its children, and is alive
- * if one of them is: where it went is known when they come. */
+/* Removes the rows that were not seen in this turn. A parent is before its children, and is alive if a child
+ * is. So order_of[] has the parent's new index when its children come. */
 static void drop_dead(struct top *top)
 {
 	size_t kept = 0;
@@ -167,9 +167,9 @@ static int take_survey(struct top *top, const struct survey *survey)
 
 /* ---- The order ---- */
 
-static const struct top *sorted; /* qsort(3) passes nothing on */
+static const struct top *sorted; /* qsort(3) has no argument for it */
 
-/* Below 0: a stands above b. Siblings only. */
+/* a and b: siblings. Below 0: a is above b. */
 static int compare_siblings(const struct top_row *a, const struct top_row *b)
 {
 	const uint64_t values[][2] = {
@@ -202,7 +202,7 @@ static int compare_rows(const void *a, const void *b)
 		const size_t x = ancestor(one, level), y = ancestor(other, level);
 		if (x != y)
 			return compare_siblings(&sorted->rows[x], &sorted->rows[y]);
-		/* A parent stands above its children. */
+		/* A parent is above its children. */
 		if (sorted->rows[one].level == level || sorted->rows[other].level == level)
 			return sorted->rows[one].level - sorted->rows[other].level;
 	}
@@ -220,7 +220,8 @@ static void sort_rows(struct top *top)
 
 /* ---- The screen ---- */
 
-/* Eighths of a block against the limit, or, where there is none, against the highest that is shown. */
+/* Draws each reading in eighths of a block. A full block is the limit, or the highest reading if there is no
+ * limit or the reading is above it. */
 static void put_trend(char cell[static CTL_CELL_SIZE], const struct top_row *row)
 {
 	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -257,7 +258,7 @@ static void fill_line(size_t index, struct ctl_line *line, const void *data)
 		put_trend(line->cell[6], row);
 }
 
-/* columns: of the screen; 0: there is none. */
+/* lines, columns: of the screen; columns 0: there is none. */
 static void print_rows(const struct top *top, size_t lines, int columns)
 {
 	static const char *const head[] = {"NAME", "NOW", "LIMIT", "HEADROOM", "USE", "PRESSURE", "TREND"};
@@ -310,7 +311,8 @@ static void on_signal(int signal)
 static int terminal_begin(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	const struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART: it ends the wait */
+	/* Without SA_RESTART: a signal ends the wait. */
+	const struct sigaction action = {.sa_handler = on_signal};
 	struct termios raw;
 
 	if (tcgetattr(STDIN_FILENO, &terminal_before) < 0)
@@ -331,7 +333,7 @@ static void terminal_end(void)
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal_before);
 }
 
-/* Waits so long, or for a key that changes something. Returns false to end. */
+/* Waits for a key, msec at most. Returns false if the program is to end. */
 static bool wait_for_key(struct top *top, int msec)
 {
 	struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -379,11 +381,11 @@ static void print_top_help(void)
 }
 
 struct top_options {
-	uint64_t delay_usec, count; /* 0: without end */
+	uint64_t delay_usec, count; /* count 0: no end */
 	enum order order;
 };
 
-/* Returns 0, 1 where there is nothing more to do, or -EINVAL. */
+/* Returns 0; 1 if there is nothing more to do; or -EINVAL. */
 static int parse_options(int argc, char *argv[], struct top_options *ret)
 {
 	static const struct option options[] = {

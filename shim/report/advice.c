@@ -9,15 +9,14 @@
 #define ADJ_LEAST       3 /* of a Burstable pod */
 #define ADJ_MOST        999
 
-/* The smallest amount of which that many thousandths of the capacity are whole. Multiplied in two steps: it
- * need not fit in 64 bits otherwise. */
+/* count thousandths of the capacity, rounded up. In two steps: capacity_bytes × count may not fit
+ * in 64 bits. */
 static uint64_t thousandths(uint64_t capacity_bytes, uint64_t count)
 {
 	return capacity_bytes / 1000 * count + (capacity_bytes % 1000 * count + 999) / 1000;
 }
 
-/* Of the numbers within, the one that is a multiple of the highest power of two: what a person would have
- * written. */
+/* The number of the range that is a multiple of the highest power of two: a person would have written it. */
 static uint64_t roundest(uint64_t from_bytes, uint64_t to_bytes)
 {
 	if (from_bytes == 0)
@@ -42,11 +41,11 @@ struct request request_infer(int64_t oom_score_adj, uint64_t limit_bytes, uint64
 		return (struct request){0};
 
 	const uint64_t share = (uint64_t)(1000 - oom_score_adj);
-	/* At its bounds it stands for all beyond them, too. */
+	/* 3 and 999 also stand for all values beyond them. */
 	request.from_bytes = oom_score_adj == ADJ_MOST ? 0 : thousandths(capacity_bytes, share);
 	request.to_bytes =
 		oom_score_adj == ADJ_LEAST ? capacity_bytes : thousandths(capacity_bytes, share + 1) - 1;
-	/* The API server refuses more than the limit. */
+	/* The API server refuses a request above the limit. */
 	if (request.to_bytes > limit_bytes)
 		request.to_bytes = limit_bytes;
 	if (request.from_bytes > request.to_bytes)
@@ -92,7 +91,7 @@ void advice_make(const struct limits *limits, const struct record *newest, const
 		.limit_bytes = newest ? newest->declared_bytes : limits->declared_bytes,
 		.applied_bytes = newest ? newest->limit_bytes : limits->applied_bytes,
 	};
-	/* Elsewhere it is anybody's, and there are no requests. */
+	/* Outside Kubernetes oom_score_adj says nothing about a request: anybody may set it. */
 	if (strcmp(ret->identity->namespace, "-") != 0)
 		ret->request = request_infer(oom_score_adj, ret->limit_bytes, capacity_bytes);
 	ret->is_guaranteed = ret->request.is_known && oom_score_adj == ADJ_GUARANTEED;

@@ -7,7 +7,7 @@
 
 static void json_next(struct document *document)
 {
-	(void)document; /* the stream is an array, of which it is an element */
+	(void)document; /* nothing to write: a document is an element of the stream's array */
 }
 
 static void json_key(struct document *document, const char *key)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A stream of documents, written as it is told: maps, lists, texts and amounts. What that looks like is the
- * form's: JSON is here, YAML in yaml.h. A fault in writing is kept until document_finish(). */
+/* A stream of documents, written piece by piece: maps, lists, texts and amounts. A form says what a piece
+ * looks like: JSON is here, YAML in yaml.h. document_finish() reports a fault in writing; the other
+ * functions do not. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 
 struct document;
 
+/* How a form writes each piece. */
 struct document_form {
 	void (*next)(struct document *document);
 	void (*key)(struct document *document, const char *key);
@@ -27,29 +29,31 @@ struct document_form {
 struct document {
 	const struct document_form *form;
 	FILE *stream; /* borrowed */
-	/* Of the form JSON alone. Once begun, the document stays where it is: json points to buf. */
+	/* JSON only. The struct must not move once it is begun: json points to buf. */
 	struct json_out json;
 	char buf[JSON_STREAM_SIZE];
 };
 
-/* JSON: one array of all documents, amounts in bytes, times in microseconds under the key with "_usec". */
+/* Begins a stream in JSON: one array of all documents. Amounts are in bytes. Durations are in microseconds,
+ * and "_usec" is appended to their keys. */
 void document_json(FILE *stream, struct document *ret);
 
-/* The next document of the stream begins, a map. It is ended by document_end_map(). */
+/* Begins the next document, which is a map: document_end_map() ends it. */
 void document_next(struct document *document);
 
-/* A map or list under this key, or, with the key NULL, in a list. is_short: on one line, where the form has
- * such. */
+/* Begin and end a map or a list. key NULL: it is an element of a list. is_short: on one line, if the form
+ * can do so. */
 void document_map(struct document *document, const char *key, bool is_short);
 void document_end_map(struct document *document);
 void document_list(struct document *document, const char *key, bool is_short);
 void document_end_list(struct document *document);
 
-/* The same for what is no map nor list. is_exact: not rounded for people to read, where the form would. */
+/* Write one value. key NULL: it is an element of a list. is_exact: a form must not round it for people. */
 void document_text(struct document *document, const char *key, const char *text);
 void document_amount(struct document *document, const char *key, uint64_t bytes, bool is_exact);
 void document_truth(struct document *document, const char *key, bool value);
 void document_duration(struct document *document, const char *key, uint64_t usec); /* in a map only */
 
-/* Ends the stream, and frees what the form has allocated. Returns 0, or -errno where something went wrong. */
+/* Ends the stream, and frees what the form has allocated. Returns 0, or -errno if anything went wrong
+ * since the beginning. */
 int document_finish(struct document *document);

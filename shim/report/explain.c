@@ -13,7 +13,7 @@
 struct sentence {
 	char *buf;
 	size_t used;
-	bool brief; /* part of a rationale */
+	bool brief; /* the sentence is a rationale: shorter words */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format, ...)
@@ -28,7 +28,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence,
 									   : EXPLAIN_MAX - 1 - sentence->used;
 }
 
-/* Room for the amounts of one sentence. */
+/* Each use has a buffer of its own until the end of its block, so that a sentence can have several. */
 #define AMOUNT(bytes) quantity_format_bytes(bytes, (char[QUANTITY_MAX]){0})
 #define TIME(usec)    quantity_format_duration(usec, (char[QUANTITY_MAX]){0})
 
@@ -78,14 +78,14 @@ static uint64_t round_up(uint64_t bytes, const struct tuner_settings *tuner)
 	return over > 0 ? bytes + step - over : bytes;
 }
 
-/* What stands cannot be told from today's settings and the last measurements: it was not worth a change
- * since, or is a floor while a new image warms up. */
+/* The number does not follow from today's settings and the last measurements. It was kept from before: a
+ * change would be too small, or the number is the floor while a new image warms up. */
 static void say_kept(struct sentence *out)
 {
 	say(out, "kept from before: earlier settings, or too little is known since");
 }
 
-/* What a formula multiplies, in words and in a word. */
+/* What a formula multiplies, as a phrase and as one word. */
 struct operand {
 	const char *words, *word;
 };
@@ -109,7 +109,8 @@ static void say_product_briefly(struct sentence *out, const struct operand *oper
 		say(out, ", to the next %s", AMOUNT(tuner_round_bytes(tuner)));
 }
 
-/* "the 95th percentile, 110Mi, × 1.2, up to the next 16Mi", if that is what it makes. */
+/* "the 95th percentile, 110Mi, × 1.2, up to the next 16Mi". If this formula does not give result, the number
+ * was kept from before. */
 static void say_product(struct sentence *out, const struct operand *operand, uint64_t bytes, double factor,
 			const struct tuner_settings *tuner, uint64_t result)
 {
@@ -168,7 +169,7 @@ static const char *const program_names[] = {
 	[SIZING_GO] = "a Go program with GOMEMLIMIT",
 };
 
-/* What a program that sizes itself by its limit is kept at, and by which evidence. */
+/* For a program that sizes itself by its limit: the limit that it keeps, and the evidence. */
 static void say_ratchet(struct sentence *out, const struct limits *limits, const struct tuner_settings *tuner)
 {
 	struct ratchet ratchet;
@@ -255,7 +256,7 @@ static void say_limit(struct sentence *out, const struct limits *limits, const s
 		    AMOUNT(rec->seen_max_bytes), AMOUNT(tuner->round_bytes));
 		break;
 	case TERM_OOM:
-		/* The kill is forgotten before the limit that it led to is lowered. */
+		/* A kill is forgotten earlier than the limit that it led to is lowered. */
 		if (rec->oom_limit_bytes == 0 || rec->oom_floor_bytes > rec->limit_bytes ||
 		    round_up(rec->oom_floor_bytes, tuner) != rec->limit_bytes)
 			say(out, "raised after an OOM kill, and not lowered since");
@@ -321,8 +322,8 @@ const char *explain_stuck(const struct limits *limits, const struct settings *se
 	const struct guard_settings *guards = &settings->guards;
 	struct sentence out = {buf, 0};
 
-	/* The floor of the kill goes beyond what is recommended, and where it is beyond the node's most, too, what is
-	 * declared is given. */
+	/* A container that declares more can be given more. The guard after an OOM kill goes above the
+	 * recommendation; if it goes above the node's maximum too, the declared limit is given. */
 	if (limits->declared_bytes > limit_bytes)
 		return NULL;
 	if (!guards->allow_raise)
@@ -366,7 +367,7 @@ const char *explain_oom(const struct limits *limits, const struct settings *sett
 	return buf;
 }
 
-/* What the guards will make of it, as far as that can be told before the creation. */
+/* What the guards will do to the limit at the next creation, as far as is known now. */
 static void say_next_creation(struct sentence *out, const struct limits *limits,
 			      const struct settings *settings)
 {
@@ -419,7 +420,7 @@ const char *explain_enforced(const struct limits *limits, const struct settings 
 	return buf;
 }
 
-/* Whether the reason, "enforced+max-change+p95", holds this guard. */
+/* Whether a decision's reason ("enforced+max-change+p95") has this guard. */
 static bool reason_has(const char *reason, const char *guard)
 {
 	size_t length = strlen(guard);
@@ -429,7 +430,7 @@ static bool reason_has(const char *reason, const char *guard)
 	return false;
 }
 
-/* One of the words in braces of DECISION_GUARDS. */
+/* What a word in braces of DECISION_GUARDS stands for. word begins at "{", length includes "}". */
 static void say_word(struct sentence *out, const char *word, size_t length, const struct record *record,
 		     const struct guard_settings *guards)
 {
@@ -444,7 +445,7 @@ static void say_word(struct sentence *out, const char *word, size_t length, cons
 	else if (record->step_bytes[GUARD_MAX_CHANGE] > 0)
 		say(out, "the %s declared", LIMIT(record->declared_bytes));
 	else
-		say(out, "the limit applied before"); /* a record of a time when it was not kept */
+		say(out, "the limit applied before"); /* older records do not have before_bytes */
 }
 
 static void say_guard(struct sentence *out, enum guard guard, const struct record *record,

@@ -20,9 +20,9 @@ const char *const exposition_type_names[] = {"gauge", "counter", "info", "histog
 
 struct media {
 	const char *type;
-	const char *version; /* it has, or else is not the format that we speak */
+	const char *version; /* the only version that we write; NULL: not checked */
 	enum exposition_format format;
-	int precision; /* what is named precisely outweighs what is not */
+	int precision; /* a more precise name of a format outweighs others */
 };
 
 static const struct media media[] = {
@@ -34,7 +34,7 @@ static const struct media media[] = {
 
 #define BLANKS " \t"
 
-/* "0.6" in thousandths; what is no weight is none. */
+/* The weight in thousandths: "0.6" is 600. 0 if the text is no weight. */
 static unsigned parse_weight(const char *text, size_t length)
 {
 	unsigned weight = 0, place = 1000;
@@ -64,7 +64,7 @@ static void trim(const char **text, size_t *length)
 		(*length)--;
 }
 
-/* One element of the list: "text/plain;version=0.0.4;q=0.5". */
+/* Takes one element of the list into account: "text/plain;version=0.0.4;q=0.5". */
 static void weigh(const char *text, size_t length, int precision[static EXPOSITION_FORMATS_COUNT],
 		  unsigned weight[static EXPOSITION_FORMATS_COUNT])
 {
@@ -169,7 +169,7 @@ void exposition_family(struct exposition *out, const char *name, enum exposition
 		[EXPOSITION_HISTOGRAM] = "",
 	};
 	const bool open = out->format == EXPOSITION_OPENMETRICS;
-	/* There the family's name is what stands before the suffix. */
+	/* In OpenMetrics the family's name has no suffix. */
 	const size_t length = strlen(name) - (open ? strlen(suffixes[type]) : 0);
 	const char *type_name =
 		exposition_type_names[!open && type == EXPOSITION_INFO ? EXPOSITION_GAUGE : type];
@@ -204,7 +204,7 @@ void exposition_label(struct exposition *out, const char *name, const char *valu
 	put_text(out, name);
 	put_text(out, "=\"");
 	for (const char *at = value; *at;) {
-		/* Up to what has to be looked at. */
+		/* ASCII that needs no escape is copied in one piece. */
 		const char *plain = at;
 		while ((unsigned char)(*at - 1) < 0x7F && *at != '"' && *at != '\\' && *at != '\n')
 			at++;
@@ -233,7 +233,8 @@ void exposition_labels(struct exposition *out, const char *labels, size_t length
 	put(out, labels, length);
 }
 
-/* The value, and what is around it. decimals: how many of its digits stand behind the point. */
+/* Writes the value, and "}" before it if there are labels. decimals: so many of its digits are
+ * behind the point. */
 static void put_value(struct exposition *out, bool negative, uint64_t value, unsigned decimals)
 {
 	char text[32], *at = text + sizeof text;

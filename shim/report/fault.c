@@ -31,7 +31,7 @@ void fault_log(const char *format, ...)
 	char line[1024];
 	va_list args;
 
-	/* RFC 3164 as journald and syslogd read it on their own socket: no time, no host. */
+	/* RFC 3164 as journald and syslogd read it on /dev/log: without time and host. */
 	int used =
 		snprintf(line, sizeof line, "<%d>tidemark[%ld]: ", LOG_DAEMON | LOG_WARNING, (long)getpid());
 	va_start(args, format);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The wrapper's one voice: a fault of its own, sent at once to the system log's socket. Unlike syslog(3) it
- * never blocks: a log daemon that hangs must not hang a container's creation, and the line is then lost. */
+/* Sends faults of the wrapper to the system log. The wrapper logs nothing else. */
 
-/* Sends "<text>" with the priority LOG_WARNING as a line of `tidemark`: one line, of at most 1 KiB, whatever the values
- * in it are that a pod's author wrote. */
+/* Sends one line of `tidemark` with the priority LOG_WARNING to /dev/log: at most 1 KiB, made harmless by
+ * fault_tame(), since a pod's author may have written values in it. Unlike syslog(3), fault_log() never
+ * blocks: if the log daemon hangs, the line is lost, and the container's creation goes on. */
 void fault_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What a terminal or a log would take for a command (C0, DEL, and C1 in UTF-8), and what is no UTF-8, becomes '?'.
- * Returns text. */
+/* Replaces by '?' each byte of a control character, which a terminal or a log may take for a command (C0,
+ * DEL, and C1 in UTF-8), and each byte that is not UTF-8. Returns text. */
 char *fault_tame(char *text);

@@ -15,8 +15,8 @@
 
 #include "cgroups/cleanup.h"
 
-#define KEEP_USEC UINT64_C(1000000)
-#define LOOK_USEC UINT64_C(1000000) /* how often clients that took too long are looked for */
+#define KEEP_USEC UINT64_C(1000000) /* how long a text is given out */
+#define LOOK_USEC UINT64_C(1000000) /* how often clients that took too long are ended */
 
 struct client {
 	int fd; /* borrowed; -1: none */
@@ -30,7 +30,7 @@ struct door {
 	size_t n_clients;
 };
 
-/* A text in libmicrohttpd's hands, which counts who still needs it. */
+/* The newest text of a page. libmicrohttpd owns it and counts its users. */
 struct page {
 	struct MHD_Response *response; /* NULL: none */
 	uint64_t at_usec;
@@ -53,7 +53,7 @@ static const struct {
 	[REFUSAL_FAILED] = {MHD_HTTP_SERVICE_UNAVAILABLE, "Not now.\n"},
 };
 
-/* The pages are the formats of /metrics, and this. */
+/* The pages are the formats of /metrics, and /v1/overhead. */
 enum {
 	PAGE_OVERHEAD = EXPOSITION_FORMATS_COUNT,
 	PAGES_COUNT,
@@ -80,7 +80,7 @@ int http_listen_unix(int dir_fd, const char *name, struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	/* By the directory's descriptor, since the path may be longer than an address holds. */
+	/* Through the directory's descriptor: the real path may be longer than an address holds. */
 	int n = snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir_fd, name);
 	if (n < 0 || (size_t)n >= sizeof address.sun_path)
 		return error_set(err, ENAMETOOLONG, "cannot listen on %s", name);
@@ -88,7 +88,7 @@ int http_listen_unix(int dir_fd, const char *name, struct error *err)
 	if (fd < 0)
 		return error_errno(err, errno, "cannot make a socket");
 	(void)unlinkat(dir_fd, name, 0);
-	/* The file takes its mode from the socket, so it is never open to others. */
+	/* The file gets its mode from the socket, so it is never open to others. */
 	int r = fchmod(fd, 0600) < 0 ? -errno : listen_on(fd, &address, sizeof address);
 	if (r < 0)
 		return error_errno(err, -r, "cannot listen on %s", name);
@@ -119,7 +119,7 @@ int http_listen_tcp(const char *text, struct error *err)
 
 /* ---- Texts ---- */
 
-/* What libmicrohttpd gives back when the last who needs it is through with it. */
+/* What libmicrohttpd hands to text_free() when the last user of the text is done. */
 struct text {
 	struct http *http;
 	char *text;
@@ -169,7 +169,8 @@ static int page_render(struct http *http, size_t index, struct page *ret)
 	return 0;
 }
 
-/* NULL: there is none, for want of memory or since nothing has been measured. */
+/* The page's text, made anew if it is older than KEEP_USEC. NULL: none was made yet, for want of memory or
+ * since nothing has been measured. */
 static struct MHD_Response *page_get(struct http *http, size_t index)
 {
 	struct page *page = &http->pages[index], fresh;
@@ -190,7 +191,7 @@ static enum MHD_Result refuse(const struct http *http, struct MHD_Connection *co
 	return MHD_queue_response(connection, refusals[refusal].status, http->refusals[refusal]);
 }
 
-/* Answered as soon as the head is there; a body is not read. */
+/* Answers as soon as the request's head is there. A body is not read. */
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **request)
@@ -293,13 +294,14 @@ int http_open(struct http *http, int listen_fd, struct error *err)
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_END);
 	if (!door->daemon)
 		return error_set(err, ENOMEM, "cannot start libmicrohttpd");
-	(void)take_fd(&fd); /* closed with the daemon */
+	(void)take_fd(&fd); /* MHD_stop_daemon() closes it */
 	http->n_doors++;
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(door->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	return info ? info->epoll_fd : error_set(err, ENOTSUP, "libmicrohttpd has no epoll");
 }
 
-/* libmicrohttpd's own limit is on silence, and one byte now and then is none. */
+/* Ends clients that have taken HTTP_CLIENT_USEC. libmicrohttpd's own limit is on silence only: a client that
+ * sends a byte now and then would never reach it. */
 static void door_hurry(struct door *door)
 {
 	for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
@@ -324,7 +326,7 @@ uint64_t http_run(struct http *http, uint64_t now_usec)
 		if (MHD_get_timeout(door->daemon, &ms) == MHD_YES && ms * 1000 < again_usec)
 			again_usec = ms * 1000;
 	}
-	/* A text is not kept from one scrape to the next: it may be large. */
+	/* A text may be large: it is not kept from one scrape to the next. */
 	for (size_t i = 0; i < PAGES_COUNT; i++) {
 		struct page *page = &http->pages[i];
 		if (page->response && n_clients == 0 && now_usec - page->at_usec >= KEEP_USEC)

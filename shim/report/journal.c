@@ -29,10 +29,10 @@ const struct event_kind event_kinds[EVENTS_COUNT] = {
 
 #define IDENTIFIER "SYSLOG_IDENTIFIER=tidemarkd"
 
-/* One entry as it goes over the socket. */
+/* An entry in the form of the native protocol. */
 struct datagram {
 	size_t used;
-	bool cut; /* a field did not fit */
+	bool cut; /* the field that is being added did not fit */
 	char data[sizeof((struct journal_entry *)NULL)->text + 2048];
 };
 
@@ -45,7 +45,8 @@ static void datagram_add(struct datagram *datagram, const void *data, size_t len
 	datagram->used += length;
 }
 
-/* "NAME=value", or for a value with line ends in it: the name, a line end, the length, and the value. */
+/* Adds "NAME=value". If the value has a newline: the name, a newline, the length (64 bits,
+ * little-endian), the value. */
 static void datagram_add_field(struct datagram *datagram, const struct iovec *field)
 {
 	const char *text = field->iov_base, *value = memchr(text, '=', field->iov_len);
@@ -77,7 +78,7 @@ static void send_to_socket(const struct iovec *fields, size_t n_fields, void *da
 	struct datagram datagram = {.used = 0};
 	char dropped[64];
 
-	/* The socket is asked for by its name each time: it may be another one after a restart of journald. */
+	/* The address is the path each time: after a restart of journald there is another socket. */
 	size_t length = strlen(journal->path);
 	if (length >= sizeof address.sun_path)
 		return;
@@ -102,7 +103,7 @@ static void send_to_socket(const struct iovec *fields, size_t n_fields, void *da
 
 struct journal journal_open(struct journal_socket *journal, const char *path)
 {
-	/* Without a descriptor (-1) every entry counts as dropped. */
+	/* With fd -1 sendto() fails: every entry counts as dropped. */
 	*journal = (struct journal_socket){path, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), 0};
 	return (struct journal){send_to_socket, journal, NULL};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the daemon says, as structured entries of the journal: systemd.journal-fields(7). Every kind of event
+/* The daemon's messages: structured entries of the journal (systemd.journal-fields(7)). Each kind of event
  * has a MESSAGE_ID of its own, explained in contrib/systemd/tidemark.catalog. */
 
 #include <stddef.h>
@@ -10,36 +10,36 @@
 
 enum event {
 	EVENT_DECISION,       /* a container was created, with this limit */
-	EVENT_PRESTART,       /* what it was charged with before it started */
-	EVENT_RECOMMENDATION, /* what is right for a workload has changed */
-	EVENT_OOM,            /* a process of a container was killed for want of memory */
+	EVENT_PRESTART,       /* a container's charge before its program started */
+	EVENT_RECOMMENDATION, /* a workload's recommendation has changed */
+	EVENT_OOM,            /* the kernel killed a process of a container for want of memory */
 	EVENT_EXIT,           /* a container has ended */
-	EVENT_REFUSED,        /* a container had to be started as declared, or its record is of no use */
-	EVENT_NODE,           /* the node's sums */
-	EVENT_OVERHEAD, /* the same for the pods of one runtime handler, and what its virtual machines cost */
-	EVENT_MISDECLARED, /* a pod's virtual machine costs more than its RuntimeClass declares, or far less */
-	EVENT_FAULT,       /* the daemon itself could not do something */
+	EVENT_REFUSED,        /* a fault made a container start as declared, or its record is of no use */
+	EVENT_NODE,           /* sums over the node */
+	EVENT_OVERHEAD,       /* sums over the pods of a runtime handler, and the cost of their VMs */
+	EVENT_MISDECLARED,    /* a pod's VM costs more than its RuntimeClass declares, or far less */
+	EVENT_FAULT,          /* the daemon itself could not do something */
 	EVENTS_COUNT,
 };
 
 struct event_kind {
 	const char *name;       /* TIDEMARK_EVENT */
 	const char *message_id; /* 32 hexadecimal digits */
-	int priority;           /* of syslog(3) */
+	int priority;           /* a LOG_… of syslog(3) */
 };
 extern const struct event_kind event_kinds[EVENTS_COUNT];
 
-/* Where entries go: journald, or a test's own eyes. fields are "NAME=value". */
+/* Where entries go: to journald, or into a test. fields are "NAME=value". */
 struct journal {
 	void (*send)(const struct iovec *fields, size_t n_fields, void *data);
 	void *data;
 	uint64_t *sent; /* entries sent, by enum event; borrowed; NULL: not counted */
 };
 
-/* Where journald listens for its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), which we speak
- * ourselves: sd_journal_sendv(3) waits for a journald that hangs, and with it the kills that we are to learn
- * from. Here an entry is one datagram that never waits. What cannot be sent is lost, and that is no error; the
- * next entry that goes through says how many were, TIDEMARK_DROPPED. */
+/* journald's socket for its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL). We do not use
+ * sd_journal_sendv(3): it waits while journald hangs, and meanwhile we would learn of no OOM kill. Here an
+ * entry is one datagram, and sending never waits. An entry that cannot be sent is lost, without an error. The
+ * next entry that goes through tells the number of lost ones in TIDEMARK_DROPPED. */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct journal_socket {
@@ -48,11 +48,12 @@ struct journal_socket {
 	uint64_t dropped; /* since the last entry that went through */
 };
 
-/* The sink borrows *journal, which journal_close() frees. */
+/* Opens the socket. path is borrowed; the struct that is returned borrows *journal until journal_close(). If
+ * there is no socket, every entry is lost, and counted as such. */
 struct journal journal_open(struct journal_socket *journal, const char *path);
 void journal_close(struct journal_socket *journal);
 
-/* One entry on its way. A field that does not fit is left out. */
+/* An entry that is being written. A field that does not fit is left out. */
 #define JOURNAL_FIELDS_MAX 56
 struct journal_entry {
 	enum event event;
@@ -61,21 +62,21 @@ struct journal_entry {
 	char text[8192];
 };
 
-/* The entry's TIDEMARK_EVENT, MESSAGE_ID and PRIORITY. */
+/* Begins an entry with TIDEMARK_EVENT, MESSAGE_ID and PRIORITY, which is the kind's or the given one. */
 void journal_begin(struct journal_entry *entry, enum event event);
-/* The same with another priority than the kind's own. */
 void journal_begin_at(struct journal_entry *entry, enum event event, int priority);
 
-/* The human sentence, MESSAGE. */
+/* Adds MESSAGE, the sentence for people. */
 void journal_message(struct journal_entry *entry, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A field; an empty or absent (NULL) text is left out. */
+/* Adds a text. NULL and "" are left out. */
 void journal_text(struct journal_entry *entry, const char *name, const char *value);
 
-/* A number in plain decimal digits. Amounts of memory that are UINT64_MAX (no limit) are left out. */
+/* Add a number in decimal digits. journal_bytes() leaves out UINT64_MAX (no limit). */
 void journal_uint(struct journal_entry *entry, const char *name, uint64_t value);
 void journal_bytes(struct journal_entry *entry, const char *name, uint64_t bytes);
 void journal_int(struct journal_entry *entry, const char *name, int64_t value);
 
+/* Sends the entry, and counts it in journal->tally. */
 void journal_send(const struct journal *journal, const struct journal_entry *entry);

@@ -121,11 +121,11 @@ static const struct json_field file_fields[] = {
 
 /* ---- Reading ---- */
 
-/* 256 TiB: no node has so much, and sums of as many as there may be do not overflow. */
+/* 256 TiB: no node has so much, and a sum over OVERHEAD_SANDBOXES_MAX does not overflow. */
 #define AMOUNT_MAX (INT64_C(1) << 48)
 
-/* Every member of these kinds is an amount, a count or a span of time; points in time are never skipped by
- * that value. */
+/* Makes values unknown that are too high for an amount, a count or a span of time. Points in time are never
+ * touched: their skip_value is not OVERHEAD_UNKNOWN. */
 static void drop_senseless(const struct json_objects *rows, void *object)
 {
 	const uint64_t unknown = OVERHEAD_UNKNOWN;
@@ -271,8 +271,8 @@ void overhead_parts_of(const struct overhead_sandbox *sandbox, struct overhead_p
 		.ram_has_vmm = ram_has_vmm,
 	};
 
-	/* A VM without virtiofsd, or whose shim is the VMM, has no such part: the rest does not wait for
-	 * them. */
+	/* The rest is known without virtiofsd and shim: a VM may have no virtiofsd, and its shim may
+	 * be the VMM. */
 	int64_t rest = ret->bytes[PART_CHARGE];
 	static const enum overhead_part parts[] = {PART_RAM, PART_VMM, PART_VIRTIOFSD, PART_SHIM,
 						   PART_KERNEL};
@@ -309,7 +309,7 @@ void overhead_out_sandbox(struct json_out *out, const struct overhead_sandbox *s
 
 	overhead_parts_of(sandbox, &parts);
 	json_out_open(out, NULL, '{');
-	/* The containers, which are last, stand behind what is not in the file. */
+	/* "rest" is not a member of the file. It goes before the containers, which are the last row. */
 	json_out_members(out, sandbox_fields, COUNT(sandbox_fields) - 1, sandbox);
 	if (parts.bytes[PART_REST] != OVERHEAD_UNKNOWN_SIGNED)
 		json_out_int(out, "rest", parts.bytes[PART_REST]);

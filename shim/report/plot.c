@@ -17,7 +17,7 @@
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
 
-/* More would make the picture large, and could not be seen. */
+/* The most points of an area or a line. More would not be visible, and make the file large. */
 #define PLOT_POINTS 800
 
 extern char **environ;
@@ -40,7 +40,7 @@ int plot_add(struct plot_series *series, uint64_t time_usec, uint64_t bytes)
 	return 0;
 }
 
-/* In single quotes gnuplot takes everything for itself but a quote, which is doubled, and the line's end. */
+/* In single quotes gnuplot interprets only the quote, which is doubled, and the end of the line. */
 static void print_quoted(FILE *script, const char *text)
 {
 	(void)fputc('\'', script);
@@ -52,7 +52,7 @@ static void print_quoted(FILE *script, const char *text)
 	(void)fputc('\'', script);
 }
 
-/* gnuplot knows no time zones: what it takes for UTC is local time. */
+/* gnuplot knows no time zones: it is given local time as if it were UTC. */
 static double plot_time(const struct plot *plot, uint64_t time_usec)
 {
 	time_t seconds = (time_t)(time_usec / USEC_PER_SEC);
@@ -91,7 +91,7 @@ static void print_point(FILE *script, const struct plot *plot, uint64_t time_use
 		(void)fprintf(script, "%.5g\n", (double)bytes / (double)unit);
 }
 
-/* Of an area or a line with too many points, the highest of each stretch stands for it. */
+/* If an area or a line has too many points, the highest point of each stretch stands for the stretch. */
 static void print_points(FILE *script, const struct plot *plot, const struct plot_series *series,
 			 uint64_t unit)
 {
@@ -186,7 +186,7 @@ static int run_gnuplot(const char *script, size_t length, const char *path, stru
 		return error_errno(err, code, "cannot run gnuplot");
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)file_write(pipe_fd[1], script, length); /* where it fails, gnuplot has said why it went */
+	(void)file_write(pipe_fd[1], script, length); /* if it fails, gnuplot has ended and said why */
 	(void)close(pipe_fd[1]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

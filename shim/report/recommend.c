@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How owners are called in Kubernetes' API, and where their pods' spec is. */
+/* An owner's kind in the Kubernetes API, and where its pods' spec is. */
 static const struct object {
 	const char *api_version, *kind;
-	const char *pod_spec[6];       /* the keys that lead to it; NULL-ended */
-	const char *no_patch, *no_vpa; /* why there is none, else NULL */
+	const char *pod_spec[6];       /* the keys that lead to the spec; NULL-ended */
+	const char *no_patch, *no_vpa; /* why there can be no such document, or NULL */
 } objects[OWNER_KINDS_COUNT] = {
 	[OWNER_UNKNOWN] = {.no_patch = "what kind of object owns it is not known",
 			   .no_vpa = "what kind of object owns it is not known"},
@@ -36,8 +36,8 @@ static bool is_in_kubernetes(const struct advice *advice)
 	return strcmp(advice->identity->namespace, "-") != 0;
 }
 
-/* How many from here on are of one object; is_owner: and of one owner, which a Knative Service has several
- * of. */
+/* How many elements from here on belong to one object. is_owner: to one owner; a Knative Service has
+ * several, its revisions. */
 static size_t group(const struct advice *advice, size_t count, bool is_owner)
 {
 	const struct identity *first = advice->identity;
@@ -139,7 +139,7 @@ static void leave_out(const struct advice *advice, const char *why, recommend_re
 	remark(advice, text);
 }
 
-/* Why this container is not part of it; NULL: it is. */
+/* Why this container is left out, or NULL. no_object: why its object can have no document, or NULL. */
 static const char *obstacle(const struct advice *advice, const char *no_object, const char *newest_owner)
 {
 	const struct identity *identity = advice->identity;
@@ -157,7 +157,7 @@ static const char *obstacle(const struct advice *advice, const char *no_object, 
 	return advice_is_ready(advice) ? NULL : advice->not_yet;
 }
 
-/* Of the revisions of a Knative Service, the one that was seen last; of all others, the only one. */
+/* The object's owner that was seen last. Only a Knative Service has more than one: its revisions. */
 static const char *newest_owner(const struct advice *advice, size_t count)
 {
 	const struct advice *newest = advice;
@@ -183,7 +183,7 @@ static void write_memory(struct document *document, const char *key, uint64_t by
 	document_end_map(document);
 }
 
-/* parts: of one object, all with no obstacle. */
+/* parts: containers of one object, none with an obstacle. Writes the init containers only, or all others. */
 static void write_containers(struct document *document, const char *key, const struct advice *const *parts,
 			     size_t n_parts, bool is_init)
 {
@@ -223,8 +223,8 @@ static void write_patch(struct document *document, const struct advice *const *p
 		document_end_map(document);
 }
 
-/* What is allowed are requests: the autoscaler may move one between ours and our limit, and does not touch
- * limits. The wildcard keeps it away from containers that we say nothing of. */
+/* The autoscaler may move a request between our request and our limit, and does not touch limits. The entry
+ * "*" keeps it away from containers for which we have no recommendation. */
 static void write_vpa(struct document *document, const struct advice *const *parts, size_t n_parts)
 {
 	const struct object *object = object_of(parts[0]);
@@ -263,7 +263,7 @@ static void write_vpa(struct document *document, const struct advice *const *par
 	document_end_map(document);
 }
 
-/* Containers of one pod are few; what is beyond is left out, and said. */
+/* The most containers of a document. Others are left out, with a remark: real pods have few. */
 #define PARTS_MAX 256
 
 struct manifest {
@@ -304,7 +304,7 @@ static bool manifest_group(const struct manifest *manifest, struct document *doc
 	}
 	if (n_parts == 0)
 		return false;
-	/* In its resource definition the list has no keys to be merged by. */
+	/* Knative's resource definition gives the list of containers no keys to merge by. */
 	if (!manifest->is_vpa && advice->identity->kind == OWNER_KNATIVE_SERVICE)
 		remark(parts[0],
 		       "Knative takes a list of containers as a whole and refuses one without images: "

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Recommendations as documents: to be read, or to be given to Kubernetes. */
+/* Writes recommendations as documents, for people or for Kubernetes. */
 
 #include <stddef.h>
 
 #include "shim/report/advice.h"
 #include "shim/report/document.h"
 
-/* Of a container that has to be left out, or that there is something to know of: "left out: its template
- * cannot be changed". */
+/* Is called for a container that is left out, or about which there is something to know. text: "left out: the
+ * template of a Job cannot be changed". */
 typedef void recommend_remark(const struct advice *advice, const char *text);
 
-/* All take advice in the order of advice_compare(), and return the number of documents, one an object.
- *
- * The first has every container, with what stands in its manifest, what was observed, what is recommended and
- * why. */
+/* Each takes advice in the order of advice_compare(), writes one document an object (recommend_write(): one
+ * an owner), and returns the number of documents. */
+
+/* For people: every container with what its manifest has, what was observed, the recommendation
+ * and its reason. */
 size_t recommend_write(struct document *document, const struct advice *advice, size_t count);
 
-/* A patch for server-side apply. It holds what is changed and no more: memory's request and limit of the
- * containers whose recommendation is ready. */
+/* For server-side apply: a patch that has the memory request and limit of each container whose recommendation
+ * is ready, and nothing else. */
 size_t recommend_patch(struct document *document, const struct advice *advice, size_t count,
 		       recommend_remark *remark);
 
-/* A VerticalPodAutoscaler that recommends, within the same numbers, and changes nothing until a person lets
- * it. */
+/* A VerticalPodAutoscaler that recommends only (updateMode Off), with our request and limit as bounds. It
+ * changes nothing until a person sets another updateMode. */
 size_t recommend_vpa(struct document *document, const struct advice *advice, size_t count,
 		     recommend_remark *remark);

@@ -5,7 +5,7 @@
 
 #include "cgroups/quantity.h"
 
-#define HIGH_SHARE 0.95 /* as overhead_recommend() has it */
+#define HIGH_SHARE 0.95 /* as in overhead_recommend() */
 
 #define AMOUNT(bytes) quantity_format_bytes(bytes, (char[QUANTITY_MAX]){0})
 
@@ -36,7 +36,7 @@ void runtimeclass_advise(const struct handler *handler, double waste_ratio, stru
 	*ret = advice;
 }
 
-/* RFC 1123's label, which a RuntimeClass's handler has to be. */
+/* Whether it is a label (RFC 1123), as a RuntimeClass's handler has to be. */
 static bool is_label(const char *name)
 {
 	static const char inner[] = "abcdefghijklmnopqrstuvwxyz0123456789-";

@@ -21,7 +21,7 @@ void tally_decision(struct tally *tally, int source, const char *reason)
 {
 	if (source >= 0 && source <= SOURCE_DECLARED)
 		tally->decisions[source]++;
-	/* The source goes first; it may be called like a guard. */
+	/* The first word is the source, never a guard, even if a guard had the same name. */
 	for (const char *at = strchr(reason, '+'); at; at = strchr(at, '+')) {
 		size_t length = strcspn(++at, "+");
 		for (size_t i = 0; i < GUARDS_COUNT; i++)

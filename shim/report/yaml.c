@@ -15,8 +15,8 @@
 struct yaml {
 	struct document document; /* first */
 	yaml_emitter_t emitter;
-	bool is_open; /* a document is */
-	int fault;    /* the first, a negative errno */
+	bool is_open; /* a document was begun and not ended */
+	int fault;    /* the first fault, a negative errno; 0: none */
 };
 
 static struct yaml *yaml_of(struct document *document)
@@ -30,8 +30,8 @@ static void yaml_fail(struct yaml *yaml, int fault)
 		yaml->fault = fault;
 }
 
-/* made: what the event's initializer returned; it fails for want of memory, or for a text that is not UTF-8.
- * The emitter takes the event in any case. */
+/* made: what the event's initializer returned. An initializer fails for want of memory, or because a text is
+ * not UTF-8: fault says which. The emitter takes the event over, also if it fails. */
 static void yaml_emit(struct yaml *yaml, yaml_event_t *event, int made, int fault)
 {
 	if (!made)
@@ -53,7 +53,7 @@ static bool is_word_of_yaml(const char *text)
 	return false;
 }
 
-/* Numbers, dates and what else is no string begin with a digit or a sign. */
+/* Whether the text is a string without quotes. Numbers and dates begin with a digit or a sign. */
 static bool is_plain(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -95,7 +95,7 @@ static void yaml_next(struct document *document)
 	yaml_event_t event;
 
 	yaml_end_document(yaml);
-	/* With "---" before all but the first. */
+	/* Writes "---" before all documents but the first. */
 	yaml_emit(yaml, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), -ENOMEM);
 	yaml->is_open = true;
 }
@@ -130,7 +130,7 @@ static void yaml_text(struct document *document, const char *text)
 		    is_plain(text) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
-/* "256Mi" is a string by all rules, and a bare number is a quantity, too. */
+/* Without quotes: "256Mi" is a string by all rules, and a number is a quantity as well. */
 static void yaml_amount(struct document *document, uint64_t bytes, bool is_exact)
 {
 	char text[QUANTITY_MAX];

@@ -62,7 +62,7 @@ static int handler_file_name(const char *name, char buf[static FILE_MAX], struct
 	return 0;
 }
 
-/* Whether all its pods can be. */
+/* Whether all its pods have possible values. */
 static bool handler_is_possible(const struct handler *handler)
 {
 	for (const struct handler_pod *pod = handler->pods; pod < handler->pods + handler->n_pods; pod++)

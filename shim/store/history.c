@@ -16,7 +16,7 @@
 #include "shim/store/history_schema.h"
 #include "shim/store/history_sql.h"
 
-/* So much of the file is given back in one step at most. */
+/* The most pages that one step of pruning gives back. */
 #define VACUUM_PAGES "64"
 
 /* ---- Opening ---- */
@@ -44,7 +44,7 @@ static int history_execute(struct history *history, const char *sql, const char 
 	return 0;
 }
 
-/* The first column of the first row; text has size bytes. */
+/* Copies the first column of the first row into text (size bytes); "" if there is no row. */
 static int history_ask(struct history *history, const char *sql, char *text, size_t size, struct error *err)
 {
 	sqlite3_stmt *statement = NULL;
@@ -83,7 +83,8 @@ static int history_migrate(struct history *history, int version, struct error *e
 	return r;
 }
 
-/* SQLite would make a file that others can read; its journals take over this one's mode. */
+/* Makes the file with mode 0600. SQLite would make one that others can read. SQLite's journals get
+ * the file's mode. */
 static int history_make_file(const char *path, struct error *err)
 {
 	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
@@ -121,7 +122,7 @@ static int history_open_file(const char *path, struct history **ret, struct erro
 	cleanup_history struct history *history = calloc(1, sizeof *history);
 	if (!history)
 		return error_errno(err, ENOMEM, "cannot open %s", path);
-	/* Before anything is written: a newer version may mean other things by it. */
+	/* Nothing is written before the version is known: in a newer version it may mean something else. */
 	char text[128];
 	long version = 0;
 	r = history_connect(history, path, SQLITE_OPEN_READWRITE, &version, err);
@@ -150,7 +151,8 @@ static int history_open_file(const char *path, struct history **ret, struct erro
 		r = history_prepare(history, err);
 	if (r < 0)
 		return r;
-	/* From here on kills may be waiting: what cannot be written now is the caller's to write later. */
+	/* Do not wait from here on, as OOM kills may be waiting. The caller writes later what
+	 * is refused now. */
 	(void)sqlite3_busy_timeout(history->db, 0);
 	*ret = take_ptr(history);
 	return 0;
@@ -170,8 +172,8 @@ int history_open(const char *directory, uint64_t now_usec, struct history **ret,
 		return r;
 	}
 
-	/* With its journal, which would else be taken for the new file's. SQLite keeps "-shm" only while
-	 * open. */
+	/* The journal goes too: it would be taken for the new file's. "-shm" exists only while the
+	 * database is open. */
 	(void)snprintf(aside, sizeof aside, "%s.corrupt-%" PRIu64, path, now_usec / USEC_PER_SEC);
 	(void)snprintf(wal, sizeof wal, "%s-wal", path);
 	(void)snprintf(aside_wal, sizeof aside_wal, "%s-wal", aside);
@@ -232,7 +234,7 @@ int history_save_workload(struct history *history, const struct limits *limits, 
 	(void)sqlite3_bind_text(save, ++at, text, (int)length, SQLITE_STATIC);
 	r = statement_step(history, save, "save a workload in", err);
 	int64_t id = r > 0 ? sqlite3_column_int64(save, 0) : 0;
-	if (r > 0) /* only its end commits it */
+	if (r > 0) /* the row is saved at the statement's end only */
 		r = statement_step(history, save, "save a workload in", err);
 	if (r == 0)
 		*ret_id = id;
@@ -300,7 +302,7 @@ int history_commit(struct history *history, struct error *err)
 	return r;
 }
 
-/* How many rows a statement has deleted of those that are older; what it asks for first. */
+/* Runs a PRUNE_… statement. Returns the number of deleted rows, or -errno. */
 static int history_prune_one(struct history *history, enum statement which, uint64_t older_than_usec,
 			     struct error *err)
 {
@@ -336,7 +338,7 @@ static int history_size(struct history *history, uint64_t *ret_used, uint64_t *r
 	return r < 0 ? r : 0;
 }
 
-/* The time at which the oldest rows end, so many as one step takes; 0 where there are none. */
+/* *ret_usec: when the newest of the PRUNE_ROWS oldest rows ended; 0: there are no rows. */
 static int history_oldest(struct history *history, uint64_t slots_from_usec, uint64_t *ret_usec,
 			  struct error *err)
 {
@@ -348,7 +350,7 @@ static int history_oldest(struct history *history, uint64_t slots_from_usec, uin
 	return r < 0 ? r : 0;
 }
 
-/* Returns how many rows were deleted. */
+/* Returns the number of deleted rows, or -errno. */
 static int history_prune_step(struct history *history, const struct history_bounds *bounds, struct error *err)
 {
 	uint64_t used, file, oldest_usec;
@@ -368,7 +370,8 @@ static int history_prune_step(struct history *history, const struct history_boun
 	return history_prune_rows(history, oldest_usec + 1, bounds->slots_from_usec, err);
 }
 
-/* Whether there is more to be given back. What is free is used again as well, so a little of it stays. */
+/* Gives back free room. Up to a quarter of the file stays free, as new rows use it again. Returns whether
+ * there may be more to give back, or -errno. */
 static int history_give_back(struct history *history, uint64_t size_max_bytes, struct error *err)
 {
 	uint64_t used, file, before;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The tables of tidemark.db as they came to be, for history.c alone. */
+/* The tables of tidemark.db, version by version. Only for history.c. */
 
 #define HISTORY_VERSION 2
 
-/* What version 1 has for "no limit". */
+/* A number of version 1 as JSON. -1 is "no limit" there. */
 #define NATURAL(column) "json(iif(" column " < 0, '18446744073709551615', " column "))"
 #define TERM(column)                                                                                   \
 	"json_extract('[\"none\",\"p95\",\"avg\",\"peak\",\"request\",\"oom\",\"highest\",\"margin\"," \
 	"\"cold\","                                                                                    \
 	"\"min\",\"max\"]', '$[' || " column " || ']')"
 
-/* Entry n brings a database of version n to n + 1, and is never changed once released: steps of one transaction.
- * Foreign keys are not enforced meanwhile, so that a table can be replaced by another one of its name. */
+/* Entry n brings a database from version n to n + 1. Its steps are one transaction. A released entry is
+ * never changed. Foreign keys are not enforced meanwhile, so that a table can be replaced by another one of
+ * the same name. */
 #define MIGRATION_STEPS 4
 static const char *const migrations[HISTORY_VERSION][MIGRATION_STEPS] = {
 	{"CREATE TABLE workloads ("
@@ -50,9 +51,9 @@ static const char *const migrations[HISTORY_VERSION][MIGRATION_STEPS] = {
 	 " inputs TEXT NOT NULL);"
 	 "CREATE INDEX decisions_by_workload ON decisions (workload_id, at_usec);"},
 
-	/* A workload is the document that is published of it, so that a new member needs no column. A run is one
-	 * creation: outside Kubernetes containers come again under the same id. The audit has its numbers in
-	 * columns, and beside its reason the sentence. An index by age each, for pruning. */
+	/* A workload's row has its published document as a whole, so that a new member needs no column. A run
+	 * is one creation: outside Kubernetes an id may come again. A decision has its numbers in columns,
+	 * and the sentence beside its reason. Each table has an index by age, for pruning. */
 	{
 		"CREATE TABLE workloads_2 ("
 		" id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, owner TEXT NOT NULL, container TEXT NOT "

@@ -9,16 +9,17 @@
 
 #include "cgroups/cleanup.h"
 
-/* A column and the member that it holds. Statements, bindings and reading are made from these tables. */
+/* A column and its member in a row's struct. Statements, bindings and reading are made from
+ * tables of these. */
 enum column_kind {
-	COLUMN_TEXT, /* const char *: a NULL one is SQL's NULL, and what is read is borrowed from the row */
-	COLUMN_UINT, /* uint64_t: beyond INT64_MAX stored as -1 */
+	COLUMN_TEXT, /* const char *: NULL is SQL's NULL; a text that is read is borrowed from the row */
+	COLUMN_UINT, /* uint64_t: above INT64_MAX stored as -1 */
 	COLUMN_INT,  /* int64_t */
 	COLUMN_KIND, /* int: enum history_kind, stored as its name */
 };
 
 struct column {
-	const char *name; /* with a colon before it, which names a parameter */
+	const char *name; /* a colon and the column's name: as SQL names a parameter */
 	enum column_kind kind;
 	size_t offset;
 };
@@ -88,8 +89,9 @@ const char *const history_kind_names[] = {"creation", "resize", "kill", "recomme
 #define TEXT_OF_(number) #number
 #define ROWS             " LIMIT " TEXT_OF(PRUNE_ROWS)
 
-/* All that happened, each kind of it in the same columns; the last one, step, orders what has one time as it follows
- * from one another. A creation's numbers and sentence are those of its decision, where it had one of its own. */
+/* All events of a workload, each kind in the same columns. step orders events of the same time: a cause
+ * before its effect. A creation's numbers and sentence are those of its decision, if a decision was
+ * added for it. */
 static const char each_event[] =
 	"SELECT $ FROM ("
 	" SELECT at_usec, event, container_id, declared_bytes, request_bytes, limit_bytes, recommended_bytes,"
@@ -114,7 +116,7 @@ static const char each_event[] =
 	" FROM kills WHERE workload_id = ?1"
 	") WHERE at_usec >= ?2 ORDER BY at_usec DESC, step DESC LIMIT ?3";
 
-/* $ stands for the names of the columns, @ for the parameters that are called like them. */
+/* In sql, $ stands for the names of the columns, @ for the parameters of the same names. */
 static const struct {
 	const char *sql;
 	const struct column *columns;
@@ -129,7 +131,7 @@ static const struct {
 		       " VALUES (?, ?, ?, ?)"},
 	[LOAD_SLOTS] = {"SELECT start_usec, end_usec, data FROM slots WHERE workload_id = ? AND end_usec >= ?"
 			" ORDER BY start_usec"},
-	/* A run is as it was created; what changed it later, a resize, stands in the decisions. */
+	/* A run keeps the limit of its creation. A later resize is a decision. */
 	[SAVE_RUN] = {"INSERT INTO runs ($) VALUES (@) ON CONFLICT (container_id, created_usec) DO UPDATE"
 		      " SET started_usec = excluded.started_usec, prestart_bytes = excluded.prestart_bytes",
 		      run_columns, N(run_columns)},
@@ -138,9 +140,10 @@ static const struct {
 		     " oom_kills = :oom_kills"
 		     " WHERE container_id = :container_id AND created_usec = :created_usec",
 		     run_columns, N(run_columns)},
-	/* What an auditor asks of a limit is since when it has been given, and why. In a crash loop, or of a
-	 * CronJob, each creation decides the same, which its run says: its own row would only bury the
-	 * others. Once a day it is said again, so that the reason of what stands for long is not pruned. */
+	/* An auditor asks since when a limit is given, and why. In a crash loop, or for a CronJob, each
+	 * creation decides the same. The run says so, and a decision for each would bury the others. Once
+	 * a day the same decision is added again: otherwise the reason of a limit that does not change
+	 * would be pruned. */
 	[ADD_DECISION] = {"INSERT INTO decisions ($) SELECT @ WHERE :container_id IS NULL OR NOT EXISTS"
 			  " (SELECT 1 FROM (SELECT * FROM decisions WHERE workload_id = :workload_id"
 			  " AND container_id IS NOT NULL ORDER BY at_usec DESC, id DESC LIMIT 1)"
@@ -165,7 +168,8 @@ static const struct {
 			     " AND NOT EXISTS (SELECT 1 FROM runs WHERE workload_id = workloads.id)"
 			     " AND NOT EXISTS (SELECT 1 FROM decisions WHERE workload_id = workloads.id)"
 			     " AND NOT EXISTS (SELECT 1 FROM kills WHERE workload_id = workloads.id)"},
-	/* The end of the oldest rows of all tables together, of which slots count up to a time. */
+	/* When the newest of the oldest rows of all tables ended. Only slots that ended before
+	 * the parameter count. */
 	[OLDEST] = {"SELECT max(age) FROM (SELECT end_usec AS age FROM slots WHERE end_usec < ?"
 		    " UNION ALL SELECT max(created_usec, ended_usec) FROM runs"
 		    " UNION ALL SELECT at_usec FROM decisions UNION ALL SELECT at_usec FROM kills"
@@ -261,7 +265,7 @@ int history_write(struct history *history, enum statement which, const void *obj
 		const void *member = (const char *)object + column->offset;
 		int at = sqlite3_bind_parameter_index(statement, column->name);
 		if (at-- == 0)
-			continue; /* of the columns, the statement takes some only */
+			continue; /* the statement does not use this column */
 		switch (column->kind) {
 		case COLUMN_TEXT:
 			bind_text(statement, &at, *(const char *const *)member);
@@ -316,7 +320,7 @@ bool history_read_row(struct history *history, enum statement which, void *objec
 	return true;
 }
 
-/* The statement's text with its columns filled in, which the caller frees; NULL without memory. */
+/* The statement's text with its columns filled in. The caller frees it. NULL: out of memory. */
 static char *statement_text(enum statement which)
 {
 	char *text = NULL;

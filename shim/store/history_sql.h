@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* SQLite's statements, values and errors, for the files of the history alone. */
+/* SQLite's statements, values and errors. Only for the files history*.c. */
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -37,41 +37,46 @@ struct history {
 	sqlite3_stmt *statements[STATEMENTS_COUNT];
 };
 
-/* So many rows of each table go in one step of pruning at most: some 30 ms where a thousand workloads fill 64
- * MiB, which a kill may have to wait for. */
+/* The most rows of a table that one step of pruning deletes. This takes some 30 ms if 1,000 workloads fill 64
+ * MiB, and an OOM kill may have to wait for so long. */
 #define PRUNE_ROWS 256
 
+/* Sets *err to "cannot <what> tidemark.db: " and SQLite's last error. Returns a negative errno
+ * as in history.h. */
 int history_error(struct history *history, struct error *err, const char *what);
 
-/* Prepares all of them. -EBADMSG: a table or a column is missing. */
+/* Prepares all statements. Returns 0; -EBADMSG if a table or a column is missing; or -errno. */
 int history_prepare(struct history *history, struct error *err);
 
-/* The parameters of a statement are bound in order: *at is the last one. A value that cannot be bound for
- * want of memory stays NULL, which no column that matters takes. */
+/* Bind the parameter after *at, and increment *at. Without memory the parameter stays NULL: no column that
+ * matters accepts NULL. */
 void bind_int(sqlite3_stmt *statement, int *at, int64_t value);
 void bind_uint(sqlite3_stmt *statement, int *at, uint64_t value);
 void bind_text(sqlite3_stmt *statement, int *at, const char *text);
 uint64_t uint_read(sqlite3_stmt *row, int column);
-const char *text_read(sqlite3_stmt *row, int column);
+const char *text_read(sqlite3_stmt *row, int column); /* borrowed from the row; may be NULL */
 
-/* What is borrowed by the bindings and cursors of a statement ends with the scope. */
+/* Resets the statement at the scope's end, so that it borrows nothing any more. */
 void statement_release(sqlite3_stmt *const *statement);
 #define cleanup_statement __attribute__((cleanup(statement_release)))
 
-/* What statement_step() returns above 0. */
+/* A result of statement_step() above 0. */
 enum statement_outcome {
-	STATEMENT_ROW = 1, /* the statement shows a row */
+	STATEMENT_ROW = 1, /* there is a row to be read */
 };
 
-/* Takes one step. Returns STATEMENT_ROW, 0 at the end, or -errno. */
+/* Runs the statement up to its next row. what: for history_error(). Returns STATEMENT_ROW, 0 at the
+ * end, or -errno. */
 int statement_step(struct history *history, sqlite3_stmt *statement, const char *what, struct error *err);
 
 /* After columns of a row were read: 0, or -ENOMEM if one of them is NULL for want of memory. */
 int row_check(struct history *history, const char *what, struct error *err);
 
-/* Binds the object to the statement's columns, and runs it to its end. */
+/* Binds the members of a row's struct to the statement's parameters, and runs the statement. which must be
+ * one that returns no rows. Returns 0 or -errno. */
 int history_write(struct history *history, enum statement which, const void *object, const char *what,
 		  struct error *err);
 
-/* The object from the row that this statement shows; false for one that cannot be. Texts are borrowed. */
+/* Fills a row's struct from the statement's current row. Texts are borrowed. false: the row has
+ * an impossible value. */
 bool history_read_row(struct history *history, enum statement which, void *object);

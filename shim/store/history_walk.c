@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What is read back of the history. */
+/* Reads the history back. */
 
 #include <string.h>
 

@@ -98,7 +98,7 @@ static int limits_path(const struct identity *identity, char *buf, size_t size, 
 	return 0;
 }
 
-/* What no daemon of ours would write. A limit that is out of its senses must not reach a container. */
+/* Refuses values that no daemon of ours writes. An absurd limit must not reach a container. */
 static int limits_check(const struct limits *limits, const char *name, struct error *err)
 {
 	const struct recommendation *rec = &limits->recommendation;
@@ -151,7 +151,7 @@ static int limits_read_path(int state_fd, const char *path, struct limits *ret, 
 	r = limits_parse(text, length, path, &limits, err);
 	if (r < 0)
 		return r;
-	/* A path says which workload it is of, and no two workloads share one. */
+	/* The path must be the workload's own. No two workloads share a path. */
 	if (limits_path(&limits.identity, own_path, sizeof own_path, NULL) < 0 || strcmp(own_path, path) != 0)
 		return error_set(err, EBADMSG, "%s names another workload", path);
 	*ret = limits;
@@ -195,7 +195,7 @@ int limits_remove(int state_fd, const struct identity *identity, struct error *e
 		return r;
 	if (unlinkat(state_fd, path, 0) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "cannot remove %s", path);
-	/* The owner's directory and the namespace's stay where there are other files in them. */
+	/* The directories of the owner and of the namespace stay if they have other files. */
 	for (unsigned levels = 2; levels > 0; levels--) {
 		*strrchr(path, '/') = '\0';
 		if (unlinkat(state_fd, path, AT_REMOVEDIR) < 0)

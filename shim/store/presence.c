@@ -6,7 +6,7 @@
 
 #include "cgroups/cleanup.h"
 
-/* From here to the end of the file, wherever that is. */
+/* l_start 0 and l_len 0: the whole file, of any length. */
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 int daemon_lock_take(int run_fd, struct error *err)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* /run/tidemark/daemon.lock: whether a daemon runs. The daemon holds a write lock on the whole file for as long as
- * it lives: an open-file-description lock (fcntl(2)), of which others can ask without ever taking it, since one
- * who took it to find out could turn away a daemon that starts at that moment. */
+/* /run/tidemark/daemon.lock: tells whether a daemon runs. The daemon holds a write lock on the whole file as
+ * long as it lives. It is an open-file-description lock (fcntl(2)), so others can ask for its state without
+ * taking it. A program that took the lock to find out could turn away a daemon that starts at that moment. */
 
 #include <stdbool.h>
 
@@ -11,9 +11,9 @@
 
 #define PRESENCE_FILE "daemon.lock"
 
-/* run_fd: /run/tidemark. Takes the lock. Returns a descriptor that holds it until it is closed, or the process
- * ends; -EBUSY if another daemon has it; or -errno. */
+/* run_fd: /run/tidemark. Takes the lock. Returns a descriptor that holds the lock until it is closed or the
+ * process ends; -EBUSY if another daemon has the lock; or -errno. */
 int daemon_lock_take(int run_fd, struct error *err);
 
-/* Whether somebody has it. Also false where that cannot be found out. */
+/* Whether somebody has the lock. false also if this cannot be found out. */
 bool daemon_lock_is_held(int run_fd);

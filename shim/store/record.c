@@ -90,7 +90,7 @@ void record_set_decision(struct record *record, const struct decision_input *inp
 			record->step_bytes[decision->step[i].guard] = decision->step[i].limit_bytes;
 }
 
-/* "<id>.json". Returns -EINVAL for an id that is no file name. */
+/* Writes "<id>.json". Returns 0; -EINVAL if the id is no file name; -ENAMETOOLONG. */
 static int record_file_name(const char *id, char *buf, size_t size, struct error *err)
 {
 	if (!id[0] || id[0] == '.' || strchr(id, '/') || strlen(id) >= RECORD_ID_SIZE)
@@ -170,7 +170,7 @@ int record_find_cgroup(const struct record *record, int proc_fd, char *path, siz
 	uint64_t pid = record->pid;
 
 	if (pid == 0) {
-		/* A relative one is meant from the bundle, where the runtime is run. */
+		/* A relative path starts at the bundle, the runtime's working directory. */
 		bool absolute = record->pid_file[0] == '/';
 		if (!record->pid_file[0])
 			return error_set(err, ESRCH, "container %.80s has no pid file", record->id);

@@ -22,7 +22,7 @@
 #define SECTION_MAX        50
 
 enum kind {
-	KIND_WORD, /* one of words, a NULL-ended list; as its index, an int */
+	KIND_WORD, /* a word of the row's list, which ends with NULL; stored as its index, an int */
 	KIND_NAME, /* a program's name, no path */
 	KIND_PATH, /* absolute, or empty */
 	KIND_BYTES,
@@ -30,7 +30,7 @@ enum kind {
 	KIND_RATIO,
 	KIND_COUNT,
 	KIND_BOOL,
-	KIND_LOOPBACK, /* an address that this machine alone can reach, and a port; or empty */
+	KIND_LOOPBACK, /* a loopback address and a port, or empty */
 	KIND_ANNOTATIONS,
 };
 
@@ -65,42 +65,38 @@ static const char *const sizing_words[] = {
 
 static const struct row rows[] = {
 	ROW_WORD("node", "mode", mode_names, mode,
-		 "What is done on this node: off, observe (measure and recommend) or enforce (set the tuned "
-		 "limit "
-		 "at a container's creation)."),
+		 "What is done on this node: off, observe (measure and recommend) or enforce (also set the "
+		 "tuned limit when a container is created)."),
 	ROW("runtime", "default", KIND_NAME, runtime.name,
-	    "The runtime behind a program that is called plain tidemark. tidemark-crun and tidemark-runc "
-	    "have it in their names."),
+	    "The runtime behind a program with the plain name tidemark. The names tidemark-crun and "
+	    "tidemark-runc say their runtime."),
 	ROW("runtime", "crun", KIND_PATH, runtime.crun,
-	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin and "
-	    "/usr/libexec/crio that has it."),
+	    "The path of crun. Empty: the first of /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin, "
+	    "/usr/libexec/crio, /bin and /sbin that has it."),
 	ROW("runtime", "runc", KIND_PATH, runtime.runc, "The path of runc, as above."),
 	ROW("runtime", "shims", KIND_PATH, runtime.shims,
-	    "A directory where shims of the name containerd-shim-X-v2 are looked for before the usual ones."),
+	    "The directory where shims with the name containerd-shim-X-v2 are looked for before the usual "
+	    "ones."),
 	ROW_WITHIN(1e5, 36e8, "sampling", "interval", KIND_DURATION, sampling.interval_usec,
 		   "The time between two readings of a container, 100ms to 1h."),
 	ROW_WITHIN(1e6, 864e8, "sampling", "slot", KIND_DURATION, sampling.slot_usec,
-		   "The length of one slot of a window: what a crash can lose at most."),
+		   "The length of one slot of a window. A crash loses at most one slot."),
 	ROW_WITHIN(6e7, 36e8, "sampling", "short_window", KIND_DURATION, sampling.short_window_usec,
-		   "How far back what is shown as recent goes, 1min to 1h."),
+		   "How far back the figures shown as recent go, 1min to 1h."),
 	ROW_WITHIN(6e7, 12096e8, "sampling", "long_window", KIND_DURATION, sampling.long_window_usec,
 		   "How far back a recommendation looks, up to 14d."),
 	ROW_WORD("sampling", "bpf", bpf_words, sampling.bpf,
-		 "Whether the kernel is asked by BPF programs, for a container's exact last peak and for all "
-		 "readings at "
-		 "once: auto, where it takes them, or no. Holds from the daemon's start."),
+		 "Whether BPF programs in the kernel are used, for a container's exact last peak and for all "
+		 "readings at once: auto (where the kernel accepts them) or no. A change needs a restart of "
+		 "the daemon."),
 	ROW_WITHIN(1e5, 864e8, "tuner", "interval", KIND_DURATION, tuner_interval_usec,
 		   "The time between two looks at a workload's recommendation."),
-	ROW_WORD(
-		"tuner", "policy", tuner_policy_names, tuner.policy,
-		"What recommendations go by: percentile (factors over the window's mean, 95th percentile and "
-		"maximum) or "
-		"adaptive (a margin over the peaks that fits size and history)."),
+	ROW_WORD("tuner", "policy", tuner_policy_names, tuner.policy,
+		 "How recommendations are made: percentile (factors over the window's mean, 95th percentile "
+		 "and maximum) or adaptive (a margin over the peaks that fits size and history)."),
 	ROW_WORD("tuner", "adaptive_margin", adaptive_margin_names, tuner.adaptive_margin,
-		 "How much the policy adaptive leaves above the peaks: normal, or tight, which saves memory "
-		 "and "
-		 "has more "
-		 "containers outgrow their limits."),
+		 "The margin of the policy adaptive above the peaks: normal or tight. tight saves memory, "
+		 "but more containers outgrow their limits."),
 	ROW_WITHIN(1, 100, "tuner", "request_p95_factor", KIND_RATIO, tuner.request_p95_factor,
 		   "The request is at least the working set's 95th percentile times this."),
 	ROW_WITHIN(1, 100, "tuner", "request_avg_factor", KIND_RATIO, tuner.request_avg_factor,
@@ -120,78 +116,74 @@ static const struct row rows[] = {
 	ROW_WITHIN(65536, 0x1p40, "tuner", "round", KIND_BYTES, tuner.round_bytes,
 		   "Recommendations are rounded up to a multiple of this."),
 	ROW_WITHIN(0, 10, "tuner", "hysteresis", KIND_RATIO, tuner.hysteresis_ratio,
-		   "A recommendation is replaced only by one that differs by more than this share …"),
+		   "A new recommendation must differ from the old one by more than this share …"),
 	ROW("tuner", "hysteresis_bytes", KIND_BYTES, tuner.hysteresis_bytes, "… or by more than this much."),
 	ROW("tuner", "cooldown", KIND_DURATION, tuner.cooldown_usec,
-	    "A recommendation stands for at least so long, unless a container was OOM-killed."),
-	ROW_WITHIN(1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor,
-		   "After an OOM kill the limit is at least the one that the container died at times this …"),
+	    "A recommendation stays at least this long, unless a container was OOM-killed."),
+	ROW_WITHIN(
+		1, 100, "tuner", "oom_factor", KIND_RATIO, tuner.oom_factor,
+		"After an OOM kill the limit is at least the one that the container died at, times this …"),
 	ROW("tuner", "oom_bytes", KIND_BYTES, tuner.oom_bytes, "… and at least this much above it."),
 	ROW("tuner", "oom_loop", KIND_DURATION, tuner.oom_loop_usec,
-	    "After a kill at the limit that was raised after another one no longer ago than this, the step "
-	    "is doubled, "
-	    "and after the next one doubled again."),
+	    "A crash loop is a kill at a raised limit, no longer than this after the kill that raised it. It "
+	    "doubles the step above, and the next such kill doubles the step again."),
 	ROW("tuner", "oom_hold", KIND_DURATION, tuner.oom_hold_usec,
 	    "How long an OOM kill keeps the limit from falling back."),
 	ROW("tuner", "ratchet_hold", KIND_DURATION, tuner.ratchet_hold_usec,
-	    "How long the limit of a workload is kept whose use seemed to follow it, before a lower one is "
-	    "tried again."),
+	    "If a workload's use seems to follow its limit, the limit is kept for this time before a lower "
+	    "one is tried again."),
 	ROW("tuner", "warmup_samples", KIND_COUNT, tuner.warmup_samples,
-	    "Nothing is enforced for a workload, or for a new image of it, before so many readings …"),
-	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "… and before so much time."),
+	    "Nothing is enforced for a workload, or for its new image, before this many readings …"),
+	ROW("tuner", "warmup", KIND_DURATION, tuner.warmup_usec, "… and before this time has passed."),
 	ROW_SIZE("guards", "min", KIND_BYTES, guards.min_bytes,
-		 "No container is given a limit below this, nor less than this above what its runtime needs "
-		 "before the program starts."),
-	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes,
-		 "No container is given a tuned limit above this."),
+		 "The least limit of a container, and the least room above what its runtime needs before the "
+		 "program starts."),
+	ROW_SIZE("guards", "max", KIND_BYTES, guards.max_bytes, "The largest tuned limit of a container."),
 	ROW_WITHIN(0.01, 1, "guards", "max_change", KIND_RATIO, guards.max_change_ratio,
-		   "A limit moves at most by this share away from the one that was applied at the creation "
-		   "before. A raise that a floor asks for is not held back."),
+		   "The largest step of a limit from one creation to the next, as a share of the old limit. "
+		   "A raise that a floor asks for is not held back."),
 	ROW("guards", "allow_raise", KIND_BOOL, guards.allow_raise,
-	    "Whether a container may be given more than its pod declares."),
+	    "Whether a container may get more than its pod declares."),
 	ROW("guards", "limit_unlimited", KIND_BOOL, guards.limit_unlimited,
-	    "Whether a container that declares no limit is given one."),
+	    "Whether a container that declares no limit gets one."),
 	ROW_WORD("enforce", "request", protect_names, enforce.request,
-		 "Where the request of a container whose limit is tuned is written to: none, low "
-		 "(memory.low) or "
-		 "min (memory.min)."),
+		 "Where the request is written for a container whose limit is tuned: none, low (memory.low) "
+		 "or min (memory.min)."),
 	ROW_WITHIN(0, 1, "enforce", "high", KIND_RATIO, enforce.high_ratio,
-		   "How far on the way from its request to its limit memory.high is set; 0: it is not."),
+		   "How far above the request memory.high is set, as a share of the way to the limit. 0: it "
+		   "is not set."),
 	ROW("annotations", "allow", KIND_ANNOTATIONS, annotations,
-	    "Which of a pod's annotations are honoured: mode, workload, overrides, or none."),
+	    "The annotations of a pod that are honoured: mode, workload, overrides, or none."),
 	ROW_WITHIN(1e6, 864e8, "report", "node_interval", KIND_DURATION, report.node_interval_usec,
 		   "The time between two summaries of the node in the journal."),
 	ROW("report", "http", KIND_LOOPBACK, report.http,
-	    "Where metrics are served by HTTP besides the unix socket: 127.0.0.1 or [::1], with a port. "
-	    "Empty: "
-	    "nowhere."),
+	    "An address for metrics over HTTP, besides the unix socket: 127.0.0.1 or [::1], with a port. "
+	    "Empty: none."),
 	ROW("report", "textfile", KIND_PATH, report.textfile,
-	    "A file that the metrics are written to each node_interval. Empty: none."),
+	    "A file to which the metrics are written each node_interval. Empty: none."),
 	ROW_WITHIN(0, 1e5, "report", "metrics_containers_max", KIND_COUNT, report.metrics_containers_max,
-		   "Above so many containers none of them has metrics of its own; the same with workloads."),
-	ROW_WITHIN(
-		864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
-		"How long the history goes back, and a workload without containers is known, 1d to 3652d."),
+		   "With more containers than this, no container has metrics of its own. The same holds for "
+		   "workloads and virtual machines."),
+	ROW_WITHIN(864e8, 315576e9, "history", "keep", KIND_DURATION, history.keep_usec,
+		   "How far the history goes back, and how long a workload without containers is known, 1d "
+		   "to 3652d."),
 	ROW_SIZE("history", "size_max", KIND_BYTES, history.size_max_bytes,
-		 "The size of the history above which the oldest of it goes, too."),
-	ROW_WORD(
-		"vm", "sizing", sizing_words, vm.sizing,
-		"What is done about the size of a virtual machine: dynamic (nothing: the runtime follows its "
-		"containers' "
-		"limits), static or default-memory (an annotation is written)."),
+		 "The largest size of the history. Above it the oldest entries are removed."),
+	ROW_WORD("vm", "sizing", sizing_words, vm.sizing,
+		 "What is done about the size of a virtual machine: dynamic (nothing: the runtime adds its "
+		 "containers' limits), static or default-memory (an annotation is written)."),
 	ROW_SIZE("vm", "memory_min", KIND_BYTES, vm.memory_min_bytes,
-		 "What a guest is taken to need beside its containers at least, whatever those of its "
-		 "handler were "
-		 "seen to need to boot."),
+		 "The least memory that a guest is taken to need beside its containers, even if the "
+		 "handler's guests were seen to need less to boot."),
 	ROW_WITHIN(1e6, 36e8, "vm", "interval", KIND_DURATION, vm.interval_usec,
 		   "The time between two readings of a virtual machine, 1s to 1h."),
 	ROW_WITHIN(1e4, 6e7, "vm", "deadline", KIND_DURATION, vm.deadline_usec,
-		   "How long an answer of the guest is waited for, 10ms to 1min."),
+		   "How long to wait for an answer of the guest, 10ms to 1min."),
 	ROW_WITHIN(0, 1, "vm", "waste", KIND_RATIO, vm.waste_ratio,
-		   "A declared overhead of which more than this share is not needed is warned of."),
+		   "A warning is logged if more than this share of the declared overhead is not needed."),
 };
 
-/* Ready as they are: the wrapper starts too often to parse them. */
+/* Values, not texts: the wrapper starts too often to parse them. */
 static const struct settings defaults = {
 	.mode = MODE_OBSERVE,
 	.runtime.name = "crun",
@@ -355,7 +347,7 @@ static int parse_value(const struct row *row, const char *text, void *member)
 	return -EINVAL;
 }
 
-/* What would be right. Returns buf, or a constant. */
+/* Says what a right value would be. Returns buf, or a constant. */
 static const char *expected_text(const struct row *row, char *buf, size_t size)
 {
 	static const char *const expected[] = {
@@ -382,7 +374,7 @@ static const char *expected_text(const struct row *row, char *buf, size_t size)
 	return buf;
 }
 
-/* section: as the file has it. */
+/* Sets one setting. section: as the file has it, for the error. Returns 0 or -EINVAL. */
 static int row_read(const struct row *row, const char *section, const char *value, struct settings *settings,
 		    struct error *err)
 {
@@ -396,17 +388,18 @@ static int row_read(const struct row *row, const char *section, const char *valu
 
 struct reader {
 	struct settings *settings;
-	bool salvage; /* take what is right of [runtime], and pass over all else */
+	bool salvage; /* take what is right in [runtime], skip all else */
 
 	/* The file that is being read. */
-	const char *text; /* what is left of it */
+	const char *text; /* the rest of its text */
 	int line;
 	int fault_line; /* 0: none yet */
 	struct error fault;
 };
 
-/* One line for libinih, as fgets(3) gives it. What does not fit would be read as a line of its own: of a
- * comment it is cut off. Leading blanks would mean a continuation of the value above. */
+/* Gives libinih one line, as fgets(3) would. libinih would read the rest of a line that is too long as
+ * another line: such a line is a fault, or is skipped if it is a comment. libinih would take a line with
+ * leading blanks for a continuation of the value above: they are removed. */
 static char *next_line(char *buf, int size, void *data)
 {
 	struct reader *reader = data;
@@ -417,7 +410,7 @@ static char *next_line(char *buf, int size, void *data)
 	size_t length = strcspn(start, "\n"), most = (size_t)size - 2;
 	reader->line++;
 	reader->text = start + length + (start[length] == '\n');
-	/* libinih cuts a section's name off at this length, and it would be another one. */
+	/* libinih cuts a section's name at this length, which could make it the name of another section. */
 	if (*start == '[' && length > SECTION_MAX && reader->fault_line == 0) {
 		error_set(&reader->fault, EINVAL, "a section's name of more than %d characters",
 			  SECTION_MAX - 2);
@@ -436,14 +429,14 @@ static char *next_line(char *buf, int size, void *data)
 	return buf;
 }
 
-/* What holds of a container, not of the node as a whole. */
+/* Whether a [namespace] section may have the setting: it concerns a container, not the node. */
 static bool is_per_namespace(const struct row *row)
 {
 	return row->offset == offsetof(struct settings, mode) || strcmp(row->public.section, "guards") == 0 ||
 	       strcmp(row->public.section, "enforce") == 0 || strcmp(row->public.section, "annotations") == 0;
 }
 
-/* The pattern of a section "namespace "PATTERN"", or NULL. */
+/* Finds PATTERN in a section's name, namespace "PATTERN". NULL: it is another section. */
 static const char *namespace_pattern(const char *section, size_t *ret_length)
 {
 	static const char prefix[] = "namespace \"";
@@ -456,7 +449,8 @@ static const char *namespace_pattern(const char *section, size_t *ret_length)
 	return section + sizeof prefix - 1;
 }
 
-/* Checked now and kept for settings_for_namespace(). */
+/* Checks a setting of a [namespace] section, and keeps it for settings_for_namespace(). -ENOENT:
+ * no such setting. */
 static int add_namespace(struct settings *settings, const char *section, const char *pattern, size_t length,
 			 const char *key, const char *value, struct error *err)
 {
@@ -526,7 +520,8 @@ static int settings_read_file(int dir_fd, const char *name, struct reader *reade
 	int line = ini_parse_stream(next_line, reader, on_setting, reader);
 	if (line < 0)
 		return error_errno(err, ENOMEM, "cannot parse %s", name);
-	/* What libinih does not understand it counts itself: the first of both is told. */
+	/* line: the first that libinih did not understand, or that on_setting() refused. The first fault of
+	 * the file is reported. */
 	if (line > 0 && (reader->fault_line == 0 || line < reader->fault_line))
 		return error_set(err, EINVAL, "%s:%d: neither [section] nor key = value", name, line);
 	if (reader->fault_line > 0)
@@ -579,7 +574,7 @@ static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct erro
 		if (count == SETTINGS_FILES_MAX)
 			return error_set(err, E2BIG, SETTINGS_DIRECTORY " holds more than %d files",
 					 SETTINGS_FILES_MAX);
-		/* Sorted as they come in. */
+		/* Inserted in the order of the names. */
 		size_t at = count++;
 		for (; at > 0 && strcmp(names[at - 1], entry->d_name) > 0; at--)
 			memcpy(names[at], names[at - 1], sizeof names[at]);
@@ -640,7 +635,7 @@ void settings_for_namespace(struct settings *settings, const char *namespace)
 		if (fnmatch(kept->pattern, namespace, 0) == 0)
 			memcpy((char *)settings + row->offset, kept->value, row->size);
 	}
-	/* Two sections may each be right and not fit each other. */
+	/* Sections that are right on their own may contradict each other. */
 	if (settings->guards.min_bytes > settings->guards.max_bytes)
 		settings->guards.min_bytes = settings->guards.max_bytes;
 }
@@ -693,8 +688,8 @@ const char *settings_text(const struct settings *settings, size_t index, char *b
 		memcpy(&ratio, member, sizeof ratio);
 		(void)snprintf(buf, size, "%g", ratio);
 		break;
-	/* The readable forms are rounded, or have two units: where such a one would not be read as the same
-	 * number, it is told in the smallest unit. */
+	/* A readable form may be rounded, or have two units. If it would not be read back as the same number,
+	 * the smallest unit is used. */
 	case KIND_BYTES:
 		memcpy(&number, member, sizeof number);
 		if (quantity_parse_bytes(quantity_format_bytes(number, quantity), &read_back) < 0 ||
