@@ -116,14 +116,13 @@ static int find_mode(struct creation *creation, struct error *err)
 
 /* ---- 5. The identity ---- */
 
-/* Makes the path one that another process can use, whatever its working directory. Empty where it does not fit:
- * half a path is another path. */
+/* Makes the path one that another process can use, whatever its working directory. Empty where it does not
+ * fit: half a path is another path. */
 static void copy_path(char *to, size_t size, const char *from)
 {
-	char here[PATH_MAX];
+	cleanup_free char *here = from[0] == '/' ? NULL : getcwd(NULL, 0);
 
-	const char *base = from[0] == '/' || !getcwd(here, sizeof here) ? "" : here;
-	if ((size_t)snprintf(to, size, "%s%s%s", base, base[0] ? "/" : "", from) >= size)
+	if ((size_t)snprintf(to, size, "%s%s%s", here ? here : "", here ? "/" : "", from) >= size)
 		to[0] = '\0';
 }
 
@@ -185,11 +184,13 @@ static bool find_labels(const struct creation *creation, struct pod_labels *ret)
  * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
 static const char *container_name_of_parent(char *buf, size_t size)
 {
-	char path[64], cmdline[8192];
+	enum { CMDLINE_MAX = 8192 };
+	cleanup_free char *cmdline = malloc(CMDLINE_MAX);
+	char path[64];
 	size_t length;
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)getppid());
-	if (file_read_at(AT_FDCWD, path, cmdline, sizeof cmdline, &length, NULL) < 0)
+	if (!cmdline || file_read_at(AT_FDCWD, path, cmdline, CMDLINE_MAX, &length, NULL) < 0)
 		return NULL;
 	if (!strstr(cmdline, "conmon"))
 		return NULL; /* others give -n another meaning */
