@@ -37,8 +37,10 @@ struct creation {
 	struct annotations annotations;
 	bool is_steered; /* by the pod's annotations, allowed or not: no profile tells what its containers get */
 
-	/* make_edit() */
+	/* make_decision() */
 	struct bundle_mark mark;
+
+	/* make_edit() */
 	char *edited; /* NULL: nothing changes */
 	size_t edited_length;
 };
@@ -126,7 +128,7 @@ static void copy_path(char *to, size_t size, const char *from)
 		to[0] = '\0';
 }
 
-/* Where the container lies: its bundle, and the file that will hold the id of its process. */
+/* Records the bundle, and the file that will hold the id of the container's process. */
 static void take_places(struct creation *creation)
 {
 	const struct wrapper *wrapper = creation->wrapper;
@@ -144,7 +146,7 @@ static void take_places(struct creation *creation)
 		record->pid_file[0] = '\0';
 }
 
-/* What config.json says of the container, as the record has it. */
+/* Records what config.json says of the container. */
 static void take_description(struct creation *creation)
 {
 	const struct config *config = &creation->config;
@@ -268,7 +270,7 @@ static void fall_back(struct creation *creation, const struct error *err)
 	creation->record.vm_memory_bytes = 0;
 }
 
-/* One that cannot be made leaves config.json alone, and a record that says why. */
+/* Where the edit cannot be made config.json is left alone, and the record says why. */
 static int make_edit(struct creation *creation, struct error *err)
 {
 	struct record *record = &creation->record;
@@ -285,7 +287,7 @@ static int make_edit(struct creation *creation, struct error *err)
 
 /* ---- 8. The record ---- */
 
-/* Before the file: a limit that nobody could account for must not be set. */
+/* The record is written before the file: a limit that nobody could account for must not be set. */
 static int write_record(struct creation *creation, struct error *err)
 {
 	cleanup_close int containers_fd = wrapper_open_containers(creation->wrapper, err);
