@@ -373,7 +373,7 @@ struct json_memory {
 	jmp_buf without_memory;
 	struct json_piece *pieces; /* from malloc() */
 	size_t used;               /* of block */
-	struct json_piece block[3072 / sizeof(struct json_piece)];
+	struct json_piece block[8192 / sizeof(struct json_piece)];
 };
 
 static void *memory_alloc(void *context, size_t size)

@@ -141,14 +141,13 @@ int limits_parse(const char *text, size_t length, const char *name, struct limit
 /* path: below state_fd, "limits/<namespace>/…". */
 static int limits_read_path(int state_fd, const char *path, struct limits *ret, struct error *err)
 {
-	cleanup_free char *text = NULL;
-	char own_path[LIMITS_PATH_MAX + 32];
+	char text[LIMITS_SIZE_MAX], own_path[LIMITS_PATH_MAX + 32];
 	size_t length;
 	struct limits limits;
 
-	int r = file_load_at(state_fd, path, LIMITS_SIZE_MAX - 1, &text, &length, err);
+	int r = file_read_at(state_fd, path, text, sizeof text, &length, err);
 	if (r < 0)
-		return r == -E2BIG || r == -EINVAL ? -EBADMSG : r;
+		return r == -E2BIG ? -EBADMSG : r;
 	r = limits_parse(text, length, path, &limits, err);
 	if (r < 0)
 		return r;

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cgroups/cgroup.h"
-#include "cgroups/cleanup.h"
 #include "cgroups/file.h"
 #include "cgroups/quantity.h"
 #include "oci/json.h"
@@ -115,8 +114,7 @@ bool record_id_of(const char *file_name, char id[static RECORD_ID_SIZE])
 
 int record_read(int containers_fd, const char *id, struct record *ret, struct error *err)
 {
-	cleanup_free char *text = NULL;
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 1], text[RECORD_SIZE_MAX];
 	size_t length;
 	struct record record = {.declared_bytes = DECISION_UNLIMITED, .limit_bytes = DECISION_UNLIMITED};
 	struct error fault = {0};
@@ -124,9 +122,9 @@ int record_read(int containers_fd, const char *id, struct record *ret, struct er
 	int r = record_file_name(id, name, sizeof name, err);
 	if (r < 0)
 		return r;
-	r = file_load_at(containers_fd, name, RECORD_SIZE_MAX - 1, &text, &length, err);
+	r = file_read_at(containers_fd, name, text, sizeof text, &length, err);
 	if (r < 0)
-		return r == -E2BIG || r == -EINVAL ? -EBADMSG : r;
+		return r == -E2BIG ? -EBADMSG : r;
 	r = json_read(text, length, fields, FIELDS_COUNT, &record, &fault);
 	if (record.version > RECORD_VERSION)
 		return error_set(err, ENOTSUP,
@@ -142,16 +140,13 @@ int record_read(int containers_fd, const char *id, struct record *ret, struct er
 
 int record_write(int containers_fd, const struct record *record, struct error *err)
 {
-	cleanup_free char *text = malloc(RECORD_SIZE_MAX);
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 1], text[RECORD_SIZE_MAX];
 	size_t length;
 
-	if (!text)
-		return error_errno(err, ENOMEM, "cannot write the record of %.80s", record->id);
 	int r = record_file_name(record->id, name, sizeof name, err);
 	if (r < 0)
 		return r;
-	r = json_write(fields, FIELDS_COUNT, record, text, RECORD_SIZE_MAX, &length, err);
+	r = json_write(fields, FIELDS_COUNT, record, text, sizeof text, &length, err);
 	if (r < 0)
 		return r;
 	return file_replace_at(containers_fd, name, 0600, text, length, err);
