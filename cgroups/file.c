@@ -21,8 +21,9 @@ static int file_open_at(int dir_fd, const char *name, int flags, struct error *e
 	return fd;
 }
 
-/* Reads until the end of the file, at most size bytes. */
-static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t *ret_length,
+/* Reads until the end of the file, at most size bytes. A regular file of which expected bytes have come is at
+ * its end: read() was asked for more. Of other files the size is not known: expected is SIZE_MAX. */
+static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t expected, size_t *ret_length,
 			struct error *err)
 {
 	size_t length = 0;
@@ -35,6 +36,8 @@ static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t
 		if (n == 0)
 			break;
 		length += (size_t)n;
+		if (length == expected)
+			break;
 	}
 	*ret_length = length;
 	return 0;
@@ -47,7 +50,7 @@ int file_read_at(int dir_fd, const char *name, char *buf, size_t size, size_t *r
 		return fd;
 
 	size_t length = 0;
-	int r = file_read_fd(fd, name, buf, size, &length, err);
+	int r = file_read_fd(fd, name, buf, size, SIZE_MAX, &length, err);
 	if (r < 0)
 		return r;
 	if (length == size)
@@ -80,7 +83,7 @@ static int file_load(int dir_fd, const char *name, int flags, size_t max, char *
 		return error_errno(err, ENOMEM, "cannot read %s", name);
 
 	size_t length = 0;
-	int r = file_read_fd(fd, name, text, size, &length, err);
+	int r = file_read_fd(fd, name, text, size, (size_t)st.st_size, &length, err);
 	if (r < 0)
 		return r;
 	if (length == size)

@@ -174,12 +174,12 @@ bool config_is_sandbox(const struct config *config)
 
 static const struct {
 	const char *key; /* with its quotes */
-	size_t offset, size;
+	size_t length, offset, size;
 } label_rows[] = {
-#define LABEL(key, member)                                          \
-	{                                                           \
-		"\"" key "\"", offsetof(struct pod_labels, member), \
-			sizeof(((struct pod_labels *)NULL)->member) \
+#define LABEL(key, member)                                                          \
+	{                                                                           \
+		"\"" key "\"", sizeof key + 1, offsetof(struct pod_labels, member), \
+			sizeof(((struct pod_labels *)NULL)->member)                 \
 	}
 	LABEL("pod-template-hash", pod_template_hash),
 	LABEL("controller-revision-hash", controller_revision_hash),
@@ -189,6 +189,27 @@ static const struct {
 	LABEL("serving.knative.dev/configuration", knative_configuration),
 #undef LABEL
 };
+#define LABELS_COUNT (sizeof label_rows / sizeof *label_rows)
+
+/* The first key is the shortest. */
+#define WINDOW (sizeof "pod-template-hash" + 1)
+
+/* Of two characters. */
+#define PAIR(at)  (((unsigned char)(at)[0] * 31u + (unsigned char)(at)[1]) % PAIRS_MAX)
+#define PAIRS_MAX 512
+
+/* How far a window that ends with a pair is away from the next one that a key may begin at (Wu and Manber,
+ * 1994). */
+static void label_skips(unsigned char skips[static PAIRS_MAX])
+{
+	memset(skips, WINDOW - 1, PAIRS_MAX);
+	for (size_t i = 0; i < LABELS_COUNT; i++)
+		for (size_t at = 0; at + 2 <= WINDOW; at++) {
+			unsigned char *skip = &skips[PAIR(label_rows[i].key + at)];
+			if (*skip > WINDOW - 2 - at)
+				*skip = (unsigned char)(WINDOW - 2 - at);
+		}
+}
 
 /* Takes the value if `: "value"` stands here. A label's value has no escapes. */
 static void pod_label_take(const char *at, char *value, size_t size)
@@ -209,16 +230,21 @@ static void pod_label_take(const char *at, char *value, size_t size)
 
 void pod_labels_find(const char *text, size_t length, struct pod_labels *ret)
 {
+	const char *at = text, *const end = text + length;
+	unsigned char skips[PAIRS_MAX], skip;
 	struct pod_labels labels = {0};
 
+	label_skips(skips);
 	/* A quote inside a string has a backslash before it. So a bare quote, a label's key, a quote and a
 	 * colon are always a member of an object. */
-	for (size_t i = 0; i < sizeof label_rows / sizeof *label_rows; i++) {
-		const char *key = label_rows[i].key, *end = text + length;
-		for (const char *at = text; (at = memmem(at, (size_t)(end - at), key, strlen(key))); at++)
-			if (at == text || at[-1] != '\\')
-				pod_label_take(at + strlen(key), (char *)&labels + label_rows[i].offset,
-					       label_rows[i].size);
+	for (; (size_t)(end - at) >= WINDOW; at += skip > 0 ? skip : 1) {
+		skip = skips[PAIR(at + WINDOW - 2)];
+		for (size_t i = 0; skip == 0 && *at == '"' && i < LABELS_COUNT; i++)
+			if ((size_t)(end - at) >= label_rows[i].length &&
+			    memcmp(at, label_rows[i].key, label_rows[i].length) == 0 &&
+			    (at == text || at[-1] != '\\'))
+				pod_label_take(at + label_rows[i].length,
+					       (char *)&labels + label_rows[i].offset, label_rows[i].size);
 	}
 	*ret = labels;
 }

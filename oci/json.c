@@ -34,7 +34,7 @@ struct json_reader {
 	unsigned depth;                              /* of open objects and arrays */
 
 	const struct json_field *fields;
-	size_t n_fields;
+	size_t n_fields, path_length[JSON_FIELDS_MAX];
 	char *object;
 
 	struct json_span nested[JSON_NESTED_MAX]; /* of the rows that are structs, in their order */
@@ -227,8 +227,10 @@ static int on_number(void *data, const char *digits, size_t length)
 static int on_string(void *data, const unsigned char *value, size_t length)
 {
 	struct json_reader *reader = data;
-
 	size_t field;
+
+	if (json_level(reader)->now == 0)
+		return 1; /* as most strings are */
 	int r = json_find(reader, false, &field);
 	if (r == 0 && field != NO_FIELD) {
 		const struct json_field *row = &reader->fields[field];
@@ -321,17 +323,21 @@ static int on_map_key(void *data, const unsigned char *key, size_t length)
 	struct json_level *level = json_level(reader);
 
 	level->now = 0;
-	/* A key with a '>' or a NUL is in no path of the table. */
-	if (level->rows == 0 || memchr(key, '>', length) || memchr(key, '\0', length))
+	if (level->rows == 0)
 		return 1;
 	level->end = level->prefix + length;
 	for (uint64_t rest = level->rows; rest != 0;) {
 		size_t row = row_next(&rest);
 		const char *path = reader->fields[row].path;
-		if (path[level->prefix] != (length > 0 ? (char)*key : '\0') ||
-		    strncmp(path + level->prefix, (const char *)key, length) != 0 ||
-		    (path[level->end] != '\0' && path[level->end] != '>'))
+		/* Keys often begin alike, and seldom have the same length: where the row's key ends is looked
+		 * at first. */
+		if (reader->path_length[row] < level->end ||
+		    (path[level->end] != '\0' && path[level->end] != '>') ||
+		    memcmp(path + level->prefix, key, length) != 0)
 			continue;
+		/* A key with a '>' is in no path of the table. */
+		if (level->now == 0 && memchr(key, '>', length))
+			return 1;
 		level->now |= UINT64_C(1) << row;
 		if (level->seen & level->now)
 			return json_fail(reader,
@@ -578,6 +584,8 @@ static int json_read_struct(const char *text, size_t length, const struct json_f
 	if (n_fields > JSON_FIELDS_MAX || n_nested > JSON_NESTED_MAX)
 		return error_set(err, EINVAL, "a table of more than %d fields, or %d structs",
 				 JSON_FIELDS_MAX, JSON_NESTED_MAX);
+	for (size_t i = 0; i < n_fields; i++)
+		reader.path_length[i] = strlen(fields[i].path);
 	int r = json_parse(&reader, length);
 	return r < 0 || n_nested == 0 ? r : json_read_nested(&reader);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,11 +28,23 @@ const char *runtime_from_program(const char *argv0)
 	return base + length + 1;
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 bool runtime_is_ourselves(const char *path)
 {
+	const char *executed = (const char *)getauxval(AT_EXECFN);
 	struct stat ours, theirs;
-	return stat("/proc/self/exe", &ours) == 0 && stat(path, &theirs) == 0 &&
-	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+
+	if (stat(path, &theirs) < 0)
+		return false;
+	/* The path by which we were executed costs less than /proc/self/exe, for which the kernel makes an
+	 * inode. It may name another file by now: that we are the runtime is not taken from it. */
+	if (executed && stat(executed, &ours) == 0 && !is_same_file(&ours, &theirs))
+		return false;
+	return stat("/proc/self/exe", &ours) == 0 && is_same_file(&ours, &theirs);
 }
 
 int runtime_find(const char *name, const char *path, char *ret_path, size_t size, struct error *err)

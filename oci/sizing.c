@@ -90,12 +90,21 @@ static enum sizing sizing_of_program(const char *path, size_t length)
 
 static enum sizing sizing_of_variable(const char *text, size_t length)
 {
+	/* A pod may have a hundred variables with its neighbours' addresses: the first letter rules most of
+	 * them out. */
+	switch (*text) {
+	case 'A':
+	case 'C':
+	case 'G':
+	case 'J':
+	case '_':
+		break;
+	default:
+		return SIZING_UNKNOWN;
+	}
 	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
 		const struct variable *variable = &variables[i];
-		/* A pod may have a hundred variables with its neighbours' addresses: the first letter rules
-		 * most of them out. */
-		if (length <= variable->length || *text != *variable->name ||
-		    memcmp(text, variable->name, variable->length) != 0)
+		if (length <= variable->length || memcmp(text, variable->name, variable->length) != 0)
 			continue;
 		text += variable->length;
 		length -= variable->length;
@@ -110,8 +119,11 @@ static enum sizing sizing_of_variable(const char *text, size_t length)
  * character of the words above. */
 static bool next_string(const char **at, const char *end, const char **ret, size_t *ret_length)
 {
-	const char *start = memchr(*at, '"', (size_t)(end - *at));
-	if (!start)
+	const char *start =
+		*at; /* a comma or a bracket, and no more but white space, stands before the quote */
+	while (start < end && *start != '"')
+		start++;
+	if (start == end)
 		return false;
 	start++;
 	for (const char *p = start; (p = memchr(p, '"', (size_t)(end - p))); p++) {

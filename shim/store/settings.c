@@ -557,7 +557,6 @@ static int is_drop_in(const struct dirent *entry)
 
 static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct error *err)
 {
-	char names[SETTINGS_FILES_MAX][NAME_MAX + 1];
 	size_t count = 0;
 
 	int fd = openat(etc_fd, SETTINGS_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -568,6 +567,9 @@ static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct erro
 		(void)close(fd);
 		return error_errno(err, ENOMEM, "cannot read " SETTINGS_DIRECTORY);
 	}
+	cleanup_free char(*names)[NAME_MAX + 1] = malloc(SETTINGS_FILES_MAX * sizeof *names);
+	if (!names)
+		return error_errno(err, ENOMEM, "cannot read " SETTINGS_DIRECTORY);
 	for (const struct dirent *entry; (entry = readdir(dir));) {
 		if (!is_drop_in(entry))
 			continue;

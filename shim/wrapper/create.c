@@ -37,8 +37,10 @@ struct creation {
 	struct annotations annotations;
 	bool is_steered; /* by the pod's annotations, allowed or not: no profile tells what its containers get */
 
-	/* make_edit() */
+	/* make_decision() */
 	struct bundle_mark mark;
+
+	/* make_edit() */
 	char *edited; /* NULL: nothing changes */
 	size_t edited_length;
 };
@@ -116,18 +118,17 @@ static int find_mode(struct creation *creation, struct error *err)
 
 /* ---- 5. The identity ---- */
 
-/* Makes the path one that another process can use, whatever its working directory. Empty where it does not fit:
- * half a path is another path. */
+/* Makes the path one that another process can use, whatever its working directory. Empty where it does not
+ * fit: half a path is another path. */
 static void copy_path(char *to, size_t size, const char *from)
 {
-	char here[PATH_MAX];
+	cleanup_free char *here = from[0] == '/' ? NULL : getcwd(NULL, 0);
 
-	const char *base = from[0] == '/' || !getcwd(here, sizeof here) ? "" : here;
-	if ((size_t)snprintf(to, size, "%s%s%s", base, base[0] ? "/" : "", from) >= size)
+	if ((size_t)snprintf(to, size, "%s%s%s", here ? here : "", here ? "/" : "", from) >= size)
 		to[0] = '\0';
 }
 
-/* Where the container lies: its bundle, and the file that will hold the id of its process. */
+/* Records the bundle, and the file that will hold the id of the container's process. */
 static void take_places(struct creation *creation)
 {
 	const struct wrapper *wrapper = creation->wrapper;
@@ -145,7 +146,7 @@ static void take_places(struct creation *creation)
 		record->pid_file[0] = '\0';
 }
 
-/* What config.json says of the container, as the record has it. */
+/* Records what config.json says of the container. */
 static void take_description(struct creation *creation)
 {
 	const struct config *config = &creation->config;
@@ -185,11 +186,13 @@ static bool find_labels(const struct creation *creation, struct pod_labels *ret)
  * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
 static const char *container_name_of_parent(char *buf, size_t size)
 {
-	char path[64], cmdline[8192];
+	enum { CMDLINE_MAX = 8192 };
+	cleanup_free char *cmdline = malloc(CMDLINE_MAX);
+	char path[64];
 	size_t length;
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)getppid());
-	if (file_read_at(AT_FDCWD, path, cmdline, sizeof cmdline, &length, NULL) < 0)
+	if (!cmdline || file_read_at(AT_FDCWD, path, cmdline, CMDLINE_MAX, &length, NULL) < 0)
 		return NULL;
 	if (!strstr(cmdline, "conmon"))
 		return NULL; /* others give -n another meaning */
@@ -267,7 +270,7 @@ static void fall_back(struct creation *creation, const struct error *err)
 	creation->record.vm_memory_bytes = 0;
 }
 
-/* One that cannot be made leaves config.json alone, and a record that says why. */
+/* Where the edit cannot be made config.json is left alone, and the record says why. */
 static int make_edit(struct creation *creation, struct error *err)
 {
 	struct record *record = &creation->record;
@@ -284,7 +287,7 @@ static int make_edit(struct creation *creation, struct error *err)
 
 /* ---- 8. The record ---- */
 
-/* Before the file: a limit that nobody could account for must not be set. */
+/* The record is written before the file: a limit that nobody could account for must not be set. */
 static int write_record(struct creation *creation, struct error *err)
 {
 	cleanup_close int containers_fd = wrapper_open_containers(creation->wrapper, err);

@@ -22,8 +22,8 @@ void wrapper_delete(struct wrapper *wrapper)
 		fault_log("container %s: %s", id, err.text);
 }
 
-/* Ids are one containerd namespace's own, so another container's record may bear the same: the bundle tells. Removed by
- * containerd in the end, while CRI-O never asks: then the daemon does it. */
+/* Ids are one containerd namespace's own, so another container's record may bear the same: the bundle tells.
+ * Removed by containerd in the end, while CRI-O never asks: then the daemon does it. */
 void wrapper_shim_delete(struct wrapper *wrapper)
 {
 	const char *id = wrapper->command.id, *path = wrapper->command.bundle ? wrapper->command.bundle : ".";

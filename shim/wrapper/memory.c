@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* malloc() and its kin for the wrapper that is linked with static musl. musl's own asked the kernel twelve times in one
- * creation, and touched three pages more for each large piece.
+/* malloc() and its kin for the wrapper that is linked with static musl. musl's own asked the kernel twelve
+ * times in one creation, and touched three pages more for each large piece.
  *
- * One block for the whole life, handed out from its beginning. free() takes back the last piece only. What does not
- * fit in the block comes from the kernel, piece by piece. One thread. */
+ * One block for the whole life, handed out from its beginning. What is freed at the end of what was handed
+ * out can be handed out again. A piece that does not fit in the block comes from the kernel. One thread. */
 
 #include <errno.h>
 #include <stdbool.h>
@@ -20,29 +20,16 @@
 /* Before each piece. */
 struct head {
 	_Alignas(max_align_t) size_t size; /* of the piece, rounded up */
+	struct head *before;               /* of the piece before it in the block */
+	bool is_free;
 };
 
-/* Common, so that the linker puts the block behind all other data, which then shares one page. A page of the block
- * that is not touched costs nothing. */
+/* Common, so that the linker puts the block behind all other data, which then shares one page. A page of the
+ * block that is not touched costs nothing. */
 extern char memory_block[BLOCK_SIZE];
 _Alignas(max_align_t) __attribute__((common)) char memory_block[BLOCK_SIZE];
 static size_t used;
-
-static struct head *head_of(void *piece)
-{
-	return (struct head *)piece - 1;
-}
-
-static bool is_in_block(const void *piece)
-{
-	return (const char *)piece >= memory_block &&
-	       (const char *)piece < memory_block + sizeof memory_block;
-}
-
-static bool is_last(void *piece)
-{
-	return is_in_block(piece) && (char *)piece + head_of(piece)->size == memory_block + used;
-}
+static struct head *last; /* NULL: nothing of the block is handed out */
 
 static size_t round_up(size_t size)
 {
@@ -57,16 +44,17 @@ static void *take(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	size = round_up(size > 0 ? size : 1);
+	size = round_up(size);
 	if (sizeof *head + size <= sizeof memory_block - used) {
 		head = (struct head *)(memory_block + used);
+		*head = (struct head){.size = size, .before = last};
+		last = head;
 		used += sizeof *head + size;
-	} else {
-		head = mmap(NULL, sizeof *head + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
-		if (head == MAP_FAILED)
-			return NULL;
+		return head + 1;
 	}
+	head = mmap(NULL, sizeof *head + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (head == MAP_FAILED)
+		return NULL;
 	head->size = size;
 	return head + 1;
 }
@@ -88,12 +76,13 @@ void *calloc(size_t n, size_t size)
 
 void *realloc(void *piece, size_t size)
 {
+	struct head *head = piece ? (struct head *)piece - 1 : NULL;
+
 	if (!piece)
 		return take(size);
-	struct head *head = head_of(piece);
 	if (size <= head->size)
 		return piece;
-	if (is_last(piece) && size <= (size_t)(memory_block + sizeof memory_block - (char *)piece)) {
+	if (head == last && size <= (size_t)(memory_block + sizeof memory_block - (char *)piece)) {
 		head->size = round_up(size);
 		used = (size_t)((char *)piece - memory_block) + head->size;
 		return piece;
@@ -108,11 +97,15 @@ void *realloc(void *piece, size_t size)
 
 void free(void *piece)
 {
+	struct head *head = piece ? (struct head *)piece - 1 : NULL;
+
 	if (!piece)
 		return;
-	struct head *head = head_of(piece);
-	if (is_last(piece))
-		used = (size_t)((char *)head - memory_block);
-	else if (!is_in_block(piece))
+	if ((char *)head < memory_block || (char *)head >= memory_block + sizeof memory_block) {
 		(void)munmap(head, sizeof *head + head->size);
+		return;
+	}
+	head->is_free = true;
+	for (; last && last->is_free; last = last->before)
+		used = (size_t)((char *)last - memory_block);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The wrapper's update, an in-place resize, in five steps. What is asked for is the new declared limit, and the
- * decision is made again. */
+/* The wrapper's update, an in-place resize, in five steps. What is asked for is the new declared limit, and
+ * the decision is made again. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,8 +145,8 @@ static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret
 	return 0;
 }
 
-/* Finds the keys that we may change: those that still have the value that we wrote. Any other value is the pod's
- * or an administrator's. */
+/* Finds the keys that we may change: those that still have the value that we wrote. Any other value is the
+ * pod's or an administrator's. */
 static int find_ours(int cgroup_fd, const struct protection *before, struct record *record,
 		     struct unified_mark *ret_ours, struct error *err)
 {

@@ -37,7 +37,7 @@ static int measure_prestart(struct record *record, struct error *err)
 	int r = read_pid_file(record->pid_file, &record->pid, err);
 	if (r < 0)
 		return r;
-	cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int proc_fd = openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = cgroup_of_pid(proc_fd, (pid_t)record->pid, record->cgroup, sizeof record->cgroup, err);
 	if (r < 0)
 		return r;

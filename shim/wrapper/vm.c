@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The size of a virtual machine that is fixed when it is started, before its containers are known. What they will be given
- * is told by their profiles, if these are of all of them. */
+/* The size of a virtual machine that is fixed when it is started, before its containers are known. What they
+ * will be given is told by their profiles, if these are of all of them. */
 
 #include <errno.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 #include "shim/tune/overhead.h"
 #include "shim/wrapper/wrapper.h"
 
-/* More than any pod has, and than are left of what ran in it before: who has made more profiles than this is not
- * followed, since the sandbox waits while they are read. */
+/* More than any pod has, and than are left of what ran in it before: who has made more profiles than this is
+ * not followed, since the sandbox waits while they are read. */
 #define CONTAINERS_MAX 64
 #define PROFILES_MAX   256
 
@@ -48,8 +48,9 @@ static void share_add(struct share *share, const struct record *container)
 	share->limit_bytes += container->limit_bytes;
 }
 
-/* The limit that a container of this profile would be given now. One whose last container came from another template
- * of the pod is not of this pod any more, or not known yet as it is now: it may have another image. */
+/* The limit that a container of this profile would be given now. One whose last container came from another
+ * template of the pod is not of this pod any more, or not known yet as it is now: it may have another
+ * image. */
 static int add_container(const struct limits *limits, void *data)
 {
 	struct pod *pod = data;
@@ -84,9 +85,9 @@ static void on_fault(const char *path, const struct error *err, void *data)
 	pod->is_unclear = true;
 }
 
-/* What the pod's containers need together. Kubernetes says what they declare together: the sum of those that run at once,
- * or the largest init container. So it can be told whether all profiles are there, and whether init containers go on
- * running (sidecars). 0: it is not known. */
+/* What the pod's containers need together. Kubernetes says what they declare together: the sum of those that
+ * run at once, or the largest init container. So it can be told whether all profiles are there, and whether
+ * init containers go on running (sidecars). 0: it is not known. */
 static uint64_t need_of(const struct pod *pod, uint64_t declared_bytes)
 {
 	if (pod->is_unclear || pod->n_containers == 0)
@@ -130,7 +131,8 @@ static int find_size(const struct wrapper *wrapper, const struct record *record,
 	if (need_bytes == 0 || need_bytes >= declared_bytes)
 		return 0;
 
-	/* default_memory is what kata gives a guest without containers; sandbox-memory is all that there is. */
+	/* default_memory is what kata gives a guest without containers; sandbox-memory is all that there
+	 * is. */
 	const bool holds_guest = wrapper->settings.vm.sizing == VM_SIZING_DEFAULT_MEMORY;
 	int r = holds_guest ? find_floor(wrapper, state_fd, &floor_bytes, err) : 0;
 	if (r < 0)

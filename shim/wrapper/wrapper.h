@@ -21,11 +21,12 @@ struct wrapper {
 	struct command command;
 	const char *runtime;          /* "crun"; of a shim-v2 runtime its X, "kata" */
 	const struct shim_kind *shim; /* NULL: an OCI runtime */
-	const char *root;             /* of all the paths below; "" but for a trial of tidemark */
+	int root_fd; /* of all paths: "/" but for a trial of tidemark; -errno: there is none */
 	struct settings settings;
 };
 
-/* One for each verb. They cannot fail: a fault is one log line, and the runtime is run as it would have been. */
+/* One for each verb. They cannot fail: a fault is one log line, and the runtime is run as it would have
+ * been. */
 void wrapper_create(struct wrapper *wrapper); /* create, run, restore, a shim's start */
 void wrapper_start(struct wrapper *wrapper);  /* the pre-start footprint */
 void wrapper_update(struct wrapper *wrapper); /* an in-place resize */
@@ -57,8 +58,8 @@ void wrapper_decide(const struct wrapper *wrapper, struct record *record, uint64
 void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, const struct limits *limits,
 		       uint64_t in_use_bytes);
 
-/* How large the virtual machine of this sandbox is to be, where [vm] sizing asks for it: fills *ret with the change of
- * its annotation and the record's vm_memory_bytes, or leaves both if nothing is to change. */
+/* How large the virtual machine of this sandbox is to be, where [vm] sizing asks for it: fills *ret with the
+ * change of its annotation and the record's vm_memory_bytes, or leaves both if nothing is to change. */
 int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const struct config *config,
 		    const char *text, struct edit *ret, struct error *err);
 

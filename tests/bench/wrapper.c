@@ -90,13 +90,27 @@ static double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-struct cost {
-	double us;
-	double faults; /* page faults without a read from disk */
+enum cost {
+	COST_US,
+	COST_CPU_US, /* processor time: hardly more on a busy machine */
+	COST_FAULTS, /* page faults without a read from disk */
+	COSTS,
+};
+static const struct {
+	const char *name, *unit;
+} cost_names[COSTS] = {{"added_us", "us"}, {"cpu_us", "us"}, {"faults", "pages"}};
+
+struct costs {
+	double of[COSTS];
 };
 
+static double microseconds(struct timeval time)
+{
+	return (double)time.tv_sec * 1e6 + (double)time.tv_usec;
+}
+
 /* Runs the program to its end, without output. */
-static struct cost run(const char *path, char *const argv[])
+static struct costs run(const char *path, char *const argv[])
 {
 	static posix_spawn_file_actions_t actions;
 	static bool ready;
@@ -120,7 +134,8 @@ static struct cost run(const char *path, char *const argv[])
 		(void)fprintf(stderr, "bench_wrapper: %s %s failed (%d)\n", path, argv[1], status);
 		exit(1);
 	}
-	return (struct cost){took, (double)usage.ru_minflt};
+	return (struct costs){
+		{took, microseconds(usage.ru_utime) + microseconds(usage.ru_stime), (double)usage.ru_minflt}};
 }
 
 static int compare(const void *a, const void *b)
@@ -311,10 +326,9 @@ struct contender {
 	const char *path;
 	const char *name; /* before the call's name, with its dot */
 	bool is_shim;
-	bool is_told_once; /* all calls cost the same */
-	double *us[CALLS]; /* of each round; at the end the added time */
-	double *faults[CALLS];
-	double added_us[CALLS];
+	bool is_blind;                /* all calls are the same to it */
+	double *values[CALLS][COSTS]; /* of each round; at the end the added ones */
+	double added[CALLS][COSTS];   /* their medians */
 };
 
 static void report(const char *name, double value, const char *unit)
@@ -337,96 +351,111 @@ static double *new_values(size_t rounds)
 	return values;
 }
 
+/* To those that do not look at the call it makes no difference but by what the caches hold. */
 static const char *call_name(const struct contender *it, enum call call)
 {
-	if (it->is_told_once)
-		return call == PASS ? "" : NULL;
+	if (it->is_blind)
+		return call == PASS ? "" : "create.";
 	return it->is_shim && call == CREATE ? "start." : call == PASS ? "pass." : "create.";
 }
 
 /* What each contender adds to a program that does nothing. The first contender is no wrapper at all. */
 static void bench_added(struct contender *contenders, size_t n, size_t rounds)
 {
-	char name[64];
-
 	set_runtime(WORK "/target");
 	for (size_t i = 0; i < n; i++)
-		for (enum call call = 0; call < CALLS; call++) {
-			contenders[i].us[call] = new_values(rounds);
-			contenders[i].faults[call] = new_values(rounds);
-		}
+		for (enum call call = 0; call < CALLS; call++)
+			for (enum cost cost = 0; cost < COSTS; cost++)
+				contenders[i].values[call][cost] = new_values(rounds);
 	for (size_t round = 0; round < rounds; round++)
 		for (size_t i = 0; i < n; i++) {
 			struct contender *it = &contenders[(i + round) % n];
 			for (enum call call = 0; call < CALLS; call++) {
 				if (call == CREATE)
 					new_bundle();
-				struct cost cost =
+				struct costs costs =
 					run(it->path, it->is_shim    ? call == PASS ? info_argv : shim_argv
 						      : call == PASS ? state_argv
 								     : create_argv);
-				it->us[call][round] = cost.us;
-				it->faults[call][round] = cost.faults;
+				for (enum cost cost = 0; cost < COSTS; cost++)
+					it->values[call][cost][round] = costs.of[cost];
 			}
 		}
 	for (size_t i = 1; i < n; i++)
-		for (enum call call = 0; call < CALLS; call++) {
-			struct contender *it = &contenders[i];
-			for (size_t round = 0; round < rounds; round++) {
-				it->us[call][round] -= contenders[0].us[call][round];
-				it->faults[call][round] -= contenders[0].faults[call][round];
+		for (enum call call = 0; call < CALLS; call++)
+			for (enum cost cost = 0; cost < COSTS; cost++) {
+				struct contender *it = &contenders[i];
+				char name[64];
+				for (size_t round = 0; round < rounds; round++)
+					it->values[call][cost][round] -=
+						contenders[0].values[call][cost][round];
+				it->added[call][cost] = median(it->values[call][cost], rounds);
+				(void)snprintf(name, sizeof name, "%s%s", it->name, call_name(it, call));
+				report_of(name, cost_names[cost].name, it->added[call][cost],
+					  cost_names[cost].unit);
 			}
-			it->added_us[call] = median(it->us[call], rounds);
-			if (!call_name(it, call))
-				continue;
-			(void)snprintf(name, sizeof name, "%s%s", it->name, call_name(it, call));
-			report_of(name, "added_us", it->added_us[call], "us");
-			report_of(name, "faults", median(it->faults[call], rounds), "pages");
+}
+
+/* What ours adds over what the other adds to the same call. */
+static void report_ratios(const struct contender *ours, const struct contender *other, const char *name)
+{
+	for (enum call call = 0; call < CALLS; call++)
+		for (enum cost cost = COST_US; cost <= COST_CPU_US; cost++) {
+			char whole[64];
+			(void)snprintf(whole, sizeof whole, "%s.%s_%sratio", call_names[call], name,
+				       cost == COST_CPU_US ? "cpu_" : "");
+			report(whole, ours->added[call][cost] / other->added[call][cost], "ratio");
 		}
 }
 
-struct cycle {
-	double create, all;
+enum verb {
+	VERB_CREATE,
+	VERB_START,
+	VERB_DELETE,
+	VERBS,
 };
 
-static struct cycle run_cycle(const char *path)
-{
-	struct cycle cycle;
-
-	new_bundle();
-	cycle.create = run(path, create_argv).us;
-	cycle.all = cycle.create + run(path, start_argv).us + run(path, delete_argv).us;
-	return cycle;
-}
-
-/* The real runtime: alone, behind our wrapper, and behind the other wrapper if there is one. */
+/* The real runtime: alone, behind our wrapper, and behind the other wrapper if there is one. Processor time
+ * of the processes that create leaves behind is not counted. */
 static void bench_runtime(const char *crun, size_t n_wrappers, size_t rounds)
 {
-	const char *const paths[] = {crun, OURS, AGAINST}, *const names[] = {"", "", "against."};
+	char *const *const argvs[VERBS] = {create_argv, start_argv, delete_argv};
+	const char *const paths[] = {crun, OURS, AGAINST}, *const names[] = {"crun.", "", "against."};
 	const size_t n = 1 + n_wrappers;
-	double *create[3], *all[3];
+	double *create[3][COSTS], *all[3][COSTS];
 
-	for (size_t i = 0; i < n; i++) {
-		create[i] = new_values(rounds);
-		all[i] = new_values(rounds);
-	}
+	for (size_t i = 0; i < n; i++)
+		for (enum cost cost = 0; cost < COSTS; cost++) {
+			create[i][cost] = new_values(rounds);
+			all[i][cost] = new_values(rounds);
+		}
 	set_runtime(crun);
 	for (size_t round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < n; i++) {
 			const size_t at = (i + round) % n;
-			struct cycle cycle = run_cycle(paths[at]);
-			create[at][round] = cycle.create;
-			all[at][round] = cycle.all;
+			new_bundle();
+			for (enum verb verb = 0; verb < VERBS; verb++) {
+				struct costs costs = run(paths[at], argvs[verb]);
+				for (enum cost cost = 0; cost < COSTS; cost++) {
+					all[at][cost][round] += costs.of[cost];
+					if (verb == VERB_CREATE)
+						create[at][cost][round] = costs.of[cost];
+				}
+			}
 		}
-		for (size_t i = 1; i < n; i++) {
-			create[i][round] /= create[0][round];
-			all[i][round] /= all[0][round];
-		}
+		for (size_t i = 1; i < n; i++)
+			for (enum cost cost = 0; cost < COSTS; cost++) {
+				create[i][cost][round] /= create[0][cost][round];
+				all[i][cost][round] /= all[0][cost][round];
+			}
 	}
-	report("crun.create_us", median(create[0], rounds), "us");
+	report("crun.create_us", median(create[0][COST_US], rounds), "us");
+	report("crun.create_cpu_us", median(create[0][COST_CPU_US], rounds), "us");
 	for (size_t i = 1; i < n; i++) {
-		report_of(names[i], "create.ratio", median(create[i], rounds), "ratio");
-		report_of(names[i], "cycle.ratio", median(all[i], rounds), "ratio");
+		report_of(names[i], "create.ratio", median(create[i][COST_US], rounds), "ratio");
+		report_of(names[i], "create.cpu_ratio", median(create[i][COST_CPU_US], rounds), "ratio");
+		report_of(names[i], "cycle.ratio", median(all[i][COST_US], rounds), "ratio");
+		report_of(names[i], "cycle.cpu_ratio", median(all[i][COST_CPU_US], rounds), "ratio");
 	}
 }
 
@@ -520,14 +549,13 @@ int main(int argc, char *argv[])
 	set_up(argv[2], argv[5], argv[7]);
 
 	const struct contender *const bare = &contenders[n];
-	contenders[n++] = (struct contender){.path = argv[3], .name = "bare.", .is_told_once = true};
+	contenders[n++] = (struct contender){.path = argv[3], .name = "bare.", .is_blind = true};
 	if (strcmp(argv[4], "-") != 0)
-		contenders[n++] =
-			(struct contender){.path = argv[4], .name = "bare_musl.", .is_told_once = true};
+		contenders[n++] = (struct contender){.path = argv[4], .name = "bare_musl.", .is_blind = true};
 	write_file(shell, "#!/bin/sh\nexec \"$BENCH_TARGET\" \"$@\"\n");
 	if (chmod(shell, 0755) < 0)
 		die("chmod");
-	contenders[n++] = (struct contender){.path = shell, .name = "peer_shell.", .is_told_once = true};
+	contenders[n++] = (struct contender){.path = shell, .name = "peer_shell.", .is_blind = true};
 	const struct contender *const ours = &contenders[n];
 	contenders[n++] = (struct contender){.path = OURS, .name = ""};
 	contenders[n++] = (struct contender){.path = SHIM, .name = "shim.", .is_shim = true};
@@ -535,14 +563,9 @@ int main(int argc, char *argv[])
 	if (n_wrappers > 1)
 		contenders[n++] = (struct contender){.path = AGAINST, .name = "against."};
 	bench_added(contenders, n, rounds);
-	for (enum call call = 0; call < CALLS; call++) {
-		report_of(call_names[call], ".bare_ratio", ours->added_us[call] / bare->added_us[PASS],
-			  "ratio");
-		if (n_wrappers == 1)
-			continue;
-		report_of(call_names[call], ".against_ratio", ours->added_us[call] / against->added_us[call],
-			  "ratio");
-	}
+	report_ratios(ours, bare, "bare");
+	if (n_wrappers > 1)
+		report_ratios(ours, against, "against");
 	if (strcmp(argv[6], "-") != 0)
 		bench_runtime(argv[6], n_wrappers, rounds / 5 + 1);
 	set_runtime(WORK "/not-there");

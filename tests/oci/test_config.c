@@ -336,6 +336,39 @@ static void labels_that_are_cut_off_or_no_plain_strings_are_passed_over(void **s
 	}
 }
 
+static void label_is_found_wherever_it_lies(void **state)
+{
+	static const char *const keys[] = {
+		"pod-template-hash",
+		"controller-revision-hash",
+		"statefulset.kubernetes.io/pod-name",
+		"batch.kubernetes.io/job-name",
+		"serving.knative.dev/service",
+		"serving.knative.dev/configuration",
+	};
+	/* Parts of keys, so that a search comes near many times. */
+	static const char filler[] =
+		"\"pod-template-has\",\"revision-hash\",\"pod-name\",\"knative.dev/serv\",";
+	(void)state;
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		for (size_t before = 0; before < sizeof filler; before++) {
+			char text[256];
+			struct pod_labels labels;
+			int length = snprintf(text, sizeof text, "%.*s\"%s\":\"value\"", (int)before, filler,
+					      keys[i]);
+			const char *const found[] = {
+				labels.pod_template_hash,    labels.controller_revision_hash,
+				labels.statefulset_pod_name, labels.job_name,
+				labels.knative_service,      labels.knative_configuration,
+			};
+
+			pod_labels_find(text, (size_t)length, &labels);
+			for (size_t j = 0; j < sizeof keys / sizeof *keys; j++)
+				assert_string_equal(found[j], i == j ? "value" : "");
+		}
+}
+
 static void resources_stand_on_their_own(void **state)
 {
 	static const char text[] = "\n {\"memory\":{\"limit\":100663296,\"swap\":100663297},\"cpu\":{},"
@@ -387,6 +420,7 @@ int main(void)
 		cmocka_unit_test(names_longer_than_kubernetes_has_are_refused),
 		cmocka_unit_test(labels_of_a_sandbox_are_found),
 		cmocka_unit_test(labels_that_are_cut_off_or_no_plain_strings_are_passed_over),
+		cmocka_unit_test(label_is_found_wherever_it_lies),
 		cmocka_unit_test(resources_stand_on_their_own),
 		cmocka_unit_test(an_update_of_the_cpu_has_no_limit),
 	};

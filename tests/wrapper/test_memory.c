@@ -41,17 +41,23 @@ static void pieces_are_aligned_and_do_not_overlap(void **state)
 	assert_int_equal(used, 0);
 }
 
-static void last_piece_is_taken_back_and_used_again(void **state)
+static void pieces_freed_at_the_end_are_used_again(void **state)
 {
 	(void)state;
-	char *first = malloc(100), *second = malloc(200);
+	char *first = malloc(100), *second = malloc(200), *third = malloc(300);
 
+	free(third);
+	assert_ptr_equal(malloc(50), third);
+	/* One that another follows has to wait for that. */
 	free(second);
-	assert_ptr_equal(malloc(50), second);
-	/* What is not the last stays until the end. */
+	char *fourth = malloc(10);
+	assert_true(fourth > third);
+	free(fourth);
+	free(third);
+	assert_ptr_equal(malloc(200), second);
 	free(first);
-	assert_ptr_not_equal(malloc(10), first);
-	used = 0;
+	free(second);
+	assert_int_equal(used, 0);
 }
 
 static void piece_of_calloc_is_zero_where_another_was_before(void **state)
@@ -79,7 +85,7 @@ static void piece_keeps_what_it_holds_when_it_grows(void **state)
 	memcpy(piece, "012345678", 10);
 	/* As the last one it grows in its place, to the block's end; then it moves out. */
 	char *const place = piece;
-	piece = realloc(piece, BLOCK_SIZE - ALIGNMENT);
+	piece = realloc(piece, BLOCK_SIZE - sizeof(struct head));
 	assert_ptr_equal(piece, place);
 	assert_int_equal(used, BLOCK_SIZE);
 	piece = realloc(piece, BLOCK_SIZE);
@@ -97,7 +103,9 @@ static void piece_keeps_what_it_holds_when_it_grows(void **state)
 	char *moved = realloc(piece, 32);
 	assert_true(moved > other);
 	assert_string_equal(moved, "012345678");
-	used = 0;
+	free(moved);
+	free(other);
+	assert_int_equal(used, 0);
 }
 
 static void what_cannot_be_had_is_refused_and_nothing_is_lost(void **state)
@@ -125,7 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_are_aligned_and_do_not_overlap),
-		cmocka_unit_test(last_piece_is_taken_back_and_used_again),
+		cmocka_unit_test(pieces_freed_at_the_end_are_used_again),
 		cmocka_unit_test(piece_of_calloc_is_zero_where_another_was_before),
 		cmocka_unit_test(piece_keeps_what_it_holds_when_it_grows),
 		cmocka_unit_test(what_cannot_be_had_is_refused_and_nothing_is_lost),
