@@ -37,9 +37,10 @@ between() {
 	if [ "$1" -le "$2" ] 2>/dev/null && [ "$2" -le "$3" ]; then ok "$4"; else not_ok "$4" "got: $2" "wanted: $1 to $3"; fi
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; fails when the time is up.
+# wait_for SECONDS COMMAND...: until it succeeds; fails when the time is up. A machine may be 20 times as slow as one that
+# needs as long.
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + 20 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
@@ -77,6 +78,8 @@ remove() { podman rm --force --time 0 --ignore "$@" >/dev/null 2>&1; }
 # A program that holds MIB of memory, and then does nothing: dd reads that much at once, and waits to write it where
 # nobody reads.
 holds() { echo "mkfifo /tmp/never-read; sleep 1000 <>/tmp/never-read & exec dd if=/dev/zero of=/tmp/never-read bs=${1}M"; }
+
+milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
 pid_of() { podman inspect --format '{{.State.Pid}}' "$1"; }
 has_exited() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = exited ]; }

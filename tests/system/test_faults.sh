@@ -73,16 +73,18 @@ quiet=(--log-driver k8s-file)
 printf '[engine]\nevents_logger = "none"\n' >/tmp/no-journal.conf
 export CONTAINERS_CONF_OVERRIDE=/tmp/no-journal.conf
 daemon_start
+start=$(milliseconds)
 create web "${quiet[@]}" --memory 512m "$IMAGE" sleep 600
+usual=$(($(milliseconds) - start))
 is "$(memory_max web)" $((400 * MIB)) "a container is tuned"
 systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service
-start=$SECONDS
+start=$(milliseconds)
 create web "${quiet[@]}" --memory 512m "$IMAGE" sleep 600
 is "$(memory_max web)" $((400 * MIB)) "without the journal, too"
 echo '{"v":1,' >/var/lib/tidemark/limits/-/web/web.json
 create web "${quiet[@]}" --memory 512m "$IMAGE" sleep 600
 is "$(memory_max web)" $((512 * MIB)) "nor does a fault that cannot be logged do harm"
-between 0 $((SECONDS - start)) 20 "and none of them waits"
+between 0 $(($(milliseconds) - start)) $((20000 + 10 * usual)) "and none of them waits"
 is "$(systemctl is-active tidemarkd.service)" active "the daemon runs on"
 # With short queues, for what follows.
 queue=$(cat /proc/sys/net/unix/max_dgram_qlen)
@@ -96,11 +98,18 @@ unset CONTAINERS_CONF_OVERRIDE
 # The journal hangs, and the queue of its socket fills up.
 settings '[node]' 'mood = bright'
 systemctl stop tidemarkd.service
+sixty_creations() {
+	local start
+	start=$(milliseconds)
+	for ((i = 0; i < 60; i++)); do "$PROGRAMS/tidemark-crun" create --bundle /nowhere "hung-$i" >/dev/null 2>&1; done
+	took=$(($(milliseconds) - start))
+}
+sixty_creations
+usual=$took
 journald=$(systemctl show --property MainPID --value systemd-journald.service)
 kill -STOP "$journald"
-start=$SECONDS
-for ((i = 0; i < 60; i++)); do "$PROGRAMS/tidemark-crun" create --bundle /nowhere "hung-$i" >/dev/null 2>&1; done
-between 0 $((SECONDS - start)) 30 "a journal that hangs makes nobody wait"
+sixty_creations
+between 0 "$took" $((30000 + 10 * usual)) "a journal that hangs makes nobody wait"
 kill -CONT "$journald"
 check "all is well afterwards" wait_for 30 journalctl --sync
 
