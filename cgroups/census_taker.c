@@ -32,6 +32,7 @@ struct census_taker {
 	bool knows_inactive_file;
 	uint64_t walked_changes; /* wanted.changes at the last walk */
 	unsigned recounts;       /* since the last walk */
+	bool only_walks;         /* a recount has failed: the kernel refuses BPF_PROG_RUN, say */
 };
 
 /* So many recounts between two walks at most. A walk finds cgroups that got a memory controller later. */
@@ -182,7 +183,7 @@ static int census_walk(struct census_taker *taker)
 
 static bool census_must_walk(const struct census_taker *taker)
 {
-	return taker->recounts >= CENSUS_RECOUNTS_MAX || taker->bpf->bss->lost > 0 ||
+	return taker->only_walks || taker->recounts >= CENSUS_RECOUNTS_MAX || taker->bpf->bss->lost > 0 ||
 	       taker->bpf->bss->wanted.changes != taker->walked_changes;
 }
 
@@ -197,7 +198,9 @@ static int census_recount(struct census_taker *taker)
 int census_take(struct census_taker *taker, struct census *census, struct error *err)
 {
 	census_forget(census);
-	int r = census_must_walk(taker) ? census_walk(taker) : census_recount(taker);
+	if (!census_must_walk(taker) && census_recount(taker) < 0)
+		taker->only_walks = true;
+	int r = census_must_walk(taker) ? census_walk(taker) : 0;
 	if (r < 0)
 		return error_errno(err, -r, "cannot go through the cgroups");
 	uint32_t met = __atomic_load_n(&taker->bpf->bss->met, __ATOMIC_ACQUIRE);
