@@ -50,8 +50,8 @@ struct failing_operation {
 	void (*prepare)(void *data); /* called before each run; NULL: nothing is to be prepared */
 };
 
-/* Of an operation with more allocations than this, SQLite's above all, each FAILING_STEPth of the rest
- * fails; with TIDEMARK_FAIL_EACH in the environment, each one. */
+/* Of an operation with more allocations than this, SQLite's above all, each FAILING_STEPth of the rest fails. With
+ * TIDEMARK_FAIL_EACH in the environment each one does; with TIDEMARK_FAIL_TELL each run is told of. */
 #define FAILING_EACH 200
 #define FAILING_STEP 17
 
