@@ -42,6 +42,9 @@ size_t failing_operation_run(const struct failing_operation *operation, size_t a
 			const int result = operation->run(operation->data);
 			count = failing_malloc_end();
 			failed = failing_malloc_has_failed();
+			if (getenv("TIDEMARK_FAIL_TELL"))
+				print_message("# allocation %zu failing %s: %d\n", nth,
+					      mode == FAILING_ON ? "and all after it" : "alone", result);
 			operation->check(operation->data, result, failed);
 			if (failing_malloc_live() != live)
 				fail_msg("with allocation %zu failing %s, %zd are left", nth,
