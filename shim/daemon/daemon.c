@@ -64,16 +64,30 @@ static const struct {
 	[PATH_DEV] = {"dev", "/dev", "where the kernel log, kmsg, is"},
 };
 
-/* What is waited for, of struct sources. */
-enum input {
-	INPUT_PROCESSES,
-	INPUT_KERNEL_LOG,
-	INPUT_EXITS,
-	INPUT_EVENTS,
-	INPUT_PRESSURES,
-	INPUT_RECORDS,
-	INPUT_GUESTS,
-	INPUTS_COUNT,
+/* What is waited for: the fds of struct sources, some of which are opened later than others. Peaks that can be
+ * read for microseconds come first. Kills come next: what is learned from them has to be on disk before the
+ * replacement is created. Sources that may be flooded are read in pieces and take turns with the timers, so that
+ * readings go on. So do guests, whose shims may send what they like. */
+static const struct input_kind {
+	size_t fd_offset; /* in struct sources */
+	void (*act)(struct node *node, uint64_t now_usec);
+	int64_t priority;
+} input_kinds[] = {
+	{offsetof(struct sources, processes.fd), node_on_processes, -40},
+	{offsetof(struct sources, kernel_log_fd), node_on_kernel_log, -30},
+	{offsetof(struct sources, exits.fd), node_on_exits, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct sources, watch.notices.fd), node_on_events, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct sources, pressures.fd), node_on_pressures, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct sources, records.notices.fd), node_on_records, SD_EVENT_PRIORITY_NORMAL},
+	{offsetof(struct sources, guests.fd), node_on_guests, SD_EVENT_PRIORITY_NORMAL},
+};
+
+#define INPUTS_COUNT (sizeof input_kinds / sizeof *input_kinds)
+
+struct input {
+	struct daemon *daemon;
+	const struct input_kind *kind;
+	sd_event_source *source; /* NULL: not waited for yet */
 };
 
 struct daemon {
@@ -81,7 +95,7 @@ struct daemon {
 	struct node node;
 	struct settings settings;
 	sd_event *event;
-	sd_event_source *inputs[INPUTS_COUNT];
+	struct input inputs[INPUTS_COUNT];
 	int run_fd;
 	uint64_t started_usec;
 	size_t told_containers; /* in STATUS= */
@@ -162,95 +176,40 @@ static void serve_cleanup(struct serve **serve)
 
 /* ---- What comes in ---- */
 
-static int on_kernel_log(sd_event_source *source, int fd, uint32_t revents, void *data)
+static int input_fd(const struct input *input)
 {
-	struct daemon *daemon = data;
+	int fd;
+
+	memcpy(&fd, (const char *)&input->daemon->node.sources + input->kind->fd_offset, sizeof fd);
+	return fd;
+}
+
+static int on_input(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	const struct input *input = data;
 	(void)fd, (void)revents;
-	node_on_kernel_log(&daemon->node, now_usec());
-	if (daemon->node.sources.kernel_log_fd < 0)
+
+	input->kind->act(&input->daemon->node, now_usec());
+	/* One that is given up would stay readable for ever. */
+	if (input_fd(input) < 0)
 		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
 
-static int on_processes(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
-	node_on_processes(&daemon->node, now_usec());
-	return 0;
-}
-
-static int on_exits(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
-	node_on_exits(&daemon->node, now_usec());
-	return 0;
-}
-
-static int on_guests(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
-	node_on_guests(&daemon->node, now_usec());
-	return 0;
-}
-
-static int on_pressures(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
-	node_on_pressures(&daemon->node, now_usec());
-	return 0;
-}
-
-static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
-	node_on_events(&daemon->node, now_usec());
-	return 0;
-}
-
-static int on_records(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	(void)source, (void)fd, (void)revents;
-	node_on_records(&daemon->node, now_usec());
-	return 0;
-}
-
-/* Peaks that can be read for microseconds first. Then kills: what is learned from them has to be on disk
- * before the replacement is created. What can come in floods is read piece by piece and takes turns with
- * the timers, so that readings go on meanwhile. So do guests, whose shims may send what they like. */
-static const struct {
-	size_t fd_offset; /* in struct sources */
-	sd_event_io_handler_t handler;
-	int priority;
-} inputs[INPUTS_COUNT] = {
-	[INPUT_PROCESSES] = {offsetof(struct sources, processes.fd), on_processes, -40},
-	[INPUT_KERNEL_LOG] = {offsetof(struct sources, kernel_log_fd), on_kernel_log, -30},
-	[INPUT_EXITS] = {offsetof(struct sources, exits.fd), on_exits, SD_EVENT_PRIORITY_NORMAL},
-	[INPUT_EVENTS] = {offsetof(struct sources, watch.notices.fd), on_events, SD_EVENT_PRIORITY_NORMAL},
-	[INPUT_PRESSURES] = {offsetof(struct sources, pressures.fd), on_pressures, SD_EVENT_PRIORITY_NORMAL},
-	[INPUT_RECORDS] = {offsetof(struct sources, records.notices.fd), on_records,
-			   SD_EVENT_PRIORITY_NORMAL},
-	[INPUT_GUESTS] = {offsetof(struct sources, guests.fd), on_guests, SD_EVENT_PRIORITY_NORMAL},
-};
-
-/* Those that are open and not waited for yet: some may be opened later. */
+/* Waits for those that are open and not waited for yet. */
 static int add_inputs(struct daemon *daemon)
 {
 	for (size_t i = 0; i < INPUTS_COUNT; i++) {
-		sd_event_source **source = &daemon->inputs[i];
-		int fd;
-		memcpy(&fd, (const char *)&daemon->node.sources + inputs[i].fd_offset, sizeof fd);
-		if (fd < 0 || *source)
+		struct input *input = &daemon->inputs[i];
+		input->daemon = daemon;
+		input->kind = &input_kinds[i];
+		if (input->source || input_fd(input) < 0)
 			continue;
-		int r = sd_event_add_io(daemon->event, source, fd, EPOLLIN, inputs[i].handler, daemon);
+		int r = sd_event_add_io(daemon->event, &input->source, input_fd(input), EPOLLIN, on_input,
+					input);
 		if (r < 0)
 			return r;
-		(void)sd_event_source_set_priority(*source, inputs[i].priority);
+		(void)sd_event_source_set_priority(input->source, input->kind->priority);
 	}
 	return 0;
 }
@@ -258,7 +217,7 @@ static int add_inputs(struct daemon *daemon)
 static void free_inputs(struct daemon **daemon)
 {
 	for (size_t i = 0; i < INPUTS_COUNT; i++)
-		(*daemon)->inputs[i] = sd_event_source_unref((*daemon)->inputs[i]);
+		(*daemon)->inputs[i].source = sd_event_source_unref((*daemon)->inputs[i].source);
 }
 
 /* ---- What is done again and again ---- */

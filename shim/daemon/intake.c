@@ -190,8 +190,10 @@ void node_on_guests(struct node *node, uint64_t now_usec)
 void node_make_up(struct node *node, uint64_t now_usec)
 {
 	/* Cgroups without a watch are read in turn: sampling_is_turn(). */
-	if (node->sources.records.notices.fd < 0)
-		(void)tidings_take_records(node, now_usec, NULL);
+	if (node->sources.records.notices.fd >= 0 && !node->record_untaken)
+		return;
+	node->record_untaken = false;
+	(void)tidings_take_records(node, now_usec, NULL);
 }
 
 /* What happened before the watches stood is read once. */

@@ -156,20 +156,21 @@ struct workload *registry_add_workload(struct registry *registry, const struct l
 	return workload;
 }
 
-struct workload *registry_workload_of(struct registry *registry, const struct record *record,
-				      const struct sampling_settings *sampling)
+int registry_workload_of(struct registry *registry, const struct record *record,
+			 const struct sampling_settings *sampling, struct workload **ret)
 {
 	char path[3 * NAME_MAX];
 
+	*ret = NULL;
 	/* What has no file name could never be published. */
 	if (record->is_sandbox || !record->identity.owner[0] ||
 	    identity_path(&record->identity, path, sizeof path) < 0)
-		return NULL;
-	struct workload *workload = registry_find_workload(registry, &record->identity);
-	if (workload)
-		return workload;
+		return 0;
 	const struct limits limits = {.identity = record->identity, .declared_bytes = UINT64_MAX};
-	return registry_add_workload(registry, &limits, sampling);
+	*ret = registry_find_workload(registry, &record->identity);
+	if (!*ret)
+		*ret = registry_add_workload(registry, &limits, sampling);
+	return *ret ? 0 : -ENOMEM;
 }
 
 /* Those in use first, then by when they were seen last, the newest first. */

@@ -45,9 +45,9 @@ struct workload *registry_find_workload(const struct registry *registry, const s
 struct workload *registry_add_workload(struct registry *registry, const struct limits *limits,
 				       const struct sampling_settings *sampling);
 
-/* The record's workload, which is made if it is new; NULL where it has none. */
-struct workload *registry_workload_of(struct registry *registry, const struct record *record,
-				      const struct sampling_settings *sampling);
+/* Finds the record's workload, and makes it if it is new. *ret is NULL where it has none. Returns 0 or -ENOMEM. */
+int registry_workload_of(struct registry *registry, const struct record *record,
+			 const struct sampling_settings *sampling, struct workload **ret);
 
 /* For forgetting: sorts the list by use, those with containers first, then those seen last; and takes the
  * last off it, which must have no container. */

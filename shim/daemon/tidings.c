@@ -85,6 +85,13 @@ static struct container *add_container(struct node *node, const char *id)
 	return container;
 }
 
+/* Before anything was said of it. */
+static void drop_container(struct node *node, struct container *container)
+{
+	registry_remove(&node->registry, container);
+	container_free(container, NULL);
+}
+
 static void take_broken(struct node *node, const char *id, const struct error *cause, uint64_t now_usec)
 {
 	struct container *container = registry_find(&node->registry, id);
@@ -123,7 +130,11 @@ static struct container *container_of_record(struct node *node, const struct rec
 	container = add_container(node, record->id);
 	if (!container)
 		return NULL;
-	container->workload = registry_workload_of(&node->registry, record, &node->settings.sampling);
+	if (registry_workload_of(&node->registry, record, &node->settings.sampling, &container->workload) <
+	    0) {
+		drop_container(node, container);
+		return NULL;
+	}
 	if (container->workload)
 		container->workload->n_containers++;
 	container->followed_before = was_told(node, container, record);
@@ -149,13 +160,19 @@ void tidings_take_record(struct node *node, const char *id, uint64_t now_usec)
 		return;
 	}
 	struct container *container = container_of_record(node, &record, &new, now_usec);
-	if (!container)
+	if (!container) {
+		node->record_untaken = true;
 		return;
+	}
 	bool decided = new ? !container->followed_before : container->updated_usec != record.updated_usec;
 	bool started =
 		record.started_usec && (new ? !container->followed_before : container->started_usec == 0);
-	if (container_take_record(container, &record) < 0)
+	if (container_take_record(container, &record) < 0) {
+		if (new)
+			drop_container(node, container);
+		node->record_untaken = true;
 		return;
+	}
 	guests_take_record(&node->sources.guests, container, &record, node->loading, now_usec);
 	tidings_take_guests(node, now_usec);
 	container->generation = node->generation;

@@ -81,27 +81,38 @@ struct rlimit world_leave_fds(unsigned n)
 	return before;
 }
 
-void world_start(struct world *world)
+int world_try_start(struct world *world, struct error *err)
 {
-	struct error err;
 	const struct journal journal = {hear, world, NULL};
 	char path[512];
+	int r = 0;
 
 	snprintf(path, sizeof path, "%s/state", world->fixture.path);
 	if (!world->is_without_history)
-		assert_true(history_open(path, world->now_usec, &world->history, &err) >= 0);
+		r = history_open(path, world->now_usec, &world->history, err);
+	if (r < 0)
+		return r;
+	world->is_started = true;
 	/* What is opened before inotify: an epoll each for processes, pressures and guests. */
 	const struct rlimit limit = world_leave_fds(world->is_without_inotify ? 3 : 63);
-	assert_int_equal(node_init(&world->node, &world->roots, &world->settings, journal, world->history,
-				   world->kernel_log[0], KEEP_ALL, &err),
-			 0);
+	r = node_init(&world->node, &world->roots, &world->settings, journal, world->history,
+		      world->kernel_log[0], KEEP_ALL, err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	assert_int_equal(node_load(&world->node, world->now_usec, &err), 0);
+	return r == 0 ? node_load(&world->node, world->now_usec, err) : r;
+}
+
+void world_start(struct world *world)
+{
+	struct error err = {0};
+	if (world_try_start(world, &err) != 0)
+		fail_msg("%s", err.text);
 }
 
 void world_stop(struct world *world)
 {
-	node_free(&world->node);
+	if (world->is_started)
+		node_free(&world->node);
+	world->is_started = false;
 	history_close(world->history);
 	world->history = NULL;
 }

@@ -21,6 +21,7 @@
 struct world {
 	struct fixture fixture; /* first */
 	struct node node;
+	bool is_started; /* node is there to be freed */
 	struct roots roots;
 	struct settings settings; /* as world_start() takes them */
 	struct history *history;
@@ -51,6 +52,8 @@ int world_end(void **state);
 
 /* The daemon's start and end; world_end() ends it, too. */
 void world_start(struct world *world);
+/* The same, where it may fail: returns 0 or -errno. world_stop() is called all the same. */
+int world_try_start(struct world *world, struct error *err);
 void world_stop(struct world *world);
 
 /* From here on so many more file descriptors can be opened. Returns the limit that was. */
