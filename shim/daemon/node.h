@@ -57,7 +57,7 @@ struct node {
 
 	struct conmon_walk conmons;
 	bool record_untaken; /* for want of memory: all are listed at the next tick */
-	bool records_gone; /* the directory of records was removed: nothing more can be followed */
+	bool records_gone;   /* the directory of records was removed: nothing more can be followed */
 };
 
 /* kept_max: of struct sampler. Returns 0 or -errno; what is there must then still be given to node_free(). */
