@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The wrapper's create, run and restore, and a shim's start: steps 3 to 9 of "A creation, step by step" in
- * docs/ARCHITECTURE.md. The first two, command and settings, are main()'s for every verb. */
+ * docs/ARCHITECTURE.md. main() does steps 1 and 2, command and settings, for every verb. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include "shim/report/fault.h"
 #include "shim/wrapper/wrapper.h"
 
-/* What the steps hand on. */
+/* What one step leaves for the next. */
 struct creation {
 	struct wrapper *wrapper;
 	struct record record; /* filled by each step from find_mode() on */
@@ -35,7 +35,9 @@ struct creation {
 
 	/* find_mode() */
 	struct annotations annotations;
-	bool is_steered; /* by the pod's annotations, allowed or not: no profile tells what its containers get */
+	/* The pod has annotations that may change limits, allowed or not. Then its containers' limits do not
+	 * come from their profiles. */
+	bool is_steered;
 
 	/* make_decision() */
 	struct bundle_mark mark;
@@ -64,15 +66,15 @@ static int read_config(struct creation *creation, struct error *err)
 
 /* ---- 4. The mode ---- */
 
-/* A fault of the pod's author is passed over. */
+/* A faulty annotation is logged and ignored. */
 static void on_annotation_fault(const char *key, const char *why, void *data)
 {
 	const struct wrapper *wrapper = data;
 	fault_log("container %s: its annotation %s is ignored: %s", wrapper->command.id, key, why);
 }
 
-/* What the node's mode and the pod's annotation make together. A pod's author can ask for less than the node
- * does, never for more. */
+/* The container's mode, from the node's mode and the pod's annotation. A pod's author can ask for less than
+ * the node does, never for more. */
 static int mode_of(int node_mode, const char *word, const char *id)
 {
 	for (int mode = 0; word[0] && mode_names[mode]; mode++)
@@ -84,7 +86,7 @@ static int mode_of(int node_mode, const char *word, const char *id)
 	return node_mode;
 }
 
-/* What the node does not allow is as if the author had not asked for it; and a sandbox is never tuned. */
+/* Drops the annotations that the node does not allow. A sandbox keeps only the mode: it is never tuned. */
 static void drop_annotations(struct config *config, unsigned allowed)
 {
 	if (!(allowed & SETTINGS_ALLOW_MODE))
@@ -118,8 +120,8 @@ static int find_mode(struct creation *creation, struct error *err)
 
 /* ---- 5. The identity ---- */
 
-/* Makes the path one that another process can use, whatever its working directory. Empty where it does not
- * fit: half a path is another path. */
+/* Makes the path absolute, for processes with another working directory. "" if it does not fit: a cut path
+ * would be another path. */
 static void copy_path(char *to, size_t size, const char *from)
 {
 	cleanup_free char *here = from[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -128,7 +130,7 @@ static void copy_path(char *to, size_t size, const char *from)
 		to[0] = '\0';
 }
 
-/* Records the bundle, and the file that will hold the id of the container's process. */
+/* Records the bundle and the pid file. */
 static void take_places(struct creation *creation)
 {
 	const struct wrapper *wrapper = creation->wrapper;
@@ -146,7 +148,7 @@ static void take_places(struct creation *creation)
 		record->pid_file[0] = '\0';
 }
 
-/* Records what config.json says of the container. */
+/* Records what config.json says about the container. */
 static void take_description(struct creation *creation)
 {
 	const struct config *config = &creation->config;
@@ -164,7 +166,8 @@ static void take_description(struct creation *creation)
 		wrapper_copy_text(record->sizes, sizeof record->sizes, sizing_names[sizing]);
 }
 
-/* The labels are a help, not a need: where they are not found the pod's name has to do. */
+/* Finds the labels of the pod's controller. Returns false if they are not found: then the pod's
+ * name must do. */
 static bool find_labels(const struct creation *creation, struct pod_labels *ret)
 {
 	const struct config *config = &creation->config;
@@ -182,8 +185,9 @@ static bool find_labels(const struct creation *creation, struct pod_labels *ret)
 	return true;
 }
 
-/* What conmon calls the container ("conmon … -n <name> …"), our parent at create under podman and CRI-O:
- * podman writes the name nowhere in the bundle. Returns NULL where it cannot be told. */
+/* The container's name on the command line of conmon ("conmon … -n <name> …"), which is our parent at
+ * create under podman and CRI-O. podman does not write the name into the bundle. Returns buf, or NULL if
+ * there is no name. */
 static const char *container_name_of_parent(char *buf, size_t size)
 {
 	enum { CMDLINE_MAX = 8192 };
@@ -224,7 +228,8 @@ static int find_identity(struct creation *creation, struct error *err)
 	const char *fallback = config->pod_name[0] ? NULL : container_name_of_parent(name, sizeof name);
 	if (!identity_of(config, is_labelled ? &labels : NULL, record->id, fallback, &record->identity))
 		record->identity = (struct identity){0};
-	/* Within the pod's own namespace an author may join pods of several names, or part them. */
+	/* Within the pod's namespace, its author may join pods of several names to one workload,
+	 * or separate them. */
 	if (creation->annotations.workload[0] && identity_is_of_pod(config)) {
 		wrapper_copy_text(record->identity.owner, sizeof record->identity.owner,
 				  creation->annotations.workload);
@@ -247,7 +252,7 @@ static int make_decision(struct creation *creation, struct error *err)
 
 /* ---- 7. The edit ---- */
 
-/* Of a sandbox that is started in a virtual machine of its own. */
+/* The edit for a sandbox that starts a virtual machine. */
 static int edit_vm(struct creation *creation, struct error *err)
 {
 	struct record *record = &creation->record;
@@ -263,14 +268,14 @@ static int edit_vm(struct creation *creation, struct error *err)
 	return r;
 }
 
-/* The record tells that the container keeps the limit that config.json has. */
+/* After a fault: the record tells that the container keeps config.json's limit. */
 static void fall_back(struct creation *creation, const struct error *err)
 {
 	wrapper_fall_back(&creation->record, creation->config.resources.limit_bytes, err);
 	creation->record.vm_memory_bytes = 0;
 }
 
-/* Where the edit cannot be made config.json is left alone, and the record says why. */
+/* If the edit cannot be made, config.json stays as it is, and the record says why. */
 static int make_edit(struct creation *creation, struct error *err)
 {
 	struct record *record = &creation->record;
@@ -287,7 +292,7 @@ static int make_edit(struct creation *creation, struct error *err)
 
 /* ---- 8. The record ---- */
 
-/* The record is written before the file: a limit that nobody could account for must not be set. */
+/* The record is written before config.json: no limit must be set that no record explains. */
 static int write_record(struct creation *creation, struct error *err)
 {
 	cleanup_close int containers_fd = wrapper_open_containers(creation->wrapper, err);

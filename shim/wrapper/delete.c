@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The wrapper's delete, and a shim's: the record ends. */
+/* The wrapper's delete, and a shim's: removes the record. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,8 +22,9 @@ void wrapper_delete(struct wrapper *wrapper)
 		fault_log("container %s: %s", id, err.text);
 }
 
-/* Ids are one containerd namespace's own, so another container's record may bear the same: the bundle tells.
- * Removed by containerd in the end, while CRI-O never asks: then the daemon does it. */
+/* Ids are unique only within a namespace of containerd: another container's record may have this id. So the
+ * bundle must be the same too. containerd calls a shim's delete at the end. CRI-O never does: the daemon
+ * removes the record then. */
 void wrapper_shim_delete(struct wrapper *wrapper)
 {
 	const char *id = wrapper->command.id, *path = wrapper->command.bundle ? wrapper->command.bundle : ".";

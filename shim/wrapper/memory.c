@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* malloc() and its kin for the wrapper that is linked with static musl. musl's own asked the kernel twelve
- * times in one creation, and touched three pages more for each large piece.
+/* malloc() and its kin for the wrapper that is linked with static musl. musl's own made twelve system calls
+ * in one creation, and touched three more pages for each large piece.
  *
- * One block for the whole life, handed out from its beginning. What is freed at the end of what was handed
- * out can be handed out again. A piece that does not fit in the block comes from the kernel. One thread. */
+ * There is one block for the wrapper's whole life. Pieces are handed out from its beginning. The pieces that
+ * were handed out last can be used again once they are freed. A piece that does not fit in the block comes
+ * from the kernel. Only for one thread. */
 
 #include <errno.h>
 #include <stdbool.h>
@@ -17,15 +18,15 @@
 #define ALIGNMENT  _Alignof(max_align_t)
 #define BLOCK_SIZE (128u << 10)
 
-/* Before each piece. */
+/* Stands before each piece. */
 struct head {
-	_Alignas(max_align_t) size_t size; /* of the piece, rounded up */
-	struct head *before;               /* of the piece before it in the block */
+	_Alignas(max_align_t) size_t size; /* the piece's size, rounded up */
+	struct head *before;               /* the head of the piece before, in the block */
 	bool is_free;
 };
 
-/* Common, so that the linker puts the block behind all other data, which then shares one page. A page of the
- * block that is not touched costs nothing. */
+/* A common symbol: the linker puts the block after all other data, so that the other data shares one page. A
+ * page of the block that is never touched costs nothing. */
 extern char memory_block[BLOCK_SIZE];
 _Alignas(max_align_t) __attribute__((common)) char memory_block[BLOCK_SIZE];
 static size_t used;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The wrapper's update, an in-place resize, in five steps. What is asked for is the new declared limit, and
- * the decision is made again. */
+/* The wrapper's update, a resize of a running container, in five steps. The limit that is asked for becomes
+ * the declared limit, and the decision is made again. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,38 +19,38 @@
 #include "shim/report/fault.h"
 #include "shim/wrapper/wrapper.h"
 
-/* The largest `update --resources` document that is looked at; larger ones pass through unread. */
+/* Bytes of the largest `update --resources` document that is read. Larger ones are passed on as they are. */
 #define RESOURCES_SIZE_MAX (1u << 20)
 
-/* The largest page that Linux uses. */
+/* Bytes of the largest page that Linux uses. */
 #define PAGE_SIZE_MAX 65536
 
-/* What the steps hand on. */
+/* What one step leaves for the next. */
 struct resize {
 	struct wrapper *wrapper;
-	char *text; /* the resources that are asked for */
+	char *text; /* the resources that were asked for */
 	size_t length;
 	struct resources resources;
 
 	int containers_fd;
 	struct record record;
-	struct protection before; /* of the container, until now */
+	struct protection before; /* the container's protection before the resize */
 
-	struct unified_mark ours; /* what unified holds by our hand */
-	char *edited;             /* NULL: the runtime reads what was asked for */
+	struct unified_mark ours; /* what is ours in unified */
+	char *edited;             /* NULL: the runtime reads `text` */
 	size_t edited_length;
 };
 
 /* ---- 1. What is asked for ---- */
 
-/* Copies the whole of stdin, which can be read but once, into memory that takes its place. */
+/* stdin can be read only once: copies it into a file in memory, which becomes the new stdin. */
 static int keep_stdin(struct error *err)
 {
 	char buf[16384];
 	ssize_t n;
 
 	cleanup_close int fd = memfd_create("resources", MFD_CLOEXEC);
-	/* Before anything is taken from stdin: a file that must not grow has to fail now. */
+	/* If the file must not grow (RLIMIT_FSIZE), this has to fail before anything is read from stdin. */
 	if (fd < 0 || ftruncate(fd, RESOURCES_SIZE_MAX) < 0 || ftruncate(fd, 0) < 0)
 		return error_errno(err, errno, "cannot make a file in memory");
 	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
@@ -127,8 +127,8 @@ static int read_record(struct resize *resize, struct error *err)
 
 /* ---- 3. The decision ---- */
 
-/* What a container that runs has room for now, and may be using the next moment: its memory.max, or what is
- * charged to it where there is none. A limit below that could make the kernel reclaim, or kill, at once. */
+/* What a running container may use in the next moment: its memory.max, or its charge if it has no limit. A
+ * limit below this could make the kernel reclaim or kill at once. */
 static int read_in_use(int cgroup_fd, const struct record *record, uint64_t *ret_bytes,
 		       uint64_t *ret_working_set_bytes, struct error *err)
 {
@@ -161,7 +161,7 @@ static int find_ours(int cgroup_fd, const struct protection *before, struct reco
 		if (r != 0)
 			return r < 0 ? r
 				     : error_set(err, ENOENT, "the cgroup %.160s went away", record->cgroup);
-		/* The kernel keeps whole pages. */
+		/* The kernel rounds down to whole pages. */
 		if (written > 0 && now <= written && written - now < PAGE_SIZE_MAX) {
 			ret_ours->keys |= UINT64_C(1) << key;
 			ret_ours->bytes[key] = written;
@@ -172,7 +172,7 @@ static int find_ours(int cgroup_fd, const struct protection *before, struct reco
 	return 0;
 }
 
-/* What the node has stopped doing since the creation is not done here either. */
+/* The record's mode and override are from the creation. What the node does not allow any more is dropped. */
 static void apply_settings(struct wrapper *wrapper, struct record *record)
 {
 	const char *namespace = record->identity.namespace;
@@ -184,7 +184,7 @@ static void apply_settings(struct wrapper *wrapper, struct record *record)
 		record->override_bytes = record->override_request_bytes = 0;
 }
 
-/* The limit that a container which runs gets in place of the one that is asked for, and its protection. */
+/* Decides the limit, in place of the one that was asked for, and the protection. */
 static int decide(struct resize *resize, struct error *err)
 {
 	struct record *record = &resize->record;
@@ -204,13 +204,13 @@ static int decide(struct resize *resize, struct error *err)
 			return r;
 	}
 	wrapper_decide(resize->wrapper, record, in_use_bytes);
-	/* Nor may memory.high take away what it works with. */
+	/* A memory.high below the working set would slow the container down at once. */
 	if (record->protect.bytes[UNIFIED_HIGH] < working_set_bytes)
 		record->protect.bytes[UNIFIED_HIGH] = 0;
 	return cgroup_fd < 0 ? 0 : find_ours(cgroup_fd, &resize->before, record, &resize->ours, err);
 }
 
-/* The container gets the limit that is asked for. What protected it before still does. */
+/* After a fault: the container gets the limit that was asked for, and keeps its protection. */
 static void fall_back(struct resize *resize, const struct error *err)
 {
 	wrapper_fall_back(&resize->record, resize->resources.limit_bytes, err);
@@ -237,7 +237,7 @@ static int write_record(struct resize *resize, struct error *err)
 
 /* ---- 5. What the runtime reads ---- */
 
-/* Makes this text what the runtime reads its resources from, and argv say so. */
+/* Makes the runtime read this text: puts it into stdin, and "-" into argv. */
 static int hand_on_resources(struct wrapper *wrapper, const char *text, size_t length, struct error *err)
 {
 	const struct command *command = &wrapper->command;

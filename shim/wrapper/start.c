@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The wrapper's start: what is charged to the container before the user's program runs. */
+/* The wrapper's start: records the charge of the container before the user's program runs. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "shim/report/fault.h"
 #include "shim/wrapper/wrapper.h"
 
-/* The init process that the runtime has left for `start`, by the pid file that it was told to write. */
+/* Reads the pid of the init process, which waits for `start`, from the pid file that the runtime wrote. */
 static int read_pid_file(const char *path, uint64_t *ret_pid, struct error *err)
 {
 	char text[32];
@@ -29,7 +29,7 @@ static int read_pid_file(const char *path, uint64_t *ret_pid, struct error *err)
 	return 0;
 }
 
-/* Finds the container's cgroup, and what is charged to it before the user's program runs. */
+/* Finds the container's cgroup, and records its charge. */
 static int measure_prestart(struct record *record, struct error *err)
 {
 	struct memory memory;
@@ -51,7 +51,7 @@ static int measure_prestart(struct record *record, struct error *err)
 	cleanup_close int cgroup_fd = wrapper_open_cgroup(record->cgroup, err);
 	if (cgroup_fd < 0)
 		return cgroup_fd;
-	/* It may be gone before anyone else can ask. */
+	/* The cgroup may be gone before the daemon can ask. */
 	record->cgroup_id = cgroup_id(cgroup_fd);
 	r = memory_read(cgroup_fd, &memory, err);
 	if (r != 0)

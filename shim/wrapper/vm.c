@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The size of a virtual machine that is fixed when it is started, before its containers are known. What they
- * will be given is told by their profiles, if these are of all of them. */
+/* Sizes a virtual machine whose size is fixed at its start, before its containers are known. The containers'
+ * profiles tell which limits they will get, if there is a profile for each of them. */
 
 #include <errno.h>
 #include <string.h>
@@ -13,15 +13,15 @@
 #include "shim/tune/overhead.h"
 #include "shim/wrapper/wrapper.h"
 
-/* More than any pod has, and than are left of what ran in it before: who has made more profiles than this is
- * not followed, since the sandbox waits while they are read. */
+/* The most containers of a pod, and the most profiles that are read, old ones too. With more the size stays:
+ * the sandbox waits while profiles are read. */
 #define CONTAINERS_MAX 64
 #define PROFILES_MAX   256
 
-/* Of one of them: sums then stay far from where numbers end. */
+/* Bytes: above this for one container the size stays. So sums do not overflow. */
 #define LIMIT_MAX (UINT64_C(1) << 50)
 
-/* kata refuses less. */
+/* Bytes: kata refuses less. */
 #define DEFAULT_MEMORY_MIN (256 * MIB)
 
 enum walk {
@@ -39,7 +39,7 @@ struct pod {
 	size_t n_profiles, n_containers;
 	bool is_unclear;
 	struct share containers, init;
-	uint64_t init_most_bytes; /* the highest limit of one */
+	uint64_t init_most_bytes; /* the highest limit of an init container */
 };
 
 static void share_add(struct share *share, const struct record *container)
@@ -48,9 +48,9 @@ static void share_add(struct share *share, const struct record *container)
 	share->limit_bytes += container->limit_bytes;
 }
 
-/* The limit that a container of this profile would be given now. One whose last container came from another
- * template of the pod is not of this pod any more, or not known yet as it is now: it may have another
- * image. */
+/* Adds the limit that a container with this profile would get now. A profile whose last container came from
+ * another template of the pod is skipped: the container is not part of this pod any more, or may have
+ * another image now. */
 static int add_container(const struct limits *limits, void *data)
 {
 	struct pod *pod = data;
@@ -85,9 +85,9 @@ static void on_fault(const char *path, const struct error *err, void *data)
 	pod->is_unclear = true;
 }
 
-/* What the pod's containers need together. Kubernetes says what they declare together: the sum of those that
- * run at once, or the largest init container. So it can be told whether all profiles are there, and whether
- * init containers go on running (sidecars). 0: it is not known. */
+/* The memory that the pod's containers need together; 0: not known. declared_bytes: what they declare
+ * together, as Kubernetes says: the sum of those that run at once, or the largest init container. By this sum
+ * it is known whether all profiles are there, and whether the init containers go on running (sidecars). */
 static uint64_t need_of(const struct pod *pod, uint64_t declared_bytes)
 {
 	if (pod->is_unclear || pod->n_containers == 0)
@@ -100,7 +100,7 @@ static uint64_t need_of(const struct pod *pod, uint64_t declared_bytes)
 	return 0;
 }
 
-/* What a guest of this handler needs to boot. */
+/* Finds what a guest of this handler needs to boot. */
 static int find_floor(const struct wrapper *wrapper, int state_fd, uint64_t *ret_bytes, struct error *err)
 {
 	uint64_t boot_bytes[HANDLER_PODS_MAX];
@@ -118,7 +118,7 @@ static int find_floor(const struct wrapper *wrapper, int state_fd, uint64_t *ret
 	return 0;
 }
 
-/* By its containers' profiles. 0: the size is to stay. */
+/* Finds the size by the profiles of the pod's containers. *ret_bytes 0: the size stays. */
 static int find_size(const struct wrapper *wrapper, const struct record *record, int state_fd,
 		     uint64_t declared_bytes, uint64_t *ret_bytes, struct error *err)
 {
@@ -131,8 +131,8 @@ static int find_size(const struct wrapper *wrapper, const struct record *record,
 	if (need_bytes == 0 || need_bytes >= declared_bytes)
 		return 0;
 
-	/* default_memory is what kata gives a guest without containers; sandbox-memory is all that there
-	 * is. */
+	/* default_memory includes what a guest needs without containers. To sandbox-memory kata
+	 * adds its default_memory. */
 	const bool holds_guest = wrapper->settings.vm.sizing == VM_SIZING_DEFAULT_MEMORY;
 	int r = holds_guest ? find_floor(wrapper, state_fd, &floor_bytes, err) : 0;
 	if (r < 0)
@@ -161,7 +161,7 @@ int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const 
 	int r = find_size(wrapper, record, state_fd, vm_declared_of(text, config), &size_bytes, err);
 	if (r < 0 || size_bytes == 0)
 		return r;
-	/* What the pod's author or its administrator has asked for is never raised. */
+	/* A size that the pod's author or an administrator asked for is never raised. */
 	r = vm_size_of(text, config, size, &there_bytes, err);
 	if (r < 0 || (there_bytes > 0 && there_bytes <= size_bytes))
 		return r;

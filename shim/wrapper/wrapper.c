@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemark: stands in for an OCI runtime. It edits the bundle where there is something to edit, leaves a
- * record, and becomes the real runtime by execve(). Whatever goes wrong on our side, the runtime is run all
- * the same, as it would have been without us: every function here that fails says so in one log line, and
- * that is all. */
+/* tidemark: is called in place of an OCI runtime. It edits the bundle if there is something to edit, writes a
+ * record, and becomes the real runtime by execve(). Whatever goes wrong on our side, the runtime is run as
+ * without us: a fault is one log line, nothing more. */
 
 #include "shim/wrapper/wrapper.h"
 
@@ -56,7 +55,8 @@ int wrapper_open_cgroup(const char *path, struct error *err)
 uint64_t wrapper_now_usec(void)
 {
 	struct timespec now;
-	/* Once in a life, the system call costs less than to find it in the vDSO and to touch its pages. */
+	/* For a single call, the system call is cheaper than the vDSO: finding the function
+	 * there touches pages. */
 	if (sizeof(long) < sizeof now.tv_sec || syscall(SYS_clock_gettime, CLOCK_REALTIME, &now) < 0)
 		(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
@@ -67,10 +67,10 @@ void wrapper_copy_text(char *to, size_t size, const char *from)
 	(void)snprintf(to, size, "%s", from ? from : "");
 }
 
-/* Whether what was learned may be applied to this container. Not of another image; not where the pod now
- * declares more than when it was learned, which says that it needs more: it is then given that once, and
- * measured. And not without a daemon: nobody would learn from a kill, and the next container would get the
- * same limit again. */
+/* Whether the workload's limits may be applied to this container. Not if they are those of another image.
+ * Not if the pod now declares more than at that time: it may need more, so it gets what it declares once,
+ * and is measured. Not without a daemon: nobody would learn from an OOM kill, and the next container would
+ * get the same limit. */
 static bool profile_fits(const struct wrapper *wrapper, const struct record *record,
 			 const struct limits *limits)
 {
@@ -123,7 +123,7 @@ void wrapper_decide_by(const struct wrapper *wrapper, struct record *record, con
 	record_set_decision(record, &input, &decision);
 
 	record->protect = (struct protection){0};
-	/* Nothing that a guest protects is protected from the node. */
+	/* memory.low and so on inside a guest do not protect anything from reclaim by the node. */
 	if (wrapper->shim && wrapper->shim->is_vm)
 		return;
 	if (record->source == SOURCE_OVERRIDE || record->source == SOURCE_ENFORCED)
@@ -209,8 +209,9 @@ static const char *runtime_path_setting(const struct settings *settings, const c
 	return "";
 }
 
-/* Returns -errno where there is no such directory. A standard file that is closed stays so for the runtime,
- * but no file of ours may take its place before: what is opened there stays open until execv(). */
+/* Returns a descriptor above 2, or -errno if there is no such directory. If stdin, stdout or stderr is
+ * closed, none of our files may get its number: the directory is opened there too, and stays open until
+ * execv() closes it. */
 static int open_root(const char *root)
 {
 	int fd;
@@ -220,7 +221,8 @@ static int open_root(const char *root)
 	return fd < 0 ? -errno : fd;
 }
 
-/* With settings that cannot be read, nothing is enforced; but which runtime is run must not hang on that. */
+/* If the settings cannot be read, nothing is enforced. [runtime] is still read: the right runtime
+ * must be run. */
 static void load_settings(struct wrapper *wrapper, bool is_logged)
 {
 	struct error err;
@@ -234,7 +236,7 @@ static void load_settings(struct wrapper *wrapper, bool is_logged)
 		fault_log("container %s gets what it declares: %s", wrapper->command.id, err.text);
 }
 
-/* The program that we are to become; shim is what our name says of it, or NULL. */
+/* Finds the program that we become. shim: the shim that our own name asks for; NULL: an OCI runtime. */
 static int find_program(const struct wrapper *wrapper, const char *shim, char path[static PATH_MAX],
 			struct error *err)
 {
@@ -251,8 +253,7 @@ static int find_program(const struct wrapper *wrapper, const char *shim, char pa
 			 err);
 }
 
-/* Returns only where that fails. Not inlined: the path would take main() a page of stack more, from the
- * start. */
+/* Returns only if it fails. Not inlined: path[] would cost main() a page of stack from the start. */
 __attribute__((noinline)) static void become_program(const struct wrapper *wrapper, const char *shim,
 						     struct error *err)
 {
@@ -262,7 +263,7 @@ __attribute__((noinline)) static void become_program(const struct wrapper *wrapp
 		return;
 	wrapper->argv[0] = path;
 	(void)execv(path, wrapper->argv);
-	/* podman takes "No such file" for one in the container. */
+	/* podman takes "No such file" for a program that is missing in the container. */
 	if (errno == ENOENT)
 		error_set(err, ENOENT, "the runtime %s is missing", path);
 	else
@@ -293,7 +294,8 @@ int main(int argc, char *argv[])
 	if (!wrapper.runtime)
 		wrapper.runtime = wrapper.settings.runtime.name;
 	if (handler) {
-		/* A file that must not grow is a fault like others, and no reason to be killed. */
+		/* A file that must not grow (RLIMIT_FSIZE) is a fault like others: the signal
+		 * would kill us. */
 		void (*on_too_large)(int) = signal(SIGXFSZ, SIG_IGN);
 		handler(&wrapper);
 		(void)signal(SIGXFSZ, on_too_large);
