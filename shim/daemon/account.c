@@ -64,7 +64,7 @@ static void add_container(struct account *account, const struct container *conta
 		account->slack_bytes += container->declared_bytes - working_set_bytes;
 }
 
-/* Saturates as nothing else here has to: what is signed comes from what a guest says. */
+/* Adds, bounded to int64_t: signed numbers come from what a guest says, which can be anything. */
 static void add_signed(int64_t *sum, int64_t bytes)
 {
 	if (__builtin_add_overflow(*sum, bytes, sum))
@@ -96,7 +96,7 @@ static void add_sandbox(struct account *account, const struct sandbox *sandbox)
 
 struct pod {
 	uint64_t hash;
-	struct account *account; /* NULL: in the total alone */
+	struct account *account; /* NULL: counts only in the total */
 };
 
 static int compare_pod(const void *a, const void *b)
@@ -110,7 +110,7 @@ static bool is_counted(const struct container *container)
 	return container->state == LIFE_RUNNING || (container->sandbox && container->is_sandbox);
 }
 
-/* Each once, however many containers it has. */
+/* Counts each pod once, however many containers it has. */
 static void count_pods(const struct registry *registry, struct accounts *accounts)
 {
 	size_t n = 0;

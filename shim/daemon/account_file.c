@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The accounts as a file, for tidemarkctl: /run/tidemark/overhead.json. */
+/* Writes the accounts to /run/tidemark/overhead.json, for tidemarkctl. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void put_uint(struct json_out *out, const char *name, uint64_t value)
 		json_out_uint(out, name, value);
 }
 
-/* 0 is "not known". */
+/* Leaves out 0, which is "not known" here. */
 static void put_known(struct json_out *out, const char *name, uint64_t value)
 {
 	if (value > 0)
@@ -165,7 +165,7 @@ static void put_all(struct json_out *out, const struct registry *registry, const
 	json_out_newline(out);
 }
 
-/* Room for what names and faults may become when they are escaped. */
+/* Bytes for the whole file, with room for escapes in names and faults. */
 static size_t size_of(const struct registry *registry)
 {
 	size_t size = 4096 + (ACCOUNTS_MAX + 1) * 1024 + registry->n_sandboxes * 4096;

@@ -10,11 +10,11 @@
 #include "cgroups/quantity.h"
 #include "shim/report/explain.h"
 
-/* How often what is old is looked for. */
+/* How often old rows are deleted. */
 #define PRUNE_USEC USEC_PER_HOUR
 
-/* Says the first failure only. On a full disk a small write can succeed between failures, so
- * archive_slots() decides when writing works again. */
+/* Logs the first failure only. On a full disk a small write can succeed between failures, so archive_slots()
+ * decides when writing works again. */
 static void archive_told(struct archive *archive, int r, const struct error *err)
 {
 	if (r < 0)
@@ -22,8 +22,8 @@ static void archive_told(struct archive *archive, int r, const struct error *err
 				 err->text);
 }
 
-/* A rolled-back insert's row id may be used again for another workload: the ids are found again when the
- * workloads are next saved. */
+/* A rolled-back insert's row id may be used again for another workload: forgets the ids. The next
+ * archive_workload() finds them again. */
 static void archive_lost_batch(struct archive *archive)
 {
 	for (size_t i = 0; i < archive->registry->n_workloads; i++)
@@ -43,7 +43,7 @@ void archive_workload(struct archive *archive, struct workload *workload, uint64
 
 void archive_slot(struct archive *archive, struct workload *workload)
 {
-	/* Older ones are merged with others, which may be in the history on their own. */
+	/* The window has merged older slots with their neighbours, which may be in the history already. */
 	if (workload->unsaved < WINDOW_FINE_SLOTS)
 		workload->unsaved++;
 	archive->slots_unsaved = true;
@@ -133,7 +133,7 @@ void archive_end(struct archive *archive, const struct container *container, uin
 		archive_told(archive, r, &err);
 }
 
-/* What a decision and a recommendation have in common: the numbers that stood at that moment. */
+/* Adds the workload's numbers of this moment to a decision or a recommendation, and keeps it. */
 static void archive_decision(struct archive *archive, const struct workload *workload,
 			     struct history_decision *decision)
 {
@@ -214,7 +214,7 @@ void archive_kill(struct archive *archive, const struct container *container, en
 
 struct loading {
 	struct archive *archive;
-	struct workload *workload; /* the last one, whose slots come next */
+	struct workload *workload; /* loaded last; its slots come next */
 	uint64_t newest_usec;
 };
 
@@ -232,7 +232,7 @@ static int load_limits(const struct limits *limits, void *data)
 {
 	struct loading *loading = data;
 	if (registry_find_workload(loading->archive->registry, &limits->identity))
-		return 0; /* a file under another name: a person's copy */
+		return 0; /* already loaded from another file */
 	struct workload *workload = load(loading, limits);
 	if (!workload)
 		return -ENOMEM;
@@ -250,7 +250,8 @@ static void load_fault(const char *path, const struct error *err, void *data)
 		    err->text);
 }
 
-/* What was published counts; of what was not, or can't be read, the history's word does. */
+/* Published limits count. The history's limits are only used if nothing was published, or it
+ * cannot be read. */
 static int load_workload(int64_t workload_id, const struct limits *limits, void *data)
 {
 	struct loading *loading = data;
@@ -331,7 +332,7 @@ void archive_commit(struct archive *archive)
 
 bool archive_is_due(struct archive *archive, uint64_t now_usec)
 {
-	const uint64_t since_usec = now_usec - archive->pruned_usec; /* huge after a step back */
+	const uint64_t since_usec = now_usec - archive->pruned_usec; /* huge if the clock was set back */
 
 	if (since_usec < PRUNE_USEC)
 		return false;

@@ -14,7 +14,7 @@ static void begin_tick(struct node *node)
 	struct sampling *sampling = &node->sampling;
 	struct error err;
 
-	/* A failure may be a want of memory or of descriptors, which passes. */
+	/* A failure is no reason to stop: memory or descriptors may be free again in the next tick. */
 	if (sampling_begin(sampling, &err) < 0)
 		voice_fault_once(&node->voice, FAULT_CENSUS, LOG_WARNING, "cgroups are read one by one: %s",
 				 err.text);
@@ -116,7 +116,7 @@ void node_report(const struct node *node, uint64_t now_usec)
 		voice_overhead(&node->voice.journal, &accounts.handlers[i]);
 }
 
-/* What is old is looked for each hour, what is too much each time. */
+/* Old workloads are forgotten once an hour. If there are too many, the oldest are forgotten each time. */
 static void prune(struct node *node, uint64_t now_usec)
 {
 	if (archive_is_due(&node->archive, now_usec))
@@ -136,12 +136,12 @@ void node_sweep(struct node *node, uint64_t now_usec)
 			    "of %llu cgroups the kernel could not tell the exact last peak: too many went at "
 			    "once",
 			    (unsigned long long)lost);
-	/* inotify says nothing of a directory that we hold open ourselves. */
+	/* inotify does not report the removal of a directory that we hold open. */
 	node->records_gone = fstat(node->roots.containers_fd, &st) < 0 || st.st_nlink == 0;
 	sweep_temporary(node->roots.containers_fd, now_usec);
 	sweep_records(&node->registry, &node->roots, now_usec);
 	node_open_sources(node, now_usec);
-	/* Ends that wait, where samples are rare. */
+	/* Ends may wait: with a long sampling interval, ticks are rare. */
 	node_settle(node, now_usec);
 }
 

@@ -8,7 +8,7 @@
 #include "cgroups/file.h"
 #include "cgroups/process.h"
 
-/* Of those that are due, and of all, so many are looked at in one go: some 20 µs each. */
+/* The most monitors that a call reads (some 20 µs each), and the most containers that a call visits. */
 #define LOOKS_MAX 64
 #define STEPS_MAX 1024
 
@@ -20,7 +20,7 @@ static int read_status(int dir_fd, struct process_status *ret)
 	return r < 0 ? r : process_parse_status(text, ret);
 }
 
-/* Called "conmon", and with the container's id. */
+/* Whether the process is conmon, with the container's id among its arguments. */
 static bool is_conmon(int dir_fd, const char *id)
 {
 	static const char conmon[] = "conmon";
@@ -38,7 +38,7 @@ static bool is_conmon(int dir_fd, const char *id)
 	return false;
 }
 
-/* The parent of the container's init process; 0: there is none, or it is something else. */
+/* The memory of the init process's parent, if this is conmon; else 0. */
 static uint64_t conmon_bytes(int proc_fd, const struct container *container)
 {
 	struct process_status status;
@@ -49,7 +49,7 @@ static uint64_t conmon_bytes(int proc_fd, const struct container *container)
 	cleanup_close int parent_fd = process_open(proc_fd, status.parent, NULL);
 	if (parent_fd < 0 || !is_conmon(parent_fd, container->id) || read_status(parent_fd, &status) < 0)
 		return 0;
-	/* The pages of its program and libraries are there once for all of them. */
+	/* Anonymous memory only: all conmons share the pages of their program and libraries. */
 	return status.anon_bytes;
 }
 

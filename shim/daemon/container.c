@@ -10,8 +10,8 @@
 #include "cgroups/hash.h"
 #include "cgroups/process.h"
 
-/* For so many ticks what is counted may still belong to a kill that was told: other threads that ran into the
- * same limit, and with memory.oom.group all processes, one by one. */
+/* Ticks after a kill during which further counts may belong to the same kill: other threads hit the same
+ * limit, and with memory.oom.group all processes die, one by one. */
 #define KILL_TICKS 5
 
 const char *const oom_cause_names[] = {"own", "nested", "ancestor", "node", "other", NULL};
@@ -31,7 +31,8 @@ void kills_tell(struct kills *kills)
 	kills->told = kills_count(kills);
 }
 
-/* One window for both spans: its newest slots are as short as the short one asks for. */
+/* One window serves both spans: it covers the long one, and its newest slots are as short as the
+ * short one needs. */
 void container_set_sampling(struct container *container, const struct sampling_settings *sampling)
 {
 	container->window.slot_usec = window_recent_slot_usec(sampling->short_window_usec);
@@ -63,7 +64,7 @@ void container_read_ancestors(struct container *container, int cgroup_fd)
 	char path[CGROUP_PATH_SIZE];
 	size_t length = strlen(container->cgroup), at;
 
-	/* A scope of the container's own is none above it. */
+	/* The container's own scope is no ancestor. */
 	for (int levels = container->scope_id ? 2 : 1; levels > 0; levels--) {
 		if (length >= sizeof path)
 			return;
@@ -116,7 +117,7 @@ static int container_set_text(char **member, const char *text)
 	return 0;
 }
 
-/* Pods are counted by it: their names would take more room than all else of a container. */
+/* A pod's hash, to count pods. Names would take more memory than all else of a container. */
 static uint64_t pod_hash(const char *id)
 {
 	return *id ? hash_text(HASH_BASIS, id) : 0;
@@ -124,7 +125,7 @@ static uint64_t pod_hash(const char *id)
 
 int container_take_record(struct container *container, const struct record *record)
 {
-	/* Once its cgroup is open, the container stays with that one. */
+	/* Once the cgroup is open, the container keeps it. */
 	if (container_set_text(&container->pod_name, record->pod_name) < 0 ||
 	    (record->is_vm && container_set_text(&container->bundle, record->bundle) < 0) ||
 	    (container->state == LIFE_CREATED && container_set_text(&container->cgroup, record->cgroup) < 0))
@@ -136,7 +137,7 @@ int container_take_record(struct container *container, const struct record *reco
 	container->created_usec = record->created_usec;
 	container->started_usec = record->started_usec;
 	container->updated_usec = record->updated_usec;
-	container->calm = 0; /* the limit may be another */
+	container->calm = 0; /* the limit may have changed */
 	container->pid = record->pid;
 	container->declared_bytes = record->declared_bytes;
 	container->limit_bytes = record->limit_bytes;
@@ -145,8 +146,8 @@ int container_take_record(struct container *container, const struct record *reco
 	return 0;
 }
 
-/* The path of the cgroup around it, if that is the container's own, by its name: the container is then its
- * only child. */
+/* Finds the path of the scope: the cgroup above, if its name is the container's. The container is then
+ * its only child. */
 static bool container_scope(const struct container *container, char scope[static CGROUP_PATH_SIZE])
 {
 	size_t length;
@@ -276,12 +277,12 @@ void container_take_guest_sample(struct container *container, const struct memor
 
 bool container_is_current(const struct container *container, uint64_t interval_usec, uint64_t now_usec)
 {
-	/* Unsigned: what was answered before the clock was set back is not. */
+	/* Unsigned: an answer from before the clock was set back is not current. */
 	return !container->is_vm || (container->guest_answer != GUEST_ABSENT &&
 				     now_usec - container->guest_usec <= 2 * interval_usec);
 }
 
-/* What container_read_bounds() reads, by the census: the peak came with the reading. */
+/* container_read_bounds() by the census. The peak came with the reading. */
 static int container_take_entry(struct container *container, struct sampler *sampler,
 				const struct census_entry *entry, struct error *err)
 {
@@ -376,9 +377,9 @@ static void container_count_events(struct container *container, const struct mem
 	container->scope_events = *scope;
 	container->oom_kills = oom_kills;
 
-	/* The kernel counts "oom" where a limit was hit, by every thread that runs into it; then kills; then
-	 * counts "oom_kill" where the victims were. The first is told at once, and the kill that follows is
-	 * then told already. */
+	/* The kernel counts "oom" in the cgroup whose limit was hit, once for each thread that hits it. Then
+	 * it kills, and counts "oom_kill" in the cgroup of each victim. The first "oom" counts as a kill at
+	 * once. The "oom_kill" that follows is then the same kill. */
 	struct kills *mine = &container->own_kills;
 	bool recent = mine->by_events > 0 && tick - container->kill_tick < KILL_TICKS;
 	if (kills && container->kill_ahead) {
@@ -424,7 +425,7 @@ bool container_read_exit(struct container *container, struct sampler *sampler)
 	int r = container_directory(container, sampler, &dir_fd, NULL);
 	if (r != 0)
 		return r == MEMORY_GONE;
-	/* In this order: who reads the peak first may read it before the last charge. */
+	/* In this order: a peak that is read first may be from before the last charge. */
 	if (cgroup_is_populated(dir_fd, NULL) != 0)
 		return false;
 	if (memory_read_peak(dir_fd, &peak_bytes, NULL) == 0 && peak_bytes > 0) {
@@ -440,8 +441,8 @@ void container_take_exit(struct container *container, const struct exit_peak *ex
 
 	container_note_peak(container, exit->peak_bytes);
 	container->peak_exact = true;
-	/* Where its own limit was not hit it may have been the scope's, which ends after it and is the
-	 * container's as well, or another's: that the kernel log says. */
+	/* If the own limit was not hit, either the scope's limit or an ancestor's was. The kernel
+	 * log says which. */
 	if (own.oom > container->own_events.oom)
 		container_count_events(container, &own, &container->scope_events, exit->all_oom_kill, tick);
 	else if (exit->all_oom_kill > container->oom_kills)
@@ -459,11 +460,11 @@ enum oom_cause container_oom_cause(const struct container *container, const stru
 		return OOM_CAUSE_ANCESTOR;
 	if (container->cgroup && strcmp(limit, container->cgroup) == 0)
 		return OOM_CAUSE_OWN;
-	/* The scope around it, whose own name is the container's. */
+	/* The container's scope. */
 	const char *name = strrchr(limit, '/');
 	if (cgroup_path_names(name, id))
 		return OOM_CAUSE_OWN;
-	/* Before its cgroup is known: crun's place below the scope. */
+	/* While the cgroup is not known: crun's "container" below the scope. */
 	if (!container->cgroup && strcmp(name, "/container") == 0 && cgroup_path_parent(limit, &parent))
 		return OOM_CAUSE_OWN;
 	return OOM_CAUSE_NESTED;
@@ -471,7 +472,7 @@ enum oom_cause container_oom_cause(const struct container *container, const stru
 
 uint64_t container_peak_working_set(const struct container *container)
 {
-	/* A peak from before the start is the runtime's own, not the program's. */
+	/* A peak before the program's start is the runtime's, not the program's. */
 	if (container->peak_bytes <= container->prestart_bytes)
 		return container->working_set_max_bytes;
 	uint64_t peak = container->peak_bytes - container->peak_inactive_bytes;

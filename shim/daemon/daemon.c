@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* tidemarkd: waits, and calls the node. One thread, one event loop. */
+/* tidemarkd: waits for events, and calls the node. One thread, one event loop. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@
 
 #define SWEEP_USEC USEC_PER_MIN
 
-/* File descriptors that are not kept for sampling. */
+/* File descriptors that sampling must leave free. */
 #define SPARE_FDS 256
 
 enum path {
@@ -64,10 +64,10 @@ static const struct {
 	[PATH_DEV] = {"dev", "/dev", "where the kernel log, kmsg, is"},
 };
 
-/* What is waited for: the fds of struct sources, some of which are opened later than others. Peaks that can be
- * read for microseconds come first. Kills come next: what is learned from them has to be on disk before the
- * replacement is created. Sources that may be flooded are read in pieces and take turns with the timers, so that
- * readings go on. So do guests, whose shims may send what they like. */
+/* The fds of struct sources that are polled, by priority. First ended processes, whose last peak can be read
+ * for microseconds only. Then kills: what is learned from them must be on disk before the replacement is
+ * created. The other inputs take turns with the timers. They may come in floods (a guest's shim may send
+ * anything), so they are read piece by piece, and sampling goes on. */
 static const struct input_kind {
 	size_t fd_offset; /* in struct sources */
 	void (*act)(struct node *node, uint64_t now_usec);
@@ -87,7 +87,7 @@ static const struct input_kind {
 struct input {
 	struct daemon *daemon;
 	const struct input_kind *kind;
-	sd_event_source *source; /* NULL: not waited for yet */
+	sd_event_source *source; /* NULL: not polled yet */
 };
 
 struct daemon {
@@ -98,8 +98,8 @@ struct daemon {
 	struct input inputs[INPUTS_COUNT];
 	int run_fd;
 	uint64_t started_usec;
-	size_t told_containers; /* in STATUS= */
-	size_t most_containers; /* since memory was last given back */
+	size_t told_containers; /* the number that STATUS= says */
+	size_t most_containers; /* the highest number since memory was last given back */
 };
 
 static uint64_t clock_usec(clockid_t clock)
@@ -127,7 +127,7 @@ static int render(enum exposition_format format, char **ret_text, size_t *ret_le
 	return metrics_render(&source, format, ret_text, ret_length);
 }
 
-/* As it was written last. */
+/* Loads overhead.json as it was last written. */
 static int overhead(char **ret_text, size_t *ret_length, void *data)
 {
 	const struct daemon *daemon = data;
@@ -150,8 +150,8 @@ static void write_textfile(struct daemon *daemon)
 		(void)voice_mended(&daemon->node.voice, FAULT_TEXTFILE);
 }
 
-/* Before any system call is given up: sockets of the internet are among those. Without it, all else goes
- * on. */
+/* Call before shed(), which gives up sockets of the internet. If metrics cannot be served, everything
+ * else goes on. */
 static struct serve *serve(struct daemon *daemon)
 {
 	struct serve *serve = NULL;
@@ -196,7 +196,7 @@ static int on_input(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
-/* Waits for those that are open and not waited for yet. */
+/* Polls the inputs that are open and not polled yet. Some are opened later. */
 static int add_inputs(struct daemon *daemon)
 {
 	for (size_t i = 0; i < INPUTS_COUNT; i++) {
@@ -228,7 +228,7 @@ static void tell_containers(struct daemon *daemon, const char *more)
 	(void)sd_notifyf(false, "%sSTATUS=Following %zu containers", more, daemon->told_containers);
 }
 
-/* What many small allocations have left behind goes back to the kernel only when that is asked for. */
+/* malloc keeps the memory of many small allocations, unless it is asked to give it back. */
 static void give_memory_back(struct daemon *daemon)
 {
 	const size_t n = daemon->node.registry.n_containers;
@@ -252,7 +252,7 @@ static void sample(struct daemon *daemon)
 static void sweep(struct daemon *daemon)
 {
 	node_sweep(&daemon->node, now_usec());
-	/* What cannot be waited for now is tried again with the next one. */
+	/* An input that cannot be polled now is tried again in the next sweep. */
 	(void)add_inputs(daemon);
 	if (daemon->node.records_gone) {
 		voice_fault(&daemon->node.voice.journal, LOG_ERR,
@@ -286,7 +286,7 @@ static void account(struct daemon *daemon)
 
 static const struct chore {
 	void (*act)(struct daemon *daemon);
-	size_t interval_offset; /* in struct settings; 0: each interval_usec */
+	size_t interval_offset; /* the interval's place in struct settings; 0: interval_usec is used */
 	uint64_t interval_usec;
 } chores[] = {
 	{sample, offsetof(struct settings, sampling.interval_usec), 0},
@@ -321,7 +321,7 @@ static int on_timer(sd_event_source *source, uint64_t scheduled_usec, void *data
 	const uint64_t begun = clock_usec(CLOCK_MONOTONIC);
 
 	timer->chore->act(timer->daemon);
-	/* What took longer than its interval is not made up for. */
+	/* A turn that was missed, because one took too long, is left out. */
 	uint64_t now = clock_usec(CLOCK_MONOTONIC), next = scheduled_usec + timer_interval(timer);
 	if (timer->chore->act == sample) {
 		histogram_add(&timer->daemon->node.voice.tally.delay, begun - scheduled_usec);
@@ -383,7 +383,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-/* On demand, as it is each report.node_interval. */
+/* SIGUSR1: reports now, as it is done each report.node_interval. */
 static int on_report(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	struct timer *timers = data;
@@ -406,7 +406,7 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
-	/* Without a handler, the loop ends. */
+	/* A signal without a handler ends the loop. */
 	int r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
@@ -419,7 +419,8 @@ static int add_signals(struct daemon *daemon, struct timer *timers)
 
 /* ---- Beginning ---- */
 
-/* Returns how many descriptors may be kept for sampling: as many again are for init processes. */
+/* Raises the limit of file descriptors. Returns how many may be kept for sampling; as many again are for
+ * pidfds of init processes. */
 static size_t raise_limits(void)
 {
 	struct rlimit limit;
@@ -463,7 +464,7 @@ static int open_kernel_log(const char *dev, const struct journal *journal)
 	return fd < 0 ? -1 : fd;
 }
 
-/* NULL: the exact last peak of a container is what can be read of its cgroup in time. */
+/* NULL: a container's last peak must be read before its cgroup is removed. */
 static struct exit_peaks *open_exits(const struct settings *settings, const struct journal *journal)
 {
 	struct exit_peaks *exits = NULL;
@@ -479,7 +480,7 @@ static struct exit_peaks *open_exits(const struct settings *settings, const stru
 	return exits;
 }
 
-/* NULL: each cgroup's files are read. */
+/* NULL: sampling reads the files of each cgroup. */
 static struct census_taker *open_census(const struct settings *settings, int cgroup_fd,
 					const struct journal *journal)
 {
@@ -506,10 +507,11 @@ static void check_cgroup(int cgroup_fd, const char *path, const struct journal *
 			    "%s is no cgroup v2 with a memory controller: nothing can be measured", path);
 }
 
-/* Now that all is open. What cannot be given up is no reason not to measure. */
+/* Gives up rights, once everything is open. If that fails, the daemon measures all the same. */
 static void shed(const struct journal *journal)
 {
-	/* pid files in directories that are not root's; CAP_SYSLOG was for opening the kernel log. */
+	/* For pid files in directories that are not root's. CAP_SYSLOG was only for opening
+	 * the kernel log. */
 	static const char *const keep[] = {"cap_dac_read_search", NULL};
 	struct error err;
 
@@ -564,7 +566,7 @@ static int run(struct daemon *daemon, struct error *err)
 	cleanup_close int containers_fd = file_open_directory_at(AT_FDCWD, containers, 0700, err);
 	if (containers_fd < 0)
 		return containers_fd;
-	/* Two daemons would publish over one another. */
+	/* A second daemon would overwrite what this one publishes. */
 	cleanup_close int run_fd = -1;
 	if ((r = open_directory(daemon->path[PATH_RUN], &run_fd, err)) < 0)
 		return r;
@@ -588,7 +590,8 @@ static int run(struct daemon *daemon, struct error *err)
 	struct history *history = open_history(daemon->path[PATH_STATE], &journal);
 	r = node_init(&daemon->node, &roots, &daemon->settings, journal, history, kernel_log_fd, kept_max,
 		      err);
-	/* From here on nothing is missed; what ends before it is in the tables waits. */
+	/* From here on no removal of a cgroup is missed. Reports about containers that are not loaded
+	 * yet are kept. */
 	struct exit_peaks *exits = r == 0 ? open_exits(&daemon->settings, &journal) : NULL;
 	if (exits)
 		r = node_use_exits(&daemon->node, exits, err);
@@ -655,10 +658,11 @@ int main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 
-	/* What is large and short-lived, such as a rendered /metrics, goes back to the kernel each time. */
+	/* Large short-lived blocks, such as a rendered /metrics, go back to the kernel when
+	 * they are freed. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-	/* What is given back from a heap of small pages the kernel would fill again with huge ones, some
-	 * seconds later. */
+	/* With transparent huge pages, the kernel would fill the gaps of memory that was given back,
+	 * some seconds later. */
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	daemon.started_usec = now_usec();
 	int r = run(&daemon, &err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What came of a reading of a virtual machine, or of its guest's answer, kept until the node asks. Nothing
- * is allocated: each pod and each container has its own bits. */
+/* News from readings of virtual machines and answers of their guests, kept until the node asks. Nothing is
+ * allocated: each pod and each container has a bit for each kind of news. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,17 +11,17 @@
 #include "shim/daemon/sandbox.h"
 
 enum guest_word {
-	/* Of a container, which is set. */
-	GUEST_KILL,     /* the guest's kernel has killed in it, at killed_usec */
-	GUEST_MEASURED, /* it has answered: container->memory */
-	GUEST_LOST,     /* the guest does not have it any more, or the machine is gone */
-	/* Of a sandbox, which is set. */
-	GUEST_PRESTART,  /* what its machine was charged with before its first container is known */
-	GUEST_FAULT,     /* why it is not known in full: sandbox->told_fault; once a pod */
-	GUEST_TOO_SMALL, /* it costs more than is declared; once a pod */
-	GUEST_WASTEFUL,  /* far less; once a pod */
-	/* Of a handler's file. */
-	GUEST_HANDLER, /* it is of no use (fault.code is EBADMSG), or cannot be read */
+	/* About guest_event.container. */
+	GUEST_KILL,     /* the guest's kernel has killed in the container, at killed_usec */
+	GUEST_MEASURED, /* the guest has answered: container->memory */
+	GUEST_LOST,     /* the guest does not have the container any more, or the machine is gone */
+	/* About guest_event.sandbox. */
+	GUEST_PRESTART,  /* the machine's charge before its first container is known */
+	GUEST_FAULT,     /* the pod is not fully measured, sandbox->told_fault says why; once a pod */
+	GUEST_TOO_SMALL, /* the machine costs more than is declared; once a pod */
+	GUEST_WASTEFUL,  /* the machine costs far less than is declared; once a pod */
+	/* About a handler's file. */
+	GUEST_HANDLER, /* the file is of no use (fault.code is EBADMSG), or cannot be read */
 };
 
 struct guest_event {
@@ -33,15 +33,15 @@ struct guest_event {
 };
 
 struct guest_news {
-	struct sandbox *first;      /* those that have some: sandbox->next_news */
+	struct sandbox *first;      /* the sandboxes with news: sandbox->next_news */
 	struct error handler_fault; /* code 0: none */
 };
 
-/* Each is told once, however often it is noted. */
+/* Note a piece of news. It is told once, however often it was noted. */
 void guest_news_of_container(struct guest_news *news, struct container *container, enum guest_word word);
 void guest_news_of_sandbox(struct guest_news *news, struct sandbox *sandbox, enum guest_word word);
 void guest_news_of_handler(struct guest_news *news, const struct error *fault);
 
-/* The next one, in the order of enum guest_word; a pod's containers come before the pod. False: none is
- * left. */
+/* Takes the next piece of news: first a handler's, then pod by pod, the pod's containers before the pod, each
+ * in the order of enum guest_word. Returns false if none is left. */
 bool guest_news_next(struct guest_news *news, struct guest_event *ret);

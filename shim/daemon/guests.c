@@ -11,22 +11,24 @@
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
 
-/* A machine that is not found yet is looked for at each round; in all of /proc, which takes milliseconds,
- * this long after its record, and then in pauses that double, one machine a round. */
+/* A machine that is not found yet is looked for below its shim whenever it is due. All of /proc, which takes
+ * milliseconds, is searched first after SEARCH_USEC from its record on, then after pauses that double up to
+ * SEARCH_USEC_MAX, for one machine a round. */
 #define SEARCH_USEC     (10 * USEC_PER_SEC)
 #define SEARCH_USEC_MAX (10 * USEC_PER_MIN)
 
-/* What was found is looked at once more: virtiofsd's child may not have been there. */
+/* This long after a machine was found, it is looked for once more: virtiofsd's child may not
+ * have been there. */
 #define AGAIN_USEC (10 * USEC_PER_SEC)
 
-/* How long after its record's creation the first container is taken for one that does not run yet. */
+/* This long after its record's creation, the first container is taken as not running yet. */
 #define FIRST_USEC USEC_PER_SEC
 
-/* Readings that are farther apart say nothing of the most that a machine costs: a container may have grown
- * between them. */
+/* If the readings of host and guest are farther apart, they are not used for the most that a machine costs: a
+ * container may have grown in between. */
 #define CLOSE_USEC USEC_PER_SEC
 
-/* From then on little more is to be expected of a machine. */
+/* At this age of a machine, little more is expected. */
 #define SETTLED_USEC (10 * USEC_PER_MIN)
 
 int guests_open(struct guests *guests, const struct roots *roots, const struct vm_settings *settings,
@@ -74,7 +76,8 @@ static struct handler *handler_of(struct guests *guests, const struct sandbox *s
 	return handler;
 }
 
-/* Before the daemon was started, or its record was there. */
+/* Takes what the handler's file has about this pod, from before the daemon was started or the
+ * pod's record read. */
 static void recall(struct guests *guests, struct sandbox *sandbox)
 {
 	struct handler *handler = handler_of(guests, sandbox);
@@ -118,7 +121,7 @@ static void set_fault(struct sandbox *sandbox, const char *fault)
 	(void)snprintf(sandbox->fault, sizeof sandbox->fault, "%s", fault);
 }
 
-/* Once a pod. */
+/* Tells the fault, once a pod. */
 static void tell_fault(struct guests *guests, struct sandbox *sandbox)
 {
 	if (sandbox->told_fault[0])
@@ -127,7 +130,7 @@ static void tell_fault(struct guests *guests, struct sandbox *sandbox)
 	guest_news_of_sandbox(&guests->news, sandbox, GUEST_FAULT);
 }
 
-/* All of /proc is searched for one that was never found, and less and less often. */
+/* Whether all of /proc is to be searched now: for a machine that was never found, less and less often. */
 static bool takes_search(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	const uint64_t since_usec = sandbox->searched_usec ? sandbox->searched_usec : sandbox->created_usec;
@@ -160,7 +163,7 @@ static void look_for(struct guests *guests, struct sandbox *sandbox, uint64_t no
 	}
 }
 
-/* Before anything is read or asked: where the shim listens is found with it. */
+/* Finds the machine, and where its shim listens. Call before anything is read or asked. */
 static void find_machine(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	if (!sandbox->is_found || !vmm_has(&sandbox->vmm, VMM_VMM)) {
@@ -171,9 +174,9 @@ static void find_machine(struct guests *guests, struct sandbox *sandbox, uint64_
 	}
 }
 
-/* kata's Go shim tells CRI-O by this file in the bundle that the guest's kernel has killed in the
- * container, however often it has. That may be soon after its start, before the guest was ever asked for
- * it. */
+/* kata's Go shim makes the file "oom" in the bundle, for CRI-O, when the guest's kernel has killed in
+ * the container. There is one file, however many kills. It may be there before the guest was first asked
+ * for the container. */
 static void look_for_kill(struct guests *guests, struct container *container)
 {
 	char path[sizeof((struct record *)NULL)->bundle + sizeof "/oom"];
@@ -197,8 +200,8 @@ static void look_for_kills(struct guests *guests, const struct sandbox *sandbox)
 		look_for_kill(guests, container);
 }
 
-/* It is not in the guest any more, or that is gone. Its record may stay for long: the kubelet removes what
- * has ended with its pod, or when there are too many. */
+/* The container is not in the guest any more, or the machine is gone. The record may stay for long: the
+ * kubelet removes ended containers with their pod, or when there are too many. */
 static void end_container(struct guests *guests, struct container *container)
 {
 	look_for_kill(guests, container);
@@ -231,7 +234,7 @@ static void judge(struct guests *guests, struct sandbox *sandbox, uint64_t now_u
 	enum overhead_fit fit = overhead_judge(sandbox->most_fixed_bytes, sandbox->declared_bytes,
 					       guests->settings->waste_ratio, settled);
 
-	/* Outside of pods nothing declares, and no kubelet limits. */
+	/* Outside Kubernetes no overhead is declared, and no kubelet limits the pod. */
 	if (fit == OVERHEAD_FITS || sandbox->told[fit] || !sandbox->has_record || !sandbox->pod_name[0])
 		return;
 	sandbox->told[fit] = true;
@@ -239,7 +242,7 @@ static void judge(struct guests *guests, struct sandbox *sandbox, uint64_t now_u
 			      fit == OVERHEAD_TOO_SMALL ? GUEST_TOO_SMALL : GUEST_WASTEFUL);
 }
 
-/* Both sides have been read. */
+/* Takes the split into the pod's highest values, and keeps them. */
 static void take_split(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	const struct overhead_split *split = &sandbox->split;
@@ -261,13 +264,13 @@ static void take_split(struct guests *guests, struct sandbox *sandbox, uint64_t 
 		sandbox->most_fixed_bytes = fixed;
 	sandbox->is_kept = true;
 	keep(guests, sandbox, now_usec);
-	/* Otherwise no limit of the pod holds it. */
+	/* A machine that is not in the pod's cgroups is not held by the pod's limit. */
 	if (!sandbox->memory.charge_is_resident)
 		judge(guests, sandbox, now_usec);
 }
 
-/* What goes with the pod's end, or comes before its machine has booted, is no fault: a guest that is not
- * heard of twice in a row, while its machine is there, is one. */
+/* A guest that does not answer in two passes in a row, while its machine is there, is a fault. Once is none:
+ * the pod may be ending, or the machine still be booting. */
 static void note_fault(struct guests *guests, struct sandbox *sandbox)
 {
 	char fault[sizeof sandbox->fault], apart[QUANTITY_MAX];
@@ -278,7 +281,8 @@ static void note_fault(struct guests *guests, struct sandbox *sandbox)
 		sandbox->failed = 0;
 		return;
 	}
-	/* Why one did not answer says more than that the others' answers have grown old meanwhile. */
+	/* A fault that is there already says more: why one did not answer while the other
+	 * answers grew old. */
 	if (!sandbox->fault[0] && split->apart_usec > guests->settings->interval_usec) {
 		(void)snprintf(fault, sizeof fault, "the guest was asked %s before the host was read",
 			       quantity_format_duration(split->apart_usec, apart));
@@ -288,7 +292,7 @@ static void note_fault(struct guests *guests, struct sandbox *sandbox)
 		tell_fault(guests, sandbox);
 }
 
-/* The host's side is read, and compared with what the guest has said so far. */
+/* Reads the host's side, and compares it with the guest's answers so far. */
 static void compare(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	read_host(guests, sandbox, now_usec);
@@ -297,7 +301,7 @@ static void compare(struct guests *guests, struct sandbox *sandbox, uint64_t now
 	take_split(guests, sandbox, now_usec);
 }
 
-/* All is asked that can be: the host's side is read as close to it as can be. */
+/* Nobody is left to ask. The host's side is read at once, so that both sides are close together. */
 static void end_pass(struct guests *guests, struct sandbox *sandbox, uint64_t now_usec)
 {
 	sandbox->in_pass = false;
@@ -333,7 +337,7 @@ static void begin_pass(struct guests *guests, struct sandbox *sandbox, uint64_t 
 
 /* ---- Answers ---- */
 
-/* What is not told counts as nothing: the working set is rather too large than too small then. */
+/* Unknown counts as 0. The working set is then rather too large than too small. */
 static uint64_t known(uint64_t bytes)
 {
 	return bytes == GUEST_UNKNOWN ? 0 : bytes;
@@ -380,7 +384,7 @@ static void on_guest(struct guests *guests, struct sandbox *sandbox, uint64_t no
 		take_answer(guests, container, &stats, sandbox->asked_usec, now_usec);
 	else if (r == -ENOENT && sandbox->guest && container)
 		take_absence(guests, container);
-	/* One container's; the others are asked all the same. */
+	/* A fault of one container: the others are still asked. */
 	else if (r < 0 && was_asked)
 		set_fault(sandbox, err.text);
 	if (!sandbox->in_pass || !was_asked)
@@ -395,7 +399,7 @@ void guests_read(struct guests *guests, uint64_t now_usec)
 {
 	struct epoll_event events[64];
 
-	/* What is still ready then is told of again. */
+	/* If more are ready, epoll reports them again. */
 	int n = epoll_wait(guests->fd, events, sizeof events / sizeof *events, 0);
 	for (int i = 0; i < n; i++) {
 		struct sandbox *sandbox = events[i].data.ptr;
@@ -421,8 +425,8 @@ static void check_deadline(struct guests *guests, struct sandbox *sandbox, uint6
 
 static bool is_due(const struct guests *guests, const struct sandbox *sandbox, uint64_t now_usec)
 {
-	/* Until its first container comes, so that the last reading before it is a fresh one. Unsigned: a
-	 * clock that was set back makes it due. */
+	/* Each round until the first container comes, so that the last reading before it is fresh. Unsigned:
+	 * a clock that was set back makes the pod due. */
 	return (!sandbox->had_container && now_usec - sandbox->created_usec < SETTLED_USEC) ||
 	       sandbox->pass == 0 || now_usec - sandbox->pass_usec >= guests->settings->interval_usec;
 }
@@ -439,8 +443,7 @@ void guests_begin_round(struct guests *guests, uint64_t now_usec)
 		if (sandbox->asking == SANDBOX_SILENT) {
 			begin_pass(guests, sandbox, now_usec);
 		} else {
-			/* An answer is still under way: nothing more is asked of this shim, but the host goes
-			 * on. */
+			/* An answer is awaited: this shim is not asked more, but the host is read. */
 			sandbox->pass_usec = now_usec;
 			find_machine(guests, sandbox, now_usec);
 			compare(guests, sandbox, now_usec);
@@ -450,7 +453,8 @@ void guests_begin_round(struct guests *guests, uint64_t now_usec)
 
 /* ---- Records ---- */
 
-/* Its record is there, but it does not run yet: what is charged now, the machine costs alone. */
+/* The first container's record is there, but the container does not run yet: the charge is
+ * the machine's own. */
 static void before_first_container(struct guests *guests, struct sandbox *sandbox,
 				   const struct record *record, bool is_late, uint64_t now_usec)
 {
@@ -469,7 +473,7 @@ static void before_first_container(struct guests *guests, struct sandbox *sandbo
 void guests_take_record(struct guests *guests, struct container *container, const struct record *record,
 			bool is_late, uint64_t now_usec)
 {
-	/* Outside of pods, a machine is one container's. */
+	/* Outside Kubernetes each container has a machine of its own. */
 	const char *id = record->is_sandbox || !record->sandbox_id[0] ? record->id : record->sandbox_id;
 	const bool own = strcmp(id, record->id) == 0, new = !container->sandbox;
 
@@ -480,7 +484,7 @@ void guests_take_record(struct guests *guests, struct container *container, cons
 	if (!sandbox)
 		sandbox = registry_add_sandbox(guests->registry, id);
 	if (!sandbox)
-		return; /* out of memory: tried again with its next record */
+		return; /* out of memory: tried again with the next record */
 	if (sandbox_take_record(sandbox, record, own) < 0) {
 		if (sandbox->n_records == 0)
 			registry_remove_sandbox(guests->registry, sandbox);

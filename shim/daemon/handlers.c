@@ -8,7 +8,7 @@
 #include "cgroups/quantity.h"
 #include "shim/tune/overhead.h"
 
-/* A pod that runs is seen each [vm] interval. */
+/* A pod that was seen within this time may still run: running pods are seen each [vm] interval. */
 #define FRESH_USEC (10 * USEC_PER_MIN)
 
 _Static_assert(HANDLER_PODS_MAX <= OVERHEAD_PODS_MAX, "all pods that are kept are looked at");
@@ -62,12 +62,12 @@ static bool is_same(const struct handler_pod *a, const struct handler_pod *b)
 	       a->used_bytes == b->used_bytes;
 }
 
-/* Makes room for one more, unless all were seen of late. */
+/* Makes room for one more pod. Returns false if all were seen within FRESH_USEC. */
 static bool remove_oldest(struct handler *handler, uint64_t now_usec)
 {
 	size_t oldest = 0;
 
-	/* Unsigned: what was seen before the clock was set back is the oldest. */
+	/* Unsigned: a pod that was seen before the clock was set back is the oldest. */
 	for (size_t i = 1; i < handler->n_pods; i++)
 		if (now_usec - handler->pods[i].seen_usec > now_usec - handler->pods[oldest].seen_usec)
 			oldest = i;
@@ -85,14 +85,14 @@ void handlers_put_pod(struct handlers *handlers, struct handler *handler, const 
 	while (i < handler->n_pods && strcmp(handler->pods[i].id, pod->id) != 0)
 		i++;
 	if (i == HANDLER_PODS_MAX) {
-		/* Otherwise pods that run would displace each other at each reading. */
+		/* Running pods must not displace each other at each reading. */
 		if (!remove_oldest(handler, pod->seen_usec))
 			return;
 		i--;
 	} else if (i == handler->n_pods) {
 		handler->n_pods++;
 	}
-	/* When it was last seen is written along, but no reason to write. */
+	/* A new seen_usec alone is no reason to write the file. */
 	if (!is_same(&handler->pods[i], pod))
 		mark(handlers, handler);
 	handler->pods[i] = *pod;

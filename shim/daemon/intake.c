@@ -7,7 +7,7 @@
 
 /* ---- Records ---- */
 
-/* Of what was read of them. */
+/* Takes the changes that notices_read() has read. */
 static void take_changes(struct node *node, uint64_t now_usec)
 {
 	struct records *records = &node->sources.records;
@@ -21,7 +21,7 @@ static void take_changes(struct node *node, uint64_t now_usec)
 	}
 }
 
-/* What is there by now, not what comes meanwhile. */
+/* Takes the changes that are waiting now, not those that come meanwhile. */
 static void take_waiting_changes(struct node *node, uint64_t now_usec)
 {
 	struct notices *notices = &node->sources.records.notices;
@@ -38,7 +38,7 @@ void node_on_records(struct node *node, uint64_t now_usec)
 
 	(void)notices_read(notices);
 	take_changes(node, now_usec);
-	/* Soon: the next creation's guards go by what was applied last. */
+	/* Publish soon: the guards of the next creation need the limit that was applied last. */
 	if (notices_left(notices) == 0)
 		learning_publish_decided(&node->learning, now_usec);
 	node_hear(node, now_usec);
@@ -71,7 +71,7 @@ static struct container *container_of_kill(struct node *node, const struct oom_k
 	struct container *container = registry_find_by_cgroup(&node->registry, kill->task_cgroup);
 	if (container)
 		return container;
-	/* A short life: its record may be there, unread. */
+	/* A container that lived only shortly may have a record that is not read yet. */
 	if (node->sources.records.notices.fd >= 0)
 		take_waiting_changes(node, now_usec);
 	else
@@ -92,7 +92,7 @@ static void read_kernel_log(struct node *node, uint64_t now_usec)
 	}
 	if (r >= 0)
 		return;
-	/* It would be readable for ever, and we would do nothing but fail to read it. */
+	/* Stop polling: the log would be readable for ever, and each read would fail. */
 	voice_fault(&node->voice.journal, LOG_ERR, "some OOM kills may go unseen from now on: %s", err.text);
 	*fd = -1;
 }
@@ -171,7 +171,7 @@ void node_on_exits(struct node *node, uint64_t now_usec)
 {
 	struct exit_peak exits[EXIT_PEAKS_MAX];
 
-	/* The log says more of a kill than a count does. */
+	/* The log first: it says more about a kill than a count does. */
 	read_kernel_log(node, now_usec);
 	const size_t n = exit_peaks_read(node->sources.exits.peaks, exits);
 	for (size_t i = 0; i < n; i++)
@@ -189,14 +189,14 @@ void node_on_guests(struct node *node, uint64_t now_usec)
 
 void node_make_up(struct node *node, uint64_t now_usec)
 {
-	/* Cgroups without a watch are read in turn: sampling_is_turn(). */
+	/* Events of cgroups without a watch are read by turns: sampling_is_turn(). */
 	if (node->sources.records.notices.fd >= 0 && !node->record_untaken)
 		return;
 	node->record_untaken = false;
 	(void)tidings_take_records(node, now_usec, NULL);
 }
 
-/* What happened before the watches stood is read once. */
+/* Watches all running containers. node_watch() reads what happened before the watch. */
 static void watch_all(struct node *node, uint64_t now_usec)
 {
 	for (size_t i = 0; i < node->registry.n_containers; i++)
@@ -208,7 +208,7 @@ void node_open_sources(struct node *node, uint64_t now_usec)
 {
 	const unsigned opened = node_open_inotify(node);
 
-	/* What came before it stood. */
+	/* Take what came before inotify was open. */
 	if (opened & NODE_OPENED_RECORDS)
 		(void)tidings_take_records(node, now_usec, NULL);
 	if (opened & NODE_OPENED_WATCH)

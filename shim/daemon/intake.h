@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Reads what the sources have, and hands it on, event by event. The kernel logs a kill before it counts it
- * and before the cgroup goes: the log is read before an end, or a kill by who knows what limit, is told. */
+/* Reads the sources, and hands their events to the node one by one. The kernel logs a kill before it counts
+ * the kill and before the cgroup goes. So the log is read before an end is told, or a kill of which the limit
+ * is not known. */
 
 #include "shim/daemon/node.h"
 
-/* What was published and kept before, and the containers that are there. Returns 0 or -errno. */
+/* Loads what was published and kept before, then the records. Returns 0 or -errno. */
 int node_load(struct node *node, uint64_t now_usec, struct error *err);
 
-/* The fds of struct sources can be read. What can come in floods is read in pieces: there may be more. */
+/* Call one of these when a source's fd is readable. A source that may come in floods is read one piece at a
+ * time: there may be more. */
 void node_on_records(struct node *node, uint64_t now_usec);
 void node_on_events(struct node *node, uint64_t now_usec);
 void node_on_kernel_log(struct node *node, uint64_t now_usec);
@@ -18,10 +20,10 @@ void node_on_processes(struct node *node, uint64_t now_usec);
 void node_on_exits(struct node *node, uint64_t now_usec);
 void node_on_guests(struct node *node, uint64_t now_usec);
 
-/* What is there in spite of a source that cannot tell: before a tick's readings. */
+/* Call before a tick's readings: lists the records, if inotify does not report them. */
 void node_make_up(struct node *node, uint64_t now_usec);
-/* Tries again to open what could not be opened: now and then. */
+/* Call now and then: tries again to open sources that could not be opened. */
 void node_open_sources(struct node *node, uint64_t now_usec);
 
-/* Reads the kernel log and settles, if there is anything to be told: node_settle(). */
+/* If an end or a kill is to be told: reads the kernel log, then calls node_settle(). */
 void node_hear(struct node *node, uint64_t now_usec);

@@ -26,7 +26,7 @@ static void learning_publish(struct learning *learning, struct workload *workloa
 	}
 }
 
-/* A recommendation has changed: kept and said. It has been published before. */
+/* Keeps and logs a changed recommendation. It is published already. */
 static void learning_take_recommendation(struct learning *learning, struct workload *workload,
 					 uint64_t now_usec)
 {
@@ -63,7 +63,7 @@ void learning_publish_loaded(struct learning *learning, uint64_t now_usec)
 		if (!workload->dirty)
 			continue;
 		learning_publish(learning, workload, now_usec);
-		/* What is not published knows from the history that it was said. */
+		/* Without a file, the history tells the next daemon what was logged: by written_usec. */
 		if (!workload->published)
 			archive_workload(learning->archive, workload, now_usec);
 	}
@@ -71,7 +71,7 @@ void learning_publish_loaded(struct learning *learning, uint64_t now_usec)
 
 /* ---- From one container ---- */
 
-/* r: what the window said of a sample or a peak that it took. */
+/* r: what window_add() or window_add_peak() returned; above 0: a slot was closed. */
 static void learning_took(struct learning *learning, struct workload *workload, int r)
 {
 	workload->fresh++;
@@ -133,7 +133,7 @@ void learning_take_sight(struct learning *learning, const struct container *cont
 		workload_take_sight(container->workload, settings, &sight, now_usec);
 }
 
-/* Why the next container of this workload cannot be given more than this. */
+/* Why the next container of this workload cannot be given more than limit_bytes; NULL: it can. */
 static const char *learning_stuck(const struct learning *learning, const struct workload *workload,
 				  uint64_t limit_bytes, char buf[static EXPLAIN_MAX])
 {
@@ -143,7 +143,7 @@ static const char *learning_stuck(const struct learning *learning, const struct 
 	return explain_stuck(&workload->limits, &settings, limit_bytes, buf);
 }
 
-/* What there was to learn from it is learned, and published. */
+/* Keeps and logs a kill. What it teaches is learned and published already. */
 static void learning_tell_kill(struct learning *learning, const struct container *container,
 			       enum oom_cause cause, const struct oom_kill *kill, uint64_t learned_bytes,
 			       uint64_t now_usec)
@@ -174,8 +174,8 @@ void learning_take_kill(struct learning *learning, struct container *container, 
 	workload_learn_oom(workload, &learning->settings->tuner, container->max_bytes, container->peak_bytes,
 			   now_usec);
 	learning_publish(learning, workload, now_usec);
-	/* Where that fails, what is published is the limit that kills. A disk that is full lets go of a
-	 * file all the same, and without one the next creation gets what it declares. */
+	/* If this fails, the published limit is still the one that kills. A file can be removed even from a
+	 * full disk, and without a file the next creation gets what it declares. */
 	if (workload->unpublished)
 		(void)limits_remove(learning->state_fd, &workload->limits.identity, NULL);
 	learning_took(learning, workload,
@@ -250,7 +250,7 @@ void learning_close(struct learning *learning, uint64_t now_usec)
 		struct workload *workload = registry->workloads[i];
 		if (window_close_slot(&workload->window, now_usec) > 0)
 			archive_slot(learning->archive, workload);
-		/* Samples alone are otherwise published now and then only. */
+		/* Publish new samples too: normally, samples alone are published only now and then. */
 		workload->dirty = workload->dirty || workload->measured || workload->fresh > 0;
 	}
 }
@@ -268,7 +268,7 @@ void learning_forget(struct learning *learning, uint64_t older_than_usec)
 			break;
 		if (workload->unpublished) {
 			assert(learning->unpublished > 0);
-			/* Nothing was published, so nothing is said. The next failure is a new one. */
+			/* No message, as nothing was published. The next failure is logged again. */
 			if (--learning->unpublished == 0)
 				(void)voice_mended(learning->voice, FAULT_LIMITS);
 		}

@@ -3,31 +3,31 @@
 
 #include <assert.h>
 
-/* What a state and an event come to. 0 is a pair that was forgotten. */
+/* What a pair of state and event leads to. 0: the pair is missing in the table, which is a bug. */
 enum move {
 	STAY = 1,
-	BEGIN,   /* a record */
-	BREAK,   /* a record of no use, and nothing is known but its name */
-	REFUSE,  /* a record of no use from now on */
-	FOLLOW,  /* a cgroup to be opened */
-	RUN,     /* a cgroup that was opened */
-	SAMPLE,  /* an answer of the guest */
+	BEGIN,   /* a record was read */
+	BREAK,   /* a new record cannot be read: only its id is known */
+	REFUSE,  /* a record that was read before cannot be read any more */
+	FOLLOW,  /* there is a cgroup to open */
+	RUN,     /* the cgroup was opened */
+	SAMPLE,  /* the guest has answered */
 	END,     /* the first sign of the end */
-	CEASE,   /* the same of one whose end is not ours to tell */
-	PEAK,    /* the first sign of the end is the kernel's word on its peak */
-	HEAR,    /* the kernel's word on the peak, after another sign */
-	LEAVE,   /* the first sign of the end is that the record is gone */
-	GIVE,    /* the first sign of the end is another's record */
-	LOSE,    /* the record is gone after another sign */
-	CEDE,    /* another's record after another sign */
+	CEASE,   /* the first sign of the end, which is not ours to tell */
+	PEAK,    /* the first sign of the end is the kernel's report with the peak */
+	HEAR,    /* the kernel's report, after another sign of the end */
+	LEAVE,   /* the first sign of the end is the record's removal */
+	GIVE,    /* the first sign of the end is another container's record */
+	LOSE,    /* the record's removal, after another sign of the end */
+	CEDE,    /* another container's record, after another sign of the end */
 	RETURN,  /* a record that was gone is there again */
-	TELL,    /* the end is told, the record is there */
-	DONE,    /* the end is told, the record is gone */
-	FORGET,  /* the record is gone, nothing is to be told */
-	REPLACE, /* another's record, nothing is to be told */
-	YIELD,   /* another's record, after the own one was gone */
+	TELL,    /* the end is told; the record is there */
+	DONE,    /* the end is told; the record is gone */
+	FORGET,  /* the record is gone; nothing is to be told */
+	REPLACE, /* another container's record; nothing is to be told */
+	YIELD,   /* another container's record, after the own one was gone */
 	MOVES,
-	/* Moves that hang on the facts: conditions[]. */
+	/* Moves that depend on the facts: conditions[]. */
 	END_IF = MOVES,
 	PEAK_IF,
 	LEAVE_IF,
@@ -83,13 +83,14 @@ static const struct life_step steps[MOVES] = {
 	[YIELD] = {SAME, LIFE_YIELD},
 };
 
-/* It ran, or should have, since the daemon began. */
+/* Whether the end is ours to tell: the container was started, and no earlier run of the daemon has
+ * told of it. */
 static bool has_run(const struct life_facts *facts)
 {
 	return facts->started && !facts->followed_before;
 }
 
-/* Nobody will say more of its last peak than is known. */
+/* Whether no better value of the last peak is to come. */
 static bool is_due(const struct life_facts *facts)
 {
 	return facts->peak_exact || !facts->exits_told || !facts->cgroup_id_known || facts->wait_over;

@@ -1,71 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The life of one container, from its record to the end of both: which state follows from which event, and
- * what is to be done then. Pure: whoever calls has read what the facts say, and does what the actions say.
+/* The life of one container, from its record to the end of both: the next state and the actions for each
+ * state and event. Pure: the caller reads the facts and does the actions.
  *
  *     NEW ─► CREATED ─► RUNNING ─► ENDING ─► ENDED ─► GONE      the record is there until GONE
  *      │        └───────────┴─────────┴─► LEAVING ─────┘        the record is gone, the end is not told yet
  *      └─► BROKEN ─────────────────────────────────────┘        the record cannot be read
  *
- * Many tell of one end: the record's removal, a reading that finds the cgroup gone, "populated 0", the
- * init process, the kernel's program at rmdir, the guest. The first one leads to ENDING or LEAVING, and
- * the end is told from there once, at LIFE_HEARD, when no better word on the last peak is to come. The
- * record's removal is a second question: only without a record a container is forgotten. */
+ * Several sources report the same end: the record's removal, a reading that finds the cgroup gone, "populated
+ * 0", the init process, the kernel's program at rmdir, the guest. The first report leads to ENDING or
+ * LEAVING. There the end is told, once, at LIFE_HEARD, when no better value of the last peak is to come. The
+ * record is a second matter: a container is forgotten only when its record is gone. */
 
 #include <stdbool.h>
 
 enum life_state {
-	LIFE_NEW,     /* its record was not read yet */
-	LIFE_CREATED, /* it has a record; no cgroup of it was opened */
-	LIFE_RUNNING, /* its cgroup is read, or its guest has answered for it */
-	LIFE_ENDING,  /* its end was noticed, and is to be told */
-	LIFE_LEAVING, /* its end was noticed, and is to be told; its record is gone, or another's */
-	LIFE_ENDED,   /* its end was told, or is not ours to tell; its record is still there */
-	LIFE_BROKEN,  /* its record cannot be read */
-	LIFE_GONE,    /* nothing more can happen to it */
+	LIFE_NEW,     /* the record was not read yet */
+	LIFE_CREATED, /* the record was read; no cgroup was opened */
+	LIFE_RUNNING, /* the cgroup is read, or the guest has answered */
+	LIFE_ENDING,  /* the end was noticed, and is to be told; the record is there */
+	LIFE_LEAVING, /* the end was noticed, and is to be told; the record is gone, or another container's */
+	LIFE_ENDED,   /* the end was told, or is not ours to tell; the record is there */
+	LIFE_BROKEN,  /* the record cannot be read */
+	LIFE_GONE,    /* nothing more can happen */
 	LIFE_STATES,
 };
 
 enum life_event {
-	LIFE_RECORD,          /* its record was read */
-	LIFE_RECORD_BROKEN,   /* its record cannot be read */
-	LIFE_RECORD_REMOVED,  /* its record is not there */
-	LIFE_RECORD_REPLACED, /* the record under its id is of another creation */
-	LIFE_CGROUP_KNOWN,    /* where its cgroup lies is known, by the record or by a process */
-	LIFE_CGROUP_OPENED,   /* its cgroup was found, and read */
-	LIFE_CGROUP_GONE,     /* its cgroup is not there: when opened, or when read */
-	LIFE_EMPTY,           /* its cgroup is there without a process */
-	LIFE_EXIT,            /* the kernel has told what its cgroup had counted when it was removed */
-	LIFE_GUEST_ANSWERED,  /* its guest has told what it uses */
-	LIFE_GUEST_ABSENT,    /* its guest does not have it, or the machine is gone */
-	LIFE_HEARD,           /* what the kernel has logged so far was read: the end may be told now */
+	LIFE_RECORD,          /* the record was read */
+	LIFE_RECORD_BROKEN,   /* the record cannot be read */
+	LIFE_RECORD_REMOVED,  /* the record is not there */
+	LIFE_RECORD_REPLACED, /* the record under this id is of another creation */
+	LIFE_CGROUP_KNOWN,    /* the cgroup's path is known, from the record or from a process */
+	LIFE_CGROUP_OPENED,   /* the cgroup was found and opened */
+	LIFE_CGROUP_GONE,     /* the cgroup was not there when it was opened or read */
+	LIFE_EMPTY,           /* the cgroup has no process, or is gone */
+	LIFE_EXIT,            /* the kernel has reported the cgroup's removal, with its last peak */
+	LIFE_GUEST_ANSWERED,  /* the guest has reported what the container uses */
+	LIFE_GUEST_ABSENT,    /* the guest does not have the container, or the machine is gone */
+	LIFE_HEARD,           /* the kernel log was read up to now: the end may be told */
 	LIFE_STOP,            /* the daemon ends: nothing more will be heard */
 	LIFE_EVENTS,
 };
 
 struct life_facts {
-	bool started;         /* its `start` was recorded */
-	bool followed_before; /* an earlier run of the daemon has followed it, and told of it */
-	bool peak_exact;      /* its last peak is known to the byte */
-	bool exits_told;      /* the kernel tells of cgroups' removals */
-	bool cgroup_id_known; /* by which the kernel tells of them */
-	bool wait_over;       /* the kernel has had its time to tell */
+	bool started;         /* the `start` was recorded */
+	bool followed_before; /* an earlier run of the daemon has followed the container, and told of it */
+	bool peak_exact;      /* the last peak is final */
+	bool exits_told;      /* the kernel reports removals of cgroups */
+	bool cgroup_id_known; /* the id of the cgroup is known, which such a report has */
+	bool wait_over;       /* the time for such a report has passed */
 };
 
-/* What is to be done, in this order. */
+/* What the caller does, in this order. */
 enum life_action {
-	LIFE_TELL_BROKEN = 1 << 0, /* say that the record cannot be read: once a container */
-	LIFE_YIELD = 1 << 1,       /* its id is another's: it must not be found by it */
-	LIFE_FOLLOW = 1 << 2,      /* open its cgroup: LIFE_CGROUP_OPENED or LIFE_CGROUP_GONE comes of it */
-	LIFE_WATCH = 1 << 3,       /* have the kernel tell of it, and read it */
-	LIFE_SAMPLE = 1 << 4,      /* what the guest has said is a sample */
-	LIFE_TAKE_PEAK = 1 << 5,   /* what the kernel has told of its end counts */
-	LIFE_AWAIT = 1 << 6,       /* LIFE_HEARD is to come, again and again, until the end is told */
-	LIFE_READ_LAST = 1 << 7,   /* what can still be read is the last that will be */
-	LIFE_TELL_END = 1 << 8,    /* learn from its end, keep it, say it */
-	LIFE_CLOSE = 1 << 9,       /* nothing of it is watched or held open any more */
-	LIFE_FORGET = 1 << 10,     /* it leaves the tables, once nobody has it in hand */
+	LIFE_TELL_BROKEN = 1 << 0, /* log that the record cannot be read, once a container */
+	LIFE_YIELD = 1 << 1,       /* give up the id, which is another container's now */
+	LIFE_FOLLOW = 1 << 2,      /* open the cgroup, then send LIFE_CGROUP_OPENED or LIFE_CGROUP_GONE */
+	LIFE_WATCH = 1 << 3,       /* begin to watch the cgroup, and read it */
+	LIFE_SAMPLE = 1 << 4,      /* take the guest's answer as a sample */
+	LIFE_TAKE_PEAK = 1 << 5,   /* take the last peak that the kernel reported */
+	LIFE_AWAIT = 1 << 6,       /* send LIFE_HEARD, again and again, until the end is told */
+	LIFE_READ_LAST = 1 << 7,   /* read for the last time what can still be read */
+	LIFE_TELL_END = 1 << 8,    /* learn from the end, keep it, log it */
+	LIFE_CLOSE = 1 << 9,       /* end all watches, close all descriptors */
+	LIFE_FORGET = 1 << 10,     /* remove the container from the tables, once nobody uses it */
 };
 
 struct life_step {
@@ -73,9 +73,10 @@ struct life_step {
 	unsigned actions; /* of enum life_action */
 };
 
+/* The step that an event leads to. */
 struct life_step life_take(enum life_state state, enum life_event event, const struct life_facts *facts);
 
-/* Its end was noticed and is not told yet. */
+/* Whether the end was noticed and is not told yet. */
 static inline bool life_is_ending(enum life_state state)
 {
 	return state == LIFE_ENDING || state == LIFE_LEAVING;

@@ -7,7 +7,7 @@
 
 #include "shim/daemon/account.h"
 
-/* What a series is of. */
+/* What a series describes. */
 enum level {
 	LEVEL_NODE,
 	LEVEL_PROCESS, /* the daemon's */
@@ -27,13 +27,13 @@ static const char *const level_labels[LEVELS_COUNT] = {
 	[LEVEL_HANDLER] = "handler",
 };
 
-/* What has samples of its own. */
+/* A container, workload, pod or handler that has samples of its own. */
 struct series {
-	uint32_t index;      /* in the node's list */
-	uint32_t at, length; /* of its labels, in those of all */
+	uint32_t index;      /* in the level's list of objects */
+	uint32_t at, length; /* where its labels are in view->labels */
 };
 
-/* What the getters see: the members that their level has. */
+/* What the getters see. Only the members of the metric's level are set. */
 struct view {
 	const struct metrics_source *source;
 	const struct node *node;
@@ -47,27 +47,27 @@ struct view {
 	bool left[LEVELS_COUNT];
 	struct series *series[LEVELS_COUNT];
 	size_t n_series[LEVELS_COUNT];
-	struct exposition labels; /* of all of them, made once for all metrics */
+	struct exposition labels; /* of all series, made once for all metrics */
 };
 
 struct metric {
-	const char *name; /* as Prometheus' text has it */
+	const char *name; /* as in Prometheus' own format */
 	enum exposition_type type;
-	const char *unit; /* "seconds" are microseconds here */
+	const char *unit; /* for "seconds", get() returns microseconds */
 	enum level level;
-	/* A label beyond those of the level, with a sample for each of the values, NULL-ended. */
+	/* One more label than the level has, and its values, NULL-ended: a sample for each of them. */
 	const char *label;
 	const char *const *values;
-	/* Of the i-th value. False: there is none. */
+	/* Gets the sample of the i-th value. Returns false if there is none. */
 	bool (*get)(const struct view *view, size_t i, uint64_t *ret);
-	size_t histogram; /* in struct tally, of a histogram */
+	size_t histogram; /* a histogram's place in struct tally */
 	const char *help;
-	bool is_signed; /* what get says is an int64_t */
+	bool is_signed; /* get() returns an int64_t */
 };
 
 /* ---- Where the numbers come from ---- */
 
-/* Those that may be too many, in the order of their names. */
+/* The levels that may have too many series, in the order of left_out_names. */
 static const enum level levels_left_out[] = {LEVEL_CONTAINER, LEVEL_WORKLOAD, LEVEL_SANDBOX};
 
 #define GETTER(name, value)                                                \
@@ -78,7 +78,7 @@ static const enum level levels_left_out[] = {LEVEL_CONTAINER, LEVEL_WORKLOAD, LE
 		return true;                                               \
 	}
 
-/* Amounts of which 0 means "not known", and UINT64_MAX "no limit". */
+/* For amounts: 0 is "not known", UINT64_MAX is "no limit". Both are left out. */
 #define GETTER_KNOWN(name, value)                                          \
 	static bool name(const struct view *view, size_t i, uint64_t *ret) \
 	{                                                                  \
@@ -173,7 +173,7 @@ static bool workload_window(const struct view *view, size_t i, uint64_t *ret)
 	return observed->samples > 0;
 }
 
-/* Amounts that VMM_UNKNOWN stands for where they are not known. */
+/* For amounts that are VMM_UNKNOWN if not known. */
 #define GETTER_TOLD(name, value)                                           \
 	static bool name(const struct view *view, size_t i, uint64_t *ret) \
 	{                                                                  \
@@ -182,7 +182,7 @@ static bool workload_window(const struct view *view, size_t i, uint64_t *ret)
 		return *ret != VMM_UNKNOWN;                                \
 	}
 
-/* Of the last split, where the guest has answered. */
+/* For amounts of the last split, which is known if the guest has answered. */
 #define GETTER_SPLIT(name, value, is_there)                                 \
 	static bool name(const struct view *view, size_t i, uint64_t *ret)  \
 	{                                                                   \
@@ -379,7 +379,7 @@ static void name_events(void)
 
 /* ---- Rendering ---- */
 
-/* A container's id is as long as it has to be to be one of its kind: a person may have chosen it. */
+/* A generated id, of 64 hexadecimal digits, is shortened to 12. An id that a person chose stays whole. */
 #define ID_LENGTH    64
 #define ID_SHORTENED 12
 
@@ -419,7 +419,7 @@ static void put_sandbox_labels(struct exposition *out, const struct sandbox *san
 	put_id(out, sandbox->id);
 }
 
-/* series: NULL for the node's and the process's own. */
+/* series: NULL for the levels node and process. */
 static void put_sample(struct exposition *out, const struct metric *metric, const struct view *view,
 		       const struct series *series, size_t i)
 {
@@ -460,7 +460,7 @@ static void put_histogram(struct exposition *out, const struct metric *metric, c
 
 	for (size_t i = 0; i <= HISTOGRAM_BOUNDS_COUNT; i++) {
 		char bound[32] = "+Inf";
-		/* No bound is a whole number of seconds, which the two formats would write differently. */
+		/* No bound is a whole number of seconds: the two formats would write it differently. */
 		if (i < HISTOGRAM_BOUNDS_COUNT)
 			(void)snprintf(bound, sizeof bound, "%g", (double)histogram_bounds_usec[i] / 1e6);
 		count += histogram->counts[i];
@@ -474,7 +474,7 @@ static void put_histogram(struct exposition *out, const struct metric *metric, c
 	exposition_uint(out, count);
 }
 
-/* A pod's sandbox is no container of anybody's: it stands in the sums alone. */
+/* A pod's sandbox has no series: it is only in the sums. */
 static bool container_is_shown(const struct view *view, const struct container *container)
 {
 	return container->state == LIFE_RUNNING && !container->is_sandbox &&
@@ -483,7 +483,7 @@ static bool container_is_shown(const struct view *view, const struct container *
 
 static bool workload_is_shown(const struct workload *workload, uint64_t now_usec)
 {
-	/* Unsigned: what was seen before the clock was set back is left out. */
+	/* Unsigned: a workload that was seen before the clock was set back is left out. */
 	return workload->n_containers > 0 || now_usec - workload->seen_usec < METRICS_KEEP_USEC;
 }
 
@@ -520,7 +520,7 @@ static void put_labels_of(struct exposition *out, const struct view *view, enum 
 	}
 }
 
-/* Finds what is shown of a level, n at most, and makes its labels. */
+/* Finds the series of a level among its n objects, and makes their labels. */
 static int find_series(struct view *view, enum level level, size_t n)
 {
 	const size_t max = view->node->settings.report.metrics_containers_max;
@@ -528,7 +528,7 @@ static int find_series(struct view *view, enum level level, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		n_shown += is_shown(view, level, i);
-	/* Of handlers there are ACCOUNTS_MAX at most. */
+	/* Handlers are never left out: there are ACCOUNTS_MAX at most. */
 	view->left[level] = level != LEVEL_HANDLER && n_shown > max;
 	view->left_out[level] = view->left[level] ? n_shown : 0;
 	if (view->left[level] || n_shown == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The node as metrics: one table, from which the text and its documentation come. */
+/* The node as metrics. One table makes the text and its documentation. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,18 +14,18 @@
 
 struct metrics_source {
 	const struct node *node;
-	const struct cost *process; /* NULL: nothing is said of the daemon's process */
+	const struct cost *process; /* NULL: no metrics of the daemon's process */
 	uint64_t started_usec, now_usec;
 };
 
-/* A workload without containers is left out when it was last seen so long ago. */
+/* A workload without containers is left out if it was last seen this long ago. */
 #define METRICS_KEEP_USEC (60 * UINT64_C(60000000))
 
-/* Reads only what lies in memory. Where there are more containers than [report] metrics_containers_max, none
- * has a series of its own, and the same with workloads. Returns 0, with the text owned by the caller, or
- * -ENOMEM. */
+/* Makes the text from what is in memory. If there are more containers than [report] metrics_containers_max,
+ * no container has series of its own; the same holds for workloads and virtual machines. Returns 0 with the
+ * text, which the caller frees, or -ENOMEM. */
 int metrics_render(const struct metrics_source *source, enum exposition_format format, char **ret_text,
 		   size_t *ret_length);
 
-/* A line a metric: name, type, unit, labels and help, by tabs. */
+/* Prints a line for each metric: name, type, unit, labels and help, with tabs between them. */
 void metrics_print_list(FILE *out);

@@ -10,16 +10,17 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/quantity.h"
 
-/* When a container's cgroup is looked for though no `start` was recorded: after `run`, say. */
+/* Ticks after which a cgroup is looked for although no `start` was recorded (as after `run`), and
+ * between two tries. */
 #define LOOK_TICKS       5
 #define LOOK_AGAIN_TICKS 5
 
-/* After how many samples a container's processes are looked at: once it has started, and once what a
- * script starts is there, too. */
+/* Samples after which a container's processes are looked at: first when the program has started, then when a
+ * start script has started what it should. */
 static const uint64_t look_samples[] = {5, 300};
 
-/* How long an end is not told while the kernel has not said that the cgroup was removed: a runtime's `delete`
- * takes a tenth of a second, and some seconds on a node that is short of everything. */
+/* The longest wait, before an end is told, for the kernel's report of the cgroup's removal. A runtime's
+ * `delete` takes a tenth of a second, and some seconds on a node that is short of everything. */
 #define EXIT_WAIT_USEC (10 * USEC_PER_SEC)
 
 /* ---- Beginning and end ---- */
@@ -80,7 +81,7 @@ int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *er
 	return exits_open(&node->sources.exits, exits, err);
 }
 
-/* Nothing of it is watched or held open any more. */
+/* Ends all watches of the container, and closes its descriptors. */
 static void node_close(struct node *node, struct container *container)
 {
 	pressures_remove(&node->sources.pressures, container);
@@ -109,7 +110,7 @@ void node_tell_kill(struct node *node, struct container *container, enum oom_cau
 		    const struct oom_kill *kill, uint64_t now_usec)
 {
 	if (cause == OOM_CAUSE_OWN && kills_are_new(&container->own_kills)) {
-		/* The limit that it died at: read now if possible, else as last seen, else as decided. */
+		/* The limit at the kill: read now if possible, else as last seen, else as decided. */
 		if (container->sampled.path)
 			(void)container_read_bounds(container, &node->sampling.sampler, NULL);
 		if (container->max_bytes == MEMORY_UNLIMITED)
@@ -132,7 +133,7 @@ void node_take_kill(struct node *node, struct container *container, const struct
 
 void node_check_events(struct node *node, struct container *container, uint64_t now_usec)
 {
-	/* In a guest there are none that the host could read, which says nothing of the container. */
+	/* A container in a guest has no events that the host could read. */
 	if (!container->sampled.path)
 		return;
 	int r = container_read_events(container, &node->sampling.sampler, node->sampling.tick, NULL);
@@ -141,8 +142,8 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 	if (r != 0)
 		return;
 	node_tell_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
-	/* Whose limit another kill hit, the kernel's log says, which is read before the next
-	 * node_settle(). */
+	/* Another kill: the kernel log says whose limit was hit. The log is read before
+	 * the next node_settle(). */
 	if (container->other_kills.by_events > container->other_kills.told)
 		node->kills_untold = true;
 }
@@ -185,7 +186,7 @@ void node_sample_container(struct node *node, struct container *container, enum 
 	if (r == 0 && thorough) {
 		node_look_at(node, container);
 		r = container_read_bounds(container, sampler, &err);
-		/* Otherwise the watches tell of it. */
+		/* With watches, a change of the events is reported. */
 		if (!container->watched)
 			node_check_events(node, container, now_usec);
 	}
@@ -262,11 +263,11 @@ void node_watch(struct node *node, struct container *container, uint64_t now_use
 				 "seen seconds late: %s (see fs.inotify.max_user_watches)",
 				 strerror(-r));
 	node_watch_process(node, container, now_usec);
-	/* What happened before the watch stood. */
+	/* Read what happened before the watch. */
 	node_check_events(node, container, now_usec);
 }
 
-/* Its cgroup is open: it runs from here on. */
+/* The cgroup was opened: the container runs. */
 static void node_begin(struct node *node, struct container *container, uint64_t now_usec)
 {
 	container_read_ancestors(container, node->roots.cgroup_fd);
@@ -286,7 +287,8 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 		(void)node_live(node, container, r == 0 ? LIFE_CGROUP_OPENED : LIFE_CGROUP_GONE, now_usec);
 		return;
 	}
-	/* Tried again and again, and said once: for all of them if it is we who lack descriptors. */
+	/* Opening is tried again and again. The failure is logged once a container; if we lack descriptors,
+	 * once for all containers. */
 	if (!container->told_fault && r == -EMFILE)
 		voice_fault_once(&node->voice, FAULT_FOLLOW, LOG_ERR, "container %s cannot be followed: %s",
 				 container->id, err.text);
@@ -302,7 +304,7 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 	uint64_t age = node->sampling.tick - container->found_tick;
 	struct record record;
 
-	/* The init process is there before `start`, but measuring it would be measuring the runtime. */
+	/* Before `start` the init process is there, but it still is the runtime: do not measure it. */
 	if (container->started_usec == 0 && age < LOOK_TICKS)
 		return;
 	if (age % LOOK_AGAIN_TICKS != 0 && age > 1)
@@ -317,7 +319,7 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 		(void)node_live(node, container, LIFE_CGROUP_KNOWN, now_usec);
 }
 
-/* Puts it on the list of node_settle(). */
+/* Puts the container on the list of node_settle(). */
 static void node_list(struct node *node, struct container *container)
 {
 	if (container->is_listed)
@@ -330,12 +332,12 @@ static void node_list(struct node *node, struct container *container)
 static void node_await(struct node *node, struct container *container, uint64_t now_usec)
 {
 	container->ending_usec = now_usec;
-	/* A cgroup that is gone would be told of again and again. */
+	/* epoll would report the pressure of a removed cgroup again and again. */
 	pressures_remove(&node->sources.pressures, container);
 	node_list(node, container);
 }
 
-/* The last that can be read, where the cgroup is still there. */
+/* Reads for the last time what can still be read of the cgroup. */
 static void node_read_last(struct node *node, struct container *container, uint64_t now_usec)
 {
 	(void)container_read_bounds(container, &node->sampling.sampler, NULL);
@@ -353,7 +355,7 @@ static struct life_facts node_facts(const struct node *node, const struct contai
 		.peak_exact = container->peak_exact,
 		.exits_told = node->sources.exits.fd >= 0,
 		.cgroup_id_known = container->cgroup_id > 0,
-		/* Or the clock was set back. */
+		/* true also if the clock was set back. */
 		.wait_over = now_usec < container->ending_usec ||
 			     now_usec - container->ending_usec >= EXIT_WAIT_USEC,
 	};
@@ -396,14 +398,14 @@ static void node_forget(struct node *node, struct container *container)
 	container_free(container, &node->sampling.sampler);
 }
 
-/* event: LIFE_HEARD or LIFE_STOP, for all that are listed. */
+/* Sends LIFE_HEARD or LIFE_STOP to all containers on the list. */
 static void node_end(struct node *node, enum life_event event, uint64_t now_usec)
 {
 	bool grouped = node->ending && archive_begin(&node->archive);
 
 	for (struct container **at = &node->ending, *container; (container = *at);) {
 		assert(container->is_listed);
-		/* The processes may have gone since it was listed. */
+		/* The processes may have gone since the container was listed. */
 		if (life_is_ending(container->state) && !container->peak_exact)
 			(void)container_read_exit(container, &node->sampling.sampler);
 		(void)node_live(node, container, event, now_usec);

@@ -22,7 +22,7 @@ void notices_close(struct notices *notices)
 	notices->at = notices->length = 0;
 }
 
-/* inotify takes paths only, so the directory goes by its descriptor's name. */
+/* inotify takes paths only: the path goes through the directory's descriptor. */
 int notices_watch(struct notices *notices, int dir_fd, const char *name, uint32_t mask)
 {
 	char path[96];

@@ -8,11 +8,11 @@
 #include "cgroups/cleanup.h"
 #include "cgroups/quantity.h"
 
-/* From so much of its limit on a container is close to it, and from so much down it is not any more. */
+/* Shares of the limit: from CLOSE_SHARE on a container is listened to, below FAR_SHARE no more. */
 #define CLOSE_SHARE 0.85
 #define FAR_SHARE   0.75
 
-/* What waited for 150 ms in 2 s. */
+/* The kernel reports if processes have waited for 150 ms within 2 s. */
 #define STALL_USEC  (150 * USEC_PER_MSEC)
 #define WINDOW_USEC (2 * USEC_PER_SEC)
 #define PAUSE_USEC  (USEC_PER_SEC / 10)
@@ -38,7 +38,8 @@ static int pressures_add(struct pressures *pressures, struct container *containe
 	int r = container_directory(container, sampler, &dir_fd, err);
 	if (r == 0)
 		r = pressure_watch(dir_fd, STALL_USEC, WINDOW_USEC, &fd, err);
-	/* It went since it was read, as the next reading will see: that says nothing of the others. */
+	/* The cgroup is gone, as the next reading will see. This is no fault of the
+	 * kernel's pressure files. */
 	if (r == MEMORY_GONE)
 		return 0;
 	if (r == 0 && epoll_ctl(pressures->fd, EPOLL_CTL_ADD, fd, &event) < 0) {
@@ -75,7 +76,7 @@ void pressures_remove(struct pressures *pressures, struct container *container)
 	if (container->pressure_fd < 0)
 		return;
 	assert(pressures->n > 0);
-	cleanup_close_fd(&container->pressure_fd); /* which takes it out of the epoll, too */
+	cleanup_close_fd(&container->pressure_fd); /* also removes it from the epoll */
 	container->pressure_fd = -1;
 	pressures->n--;
 }
@@ -84,14 +85,14 @@ bool pressures_take(struct pressures *pressures, uint64_t now_usec)
 {
 	struct epoll_event events[PRESSURES_MAX];
 
-	/* A trigger tells whoever polls it first, which is the loop that polls our epoll, and then not us.
-	 * So it is any of those few that are close to their limits. */
+	/* A trigger reports only to the first poll. This is the loop's poll of our epoll, so that we do not
+	 * learn which container it was: it is any of the few that are listened to. */
 	int n = epoll_wait(pressures->fd, events, PRESSURES_MAX, 0);
 	bool gone = false;
 	for (int i = 0; i < n; i++)
 		gone = gone || events[i].events & (EPOLLERR | EPOLLHUP);
-	/* All of them may tell in turn, and each time all are read. Unsigned: a step back of the clock
-	 * costs nothing. */
+	/* Each report makes all containers be read, and all may report one after the other: hence the pause.
+	 * Unsigned: if the clock was set back, there is no pause. */
 	if (!gone && now_usec - pressures->read_usec < PAUSE_USEC)
 		return false;
 	pressures->read_usec = now_usec;

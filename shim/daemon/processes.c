@@ -46,7 +46,7 @@ void processes_remove(struct processes *processes, struct container *container)
 	if (container->process_fd < 0)
 		return;
 	assert(processes->n > 0);
-	cleanup_close_fd(&container->process_fd); /* which takes it out of the epoll, too */
+	cleanup_close_fd(&container->process_fd); /* also removes it from the epoll */
 	container->process_fd = -1;
 	processes->n--;
 }

@@ -76,7 +76,7 @@ struct container *registry_find_by_cgroup_id(const struct registry *registry, ui
 
 void registry_set_cgroup_id(struct registry *registry, struct container *container, uint64_t cgroup_id)
 {
-	/* Another container's stays the other's. */
+	/* If another container has the same id, the entry is the other's. */
 	if (registry_find_by_cgroup_id(registry, container->cgroup_id) == container)
 		tdelete(container, &registry->containers_by_cgroup_id, compare_cgroup_id);
 	container->cgroup_id = cgroup_id;
@@ -99,8 +99,8 @@ void registry_remove(struct registry *registry, struct container *container)
 	last->index = container->index;
 }
 
-/* Each name in the path, from its end, may be the container's, whole or with the manager's additions:
- * "libpod-1f2e.scope" is 1f2e's. */
+/* Tries each name in the path, the last one first, also without what a manager adds: "libpod-1f2e.scope"
+ * is of 1f2e. */
 struct container *registry_find_by_cgroup(const struct registry *registry, const char *path)
 {
 	static const char scope[] = ".scope";
@@ -162,7 +162,7 @@ int registry_workload_of(struct registry *registry, const struct record *record,
 	char path[3 * NAME_MAX];
 
 	*ret = NULL;
-	/* What has no file name could never be published. */
+	/* A workload without a file name could never be published. */
 	if (record->is_sandbox || !record->identity.owner[0] ||
 	    identity_path(&record->identity, path, sizeof path) < 0)
 		return 0;
@@ -173,7 +173,7 @@ int registry_workload_of(struct registry *registry, const struct record *record,
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* Those in use first, then by when they were seen last, the newest first. */
+/* Workloads with containers first, then the one that was seen last. */
 static int compare_use(const void *a, const void *b)
 {
 	const struct workload *left = *(struct workload *const *)a, *right = *(struct workload *const *)b;
@@ -237,7 +237,7 @@ void registry_remove_sandbox(struct registry *registry, struct sandbox *sandbox)
 
 static void leave(void *item)
 {
-	(void)item; /* freed with the list */
+	(void)item; /* freed by its list */
 }
 
 void registry_free(struct registry *registry, struct sampler *sampler)

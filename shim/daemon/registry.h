@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What is known, in tables: containers by their id and by their cgroup's, workloads by their identity,
- * pods that are virtual machines by their id. Each is in a list, to walk, and in a tree (tsearch(3)), to
- * find in O(log n). Nothing is decided here. */
+/* Tables of what is known: containers by their id and by their cgroup's id, workloads by their identity, pods
+ * that are virtual machines by their id. Each object is in a list, to walk over, and in a tree (tsearch(3)),
+ * to be found in O(log n). Nothing is decided here. */
 
 #include "shim/daemon/container.h"
 #include "shim/daemon/sandbox.h"
@@ -21,22 +21,22 @@ struct registry {
 
 struct container *registry_find(const struct registry *registry, const char *id);
 
-/* The container whose cgroup this is or lies below; NULL if it is none's. */
+/* The container whose cgroup has this path, or is above it. NULL: there is none. */
 struct container *registry_find_by_cgroup(const struct registry *registry, const char *path);
 
-/* By the id of its cgroup, and how that is made known. A cgroup id is one container's: the second that
- * claims it is left without. */
+/* Find a container by the id of its cgroup, and set this id. An id belongs to the first container that was
+ * given it. 0: not known. */
 struct container *registry_find_by_cgroup_id(const struct registry *registry, uint64_t cgroup_id);
 void registry_set_cgroup_id(struct registry *registry, struct container *container, uint64_t cgroup_id);
 
-/* Makes one; nobody may have this id. NULL: out of memory. */
+/* Adds a new container. No other may have this id. NULL: out of memory. */
 struct container *registry_add(struct registry *registry, const char *id,
 			       const struct sampling_settings *sampling);
 
-/* It is not found by its id any more, which is free for another one. */
+/* The container is not found by its id any more. The id is free for another one. */
 void registry_yield_id(struct registry *registry, struct container *container);
 
-/* Takes it out of all tables; it is the caller's from then on. It is in no sandbox. */
+/* Removes a container, which must be in no sandbox, from all tables. The caller owns it then. */
 void registry_remove(struct registry *registry, struct container *container);
 
 /* ---- Workloads ---- */
@@ -45,12 +45,13 @@ struct workload *registry_find_workload(const struct registry *registry, const s
 struct workload *registry_add_workload(struct registry *registry, const struct limits *limits,
 				       const struct sampling_settings *sampling);
 
-/* Finds the record's workload, and makes it if it is new. *ret is NULL where it has none. Returns 0 or -ENOMEM. */
+/* Finds the record's workload, and adds it if it is new. *ret is NULL if the record has none. Returns
+ * 0 or -ENOMEM. */
 int registry_workload_of(struct registry *registry, const struct record *record,
 			 const struct sampling_settings *sampling, struct workload **ret);
 
-/* For forgetting: sorts the list by use, those with containers first, then those seen last; and takes the
- * last off it, which must have no container. */
+/* For learning_forget(). Sort the list: workloads with containers first, then those that were seen last.
+ * Remove the last of the list, which must have no container. */
 void registry_sort_workloads(struct registry *registry);
 void registry_remove_last_workload(struct registry *registry);
 
@@ -60,5 +61,5 @@ struct sandbox *registry_find_sandbox(const struct registry *registry, const cha
 struct sandbox *registry_add_sandbox(struct registry *registry, const char *id);
 void registry_remove_sandbox(struct registry *registry, struct sandbox *sandbox);
 
-/* Empties all. sampler: of the containers' cgroups. */
+/* Frees everything. sampler: has the containers' cgroups. */
 void registry_free(struct registry *registry, struct sampler *sampler);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Where everything lies, as directories held open. Borrowed by all who have them. */
+/* The directories that the daemon works in, as open descriptors. Everyone borrows them. */
 struct roots {
 	int containers_fd; /* /run/tidemark/containers */
 	int state_fd;      /* /var/lib/tidemark */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/daemon/sampling.h"
 
-/* Kernel files that change seldom are read each so many ticks, unless a watch says so before. */
+/* Values that change seldom are read every SLOW_TICKS ticks, or rarer, and when a watch reports a change. */
 #define SLOW_TICKS 10
 
 void sampling_init(struct sampling *sampling, int cgroup_fd, size_t kept_max)
@@ -42,7 +42,7 @@ void sampling_end(struct sampling *sampling)
 
 bool sampling_is_turn(const struct sampling *sampling, const struct container *container)
 {
-	/* What the census brings costs no reading; and where no watch stands, kills are seen in turn only. */
+	/* With a census these values cost nothing. Without a watch, kills are only seen at a turn. */
 	const unsigned calm = sampling->sampler.census || !container->watched ? 0 : container->calm;
 	return (sampling->tick + container->index) % ((uint64_t)SLOW_TICKS << calm) == 0;
 }

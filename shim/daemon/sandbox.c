@@ -90,7 +90,7 @@ void sandbox_remove_container(struct sandbox *sandbox, struct container *contain
 			container->next_in_sandbox = NULL;
 			break;
 		}
-	/* Its answer may still come, and is then nobody's. */
+	/* An answer for this container may still come, and is then ignored. */
 	if (sandbox->asked == container)
 		sandbox->asked = NULL;
 }
@@ -102,7 +102,7 @@ int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool who
 	struct sandbox_files files = {0};
 	struct vmm vmm = {0};
 
-	/* What its files do not say may still be found below the shim. */
+	/* If the files do not tell, the machine may still be found below the shim. */
 	(void)sandbox_files_read(host_run_fd, sandbox->bundle, sandbox->id, &files, NULL);
 	if (files.address[0] && !sandbox->guest)
 		memcpy(sandbox->address, files.address, sizeof sandbox->address);
@@ -114,7 +114,7 @@ int sandbox_find(struct sandbox *sandbox, int host_run_fd, int proc_fd, bool who
 	if (r < 0)
 		return r;
 	const bool is_whole = vmm_has(&vmm, VMM_VMM);
-	/* One that is found stays until a better one is. */
+	/* A machine that was found stays until one with a VMM is found. */
 	if (is_whole || !sandbox->is_found) {
 		vmm_close(&sandbox->vmm);
 		sandbox->vmm = vmm;
@@ -164,7 +164,7 @@ static int sandbox_poll(struct sandbox *sandbox, int epoll_fd, struct error *err
 
 void sandbox_disconnect(struct sandbox *sandbox)
 {
-	/* Its descriptor leaves the epoll as it is closed. */
+	/* Closing the descriptor removes it from the epoll. */
 	guest_free(sandbox->guest);
 	sandbox->guest = NULL;
 	sandbox->polled = 0;
@@ -212,7 +212,7 @@ int sandbox_take_answer(struct sandbox *sandbox, int epoll_fd, struct guest_stat
 	*ret_container = NULL;
 	int r = guest_on_ready(sandbox->guest, ret, err);
 	if (r != 0) {
-		/* What comes late is of another time than the host's reading. */
+		/* A late answer is from another time than the host's reading. */
 		*ret_container = sandbox->asking == SANDBOX_ASKING ? sandbox->asked : NULL;
 		sandbox->asking = SANDBOX_SILENT;
 		sandbox->asked = NULL;
@@ -231,7 +231,7 @@ int sandbox_take_answer(struct sandbox *sandbox, int epoll_fd, struct guest_stat
 
 bool sandbox_is_overdue(const struct sandbox *sandbox, uint64_t deadline_usec, uint64_t now_usec)
 {
-	/* Unsigned: a clock that was set back makes it overdue, too. */
+	/* Unsigned: a clock that was set back makes the answer overdue too. */
 	return sandbox->asking == SANDBOX_ASKING && now_usec - sandbox->asked_usec >= deadline_usec;
 }
 

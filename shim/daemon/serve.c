@@ -11,11 +11,10 @@
 
 #include "shim/report/http.h"
 
-/* Between two turns clients wait: however many there are, they get no more than so many pieces of work a
- * second. */
+/* The pause between two turns. However many clients there are, they get 100 turns a second at most. */
 #define REST_USEC UINT64_C(10000)
 
-/* After all that the loop does for the containers. */
+/* Lower than everything that the loop does for containers. */
 #define PRIORITY 50
 
 struct serve {

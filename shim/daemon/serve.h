@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* HTTP in the daemon's event loop, after everything else that the loop has to do. */
+/* Serves HTTP in the daemon's event loop, at the lowest priority. */
 
 #include <errno.h>
 #include <systemd/sd-event.h>
@@ -9,7 +9,7 @@
 #include "cgroups/error.h"
 #include "shim/report/exposition.h"
 
-/* What http.h asks for, told here so that a build without it can do without. */
+/* As in http.h, for builds without libmicrohttpd. */
 typedef int serve_render(enum exposition_format format, char **ret_text, size_t *ret_length, void *data);
 typedef int serve_overhead(char **ret_text, size_t *ret_length, void *data);
 
@@ -18,14 +18,15 @@ struct serve;
 #define SERVE_SOCKET "http.sock"
 
 #if HAVE_LIBMICROHTTPD
-/* Serves what render() and overhead() make. run_fd: where the socket is to be. Returns 0 or -errno. */
+/* Serves the texts of render() and overhead() on the socket SERVE_SOCKET in run_fd. event and run_fd are
+ * borrowed. Returns 0 with *ret to be freed by serve_free(), or -errno. */
 int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead, void *data,
 	      struct serve **ret, struct error *err);
 
-/* On the sockets that systemd passes, too: sd_listen_fds(3). */
+/* Serves also on the sockets that systemd passes: sd_listen_fds(3). */
 int serve_passed(struct serve *serve, struct error *err);
 
-/* On loopback, too, if address is not empty. */
+/* Serves also on loopback. address: [report] http; empty: does nothing. */
 int serve_tcp(struct serve *serve, const char *address, struct error *err);
 
 void serve_free(struct serve *serve);

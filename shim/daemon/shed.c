@@ -48,7 +48,7 @@ int shed_capabilities(const char *const keep[], struct error *err)
 #if HAVE_LIBSECCOMP && __SIZEOF_POINTER__ == 8
 #include <seccomp.h>
 
-/* By what they are for. Those that only some libc, or some architecture, uses stand beside their twins. */
+/* The allowed calls, by purpose. The list also has calls that only some libc or some architecture uses. */
 static const char *const allowed[] = {
 	/* files */
 	"access",
@@ -126,7 +126,7 @@ static const char *const allowed[] = {
 	"timerfd_create",
 	"timerfd_gettime",
 	"timerfd_settime",
-	/* talk: a socket's family is looked at below */
+	/* communication: the family of a socket is checked below */
 	"accept4",
 	"bind",
 	"connect",
@@ -141,7 +141,7 @@ static const char *const allowed[] = {
 	"sendto",
 	"setsockopt",
 	"shutdown",
-	/* memory: whether it may become a program is the unit's MemoryDenyWriteExecute= */
+	/* memory: the unit's MemoryDenyWriteExecute= forbids to make it executable */
 	"brk",
 	"madvise",
 	"mmap",
@@ -150,7 +150,7 @@ static const char *const allowed[] = {
 	"msync",
 	"munmap",
 	"membarrier",
-	/* time, and who one is */
+	/* time, user and process */
 	"clock_getres",
 	"clock_gettime",
 	"getegid",
@@ -210,7 +210,7 @@ int shed_system_calls(struct error *err)
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				     SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	/* The cgroups are gone through by programs that were loaded before. */
+	/* The BPF programs that read cgroups were loaded before. These calls only run them. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
 				     SCMP_A0(SCMP_CMP_EQ, BPF_ITER_CREATE));

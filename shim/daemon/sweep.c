@@ -13,7 +13,7 @@
 #include "cgroups/quantity.h"
 #include "shim/daemon/records.h"
 
-/* How old a record is at least that is removed as nobody's. */
+/* The least age of a record that is removed because nobody owns it. */
 #define STALE_USEC (5 * USEC_PER_MIN)
 
 void sweep_temporary(int containers_fd, uint64_t now_usec)
@@ -33,9 +33,9 @@ void sweep_temporary(int containers_fd, uint64_t now_usec)
 	}
 }
 
-/* To a daemon with a /tmp of its own a bundle below the node's /tmp is not there, but neither is what is
- * above it. So it is gone only where the directory two above is there: CRI-O's bundles are
- * <containers>/<id>/userdata, containerd's <tasks>/<namespace>/<id>. */
+/* A bundle counts as gone only if the directory two levels above is there: CRI-O's bundles are
+ * <containers>/<id>/userdata, containerd's are <tasks>/<namespace>/<id>. A daemon with a /tmp of its own sees
+ * no bundle below the node's /tmp, but does not see the directories above it either. */
 static bool bundle_is_gone(const char *bundle)
 {
 	char above[sizeof((struct record *)NULL)->bundle];
@@ -49,8 +49,8 @@ static bool bundle_is_gone(const char *bundle)
 	return above[0] && stat(above, &st) == 0;
 }
 
-/* A shim is not asked to delete through us: its containers' records end with their bundles. Returns
- * whether the container is one of a shim. */
+/* Removes the record of a shim's container if the bundle is gone: shims are not asked to delete through us.
+ * Returns whether the container is a shim's. */
 static bool sweep_shim(const struct roots *roots, const struct container *container)
 {
 	struct record record;
@@ -75,7 +75,7 @@ static void sweep_record(const struct roots *roots, const struct container *cont
 	if (container->state == LIFE_RUNNING || container->state == LIFE_BROKEN || now_usec < last_usec ||
 	    now_usec - last_usec < STALE_USEC)
 		return;
-	/* As it is now, not as it was when it was last read. */
+	/* Read the record again: it may have changed. */
 	if (record_read(roots->containers_fd, container->id, &record, NULL) < 0 ||
 	    record.created_usec != container->created_usec || record.started_usec != container->started_usec)
 		return;

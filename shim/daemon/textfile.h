@@ -5,6 +5,6 @@
 
 #include "shim/daemon/metrics.h"
 
-/* Replaces the file at path (absolute) atomically; others may read it. What is said of the daemon's process
- * is left out: node_exporter says the same of its own. Returns 0 or -errno. */
+/* Replaces the file atomically, with mode 0644. path: absolute. The metrics of the daemon's process are left
+ * out: node_exporter has metrics of the same names about itself. Returns 0 or -errno. */
 int textfile_write(const char *path, const struct metrics_source *source, struct error *err);

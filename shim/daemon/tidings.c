@@ -12,7 +12,7 @@ static void take_guest_kill(struct node *node, struct container *container, uint
 			    uint64_t now_usec)
 {
 	container->own_kills.by_events = 1;
-	/* What was learned from it was published at once. */
+	/* A kill is published at once. So one before the last publishing was told by the daemon before. */
 	if (container->followed_before && container->workload &&
 	    killed_usec <= container->workload->loaded_usec)
 		container->own_kills.told = 1;
@@ -67,16 +67,15 @@ void tidings_take_guests(struct node *node, uint64_t now_usec)
 
 /* ---- Records ---- */
 
-/* Whether what there is to say of this record was said by the daemon that ran before: soon after a
- * creation the workload is published, so its file is younger than the record then. What was said just
- * before a crash is said again. */
+/* Whether the daemon that ran before has told of this creation. Soon after a creation the workload is
+ * published: then the file is younger than the record. What was told just before a crash is told again. */
 static bool was_told(const struct node *node, const struct container *container, const struct record *record)
 {
 	uint64_t said_usec = container->workload ? container->workload->loaded_usec : node->loaded_usec;
 	return node->loading && record->created_usec <= said_usec;
 }
 
-/* A container under an id that nobody has. */
+/* Adds a container. No other may have this id. NULL: out of memory. */
 static struct container *add_container(struct node *node, const char *id)
 {
 	struct container *container = registry_add(&node->registry, id, &node->settings.sampling);
@@ -112,7 +111,7 @@ static void take_broken(struct node *node, const char *id, const struct error *c
 	container->told_fault = true;
 }
 
-/* The container that this record is of; NULL: out of memory. */
+/* The container of this record, added if it is new. NULL: out of memory. */
 static struct container *container_of_record(struct node *node, const struct record *record, bool *ret_new,
 					     uint64_t now_usec)
 {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What comes with more than an event: records, and the news of pods that are virtual machines. Each is
- * taken up whole, and leads to events of its container's life: node.h. */
+/* Takes records, and the news of pods that are virtual machines. Each may lead to several events of a
+ * container's life: node.h. */
 
 #include "shim/daemon/node.h"
 
-/* The record of this id has come, changed or gone: the one that is there now counts. */
+/* The record of this id has come, changed or gone: takes the one that is there now. */
 void tidings_take_record(struct node *node, const char *id, uint64_t now_usec);
 
-/* Lists all records; containers without one have lost it. Returns 0 or -errno. */
+/* Takes all records that are there. For a container without one, the record was removed. Returns
+ * 0 or -errno. */
 int tidings_take_records(struct node *node, uint64_t now_usec, struct error *err);
 
-/* Takes all that guest_news_next() has. */
+/* Takes all news of guest_news_next(). */
 void tidings_take_guests(struct node *node, uint64_t now_usec);

@@ -36,7 +36,7 @@ static void add_identity(struct journal_entry *entry, const struct identity *ide
 	journal_text(entry, "TIDEMARK_WORKLOAD", identity_text(identity, text));
 }
 
-/* What a person calls the container: its workload, else its id. */
+/* The name for people: the workload, or else the container's id. */
 static const char *name_of(const struct identity *identity, const char *id,
 			   char buf[static IDENTITY_TEXT_MAX])
 {
@@ -250,7 +250,7 @@ void voice_exit(const struct journal *journal, const struct container *container
 /* ---- Sums ---- */
 
 static const struct {
-	const char *bytes, *percent, *words; /* the share is of the charge */
+	const char *bytes, *percent, *words; /* percent: the share of the charge */
 } vm_fields[VM_PARTS_COUNT] = {
 	[VM_RAM] = {"TIDEMARK_RAM_BYTES", "TIDEMARK_RAM_PERCENT", "guest RAM"},
 	[VM_ANON] = {"TIDEMARK_VMM_ANON_BYTES", "TIDEMARK_VMM_ANON_PERCENT", "VMM"},
@@ -278,7 +278,7 @@ static uint64_t percent(double part, uint64_t whole)
 	return whole > 0 && part > 0 ? (uint64_t)(part * 100 / (double)whole + 0.5) : 0;
 }
 
-/* What is charged to those machines alone whose guests have answered: overhead is charge less use. */
+/* The charge of those machines only whose guests have answered: overhead is charge less use. */
 static uint64_t answered_charge(const struct account *account)
 {
 	return account->used_bytes + (uint64_t)account->overhead_bytes;
@@ -399,7 +399,7 @@ static void add_sandbox(struct journal_entry *entry, const struct sandbox *sandb
 	journal_text(entry, "RUNTIME", sandbox->handler);
 }
 
-/* "default/web-0", else the id. */
+/* The pod's name, "default/web-0", or else the sandbox's id. */
 static const char *name_of_pod(const struct sandbox *sandbox, char buf[static IDENTITY_TEXT_MAX])
 {
 	if (!sandbox->pod_name || !*sandbox->pod_name)

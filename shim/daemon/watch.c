@@ -36,7 +36,7 @@ static int watch_file(struct watch *watch, struct container *container, enum con
 		      const char *name)
 {
 	assert(container->watches[kind] < 0);
-	/* The number of a file that is watched already would be the other container's. */
+	/* IN_MASK_CREATE: a file that is watched already must not get a second owner. */
 	int number = notices_watch(&watch->notices, dir_fd, name, IN_MODIFY | IN_MASK_CREATE);
 	if (number < 0)
 		return number == -EEXIST || number == -ENOENT || number == -ENODEV ? 0 : number;
@@ -62,7 +62,7 @@ int watch_add(struct watch *watch, struct container *container, struct sampler *
 	int r = container_directory(container, sampler, &dir_fd, NULL);
 	if (r > 0)
 		return 0; /* gone, as the next reading will see */
-	/* Those of all below tell of its own as well. */
+	/* memory.events counts the cgroup's own events too, and those of all cgroups below. */
 	if (r == 0)
 		r = watch_file(watch, container, CONTAINER_WATCH_EVENTS, dir_fd, MEMORY_FILE_EVENTS);
 	if (r == 0 && container_scope_directory(container, sampler, &scope_fd) == 0)

@@ -6,8 +6,8 @@
 
 #include "cgroups/quantity.h"
 
-/* A minute after the last time measurements are published if p95 or max has moved; five minutes after it in
- * any case. */
+/* New measurements are published one minute after the last time if p95 or max has moved, else
+ * after five minutes. */
 #define PUBLISH_USEC      USEC_PER_MIN
 #define PUBLISH_CALM_USEC (5 * USEC_PER_MIN)
 
@@ -68,7 +68,7 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 		workload->seen_usec = observed->until_usec;
 }
 
-/* Nothing is enforced of a workload that is not warm, nor of one that the largest limit would kill. */
+/* Nothing is enforced for a workload that is not warm, or whose recommendation is below what was observed. */
 static void workload_set_enforced(struct limits *limits)
 {
 	const struct recommendation *recommendation = &limits->recommendation;
@@ -144,7 +144,7 @@ void workload_take_prestart(struct workload *workload, const char *runtime, uint
 int workload_take_sample(struct workload *workload, uint64_t bytes, uint64_t now_usec)
 {
 	tide_add(&workload->tide, now_usec, bytes);
-	(void)window_add(&workload->recent, now_usec, bytes); /* shown only */
+	(void)window_add(&workload->recent, now_usec, bytes); /* only shown, so a failure does not matter */
 	return window_add(&workload->window, now_usec, bytes);
 }
 
@@ -202,7 +202,7 @@ bool workload_is_due(const struct workload *workload, uint64_t now_usec)
 	const bool has_news = workload_has_moved(workload->published_p95_bytes, observed->p95_bytes) ||
 			      workload_has_moved(workload->published_max_bytes, observed->max_bytes);
 
-	/* Unsigned: a clock that was set back makes it due, too. */
+	/* Unsigned: a clock that was set back makes the workload due too. */
 	return workload->dirty ||
 	       (workload->measured &&
 		now_usec - workload->limits.written_usec >= (has_news ? PUBLISH_USEC : PUBLISH_CALM_USEC));
