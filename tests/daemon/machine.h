@@ -2,8 +2,8 @@
 #pragma once
 
 /* A world with one pod that is a virtual machine: a made-up /proc, cgroup tree and bundle, laid out as
- * kata lays them out, and a stand-in for its shim, which is a process. The daemon runs from the beginning,
- * and has no history. */
+ * kata lays them out, and a process in place of kata's shim. The daemon is started by machine_begin(),
+ * without a history. */
 
 #include "shim/daemon/guests.h"
 #include "tests/daemon/world.h"
@@ -15,14 +15,14 @@
 
 enum { SHIM_PID = 1001, VMM_PID, VIRTIOFSD_PID };
 
-/* Nothing here takes as long, however slow the machine. */
+/* Longer than anything here takes, however slow the machine. */
 #define PATIENCE_MSEC 600000
 
 int machine_begin(void **state);
 int machine_end(void **state);
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_begin, machine_end)
 
-/* The daemon ends as it should, and starts again. */
+/* Stops the daemon properly, and starts it again. */
 void world_restart(struct world *world);
 
 /* ---- The stand-in for the shim ---- */
@@ -30,23 +30,24 @@ void world_restart(struct world *world);
 void start_shim(struct world *world);
 void stop_shim(struct world *world);
 
-/* What it answers from here on: tests/standin_shim.h. */
+/* Sets what the shim answers from here on: tests/standin_shim.h. */
 void figures(const struct world *world, const char *text);
 
-/* How many requests the shim has had. The test fails if one came while another one was under way. */
+/* The number of requests that the shim has had. The test fails if one came before the one before
+ * it was answered. */
 unsigned requests(const struct world *world);
 
 /* ---- The host ---- */
 
-/* arguments: with '|' between them. */
+/* Adds a process to /proc. arguments: with '|' between them. */
 void make_process(const struct world *world, int pid, int parent, const char *arguments, unsigned anon_mib,
 		  unsigned shmem_mib);
 
-/* Shim, VMM with that much guest RAM resident, and virtiofsd. */
+/* Adds the shim, the VMM with this much guest RAM resident, and virtiofsd. */
 void make_machine(const struct world *world, unsigned ram_mib);
 void make_bundle(const struct world *world);
 
-/* What the pod's cgroup is charged with. */
+/* Sets the charge of the pod's cgroup. */
 void charge(const struct world *world, unsigned mib, unsigned droppable_mib);
 
 /* ---- Records ---- */
@@ -58,13 +59,13 @@ void add_container(struct world *world, const char *id);
 
 /* ---- The daemon ---- */
 
-/* Until no answer is under way. */
+/* Reads answers until none is awaited. */
 void hear_guests(struct world *world);
 
-/* So many seconds, each with its answers. */
+/* Lets seconds pass, each with its answers. */
 void machine_pass(struct world *world, unsigned seconds);
 
-/* The test fails unless there is one. */
+/* The only sandbox. The test fails if there is none, or more than one. */
 struct sandbox *the_sandbox(const struct world *world);
 
 #define ASSERT_SIGNED(a, b) assert_true((a) == (int64_t)(b))

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A made-up node and its daemon: records, cgroups, /proc, a kernel log and a clock of its own, and all
- * that the daemon says. Tests reach into the daemon through the functions at the end only. Include after
- * <cmocka.h>. */
+/* A made-up node and its daemon: records, cgroups, /proc, a kernel log, a clock, and everything that the
+ * daemon logs. Tests use only the functions at the end to look into the daemon. Include after <cmocka.h>. */
 
 #include <inttypes.h>
 #include <sys/resource.h>
@@ -16,17 +15,17 @@
 
 #define T0 (UINT64_C(1800000000) * USEC_PER_SEC)
 
-#define WORLD_SAID_MAX 64 /* the newest are kept */
+#define WORLD_SAID_MAX 64 /* the newest events are kept */
 
 struct world {
 	struct fixture fixture; /* first */
 	struct node node;
 	bool is_started; /* node is there to be freed */
 	struct roots roots;
-	struct settings settings; /* as world_start() takes them */
+	struct settings settings; /* for world_start() */
 	struct history *history;
-	bool is_without_history; /* as where the database cannot be opened */
-	bool is_without_inotify; /* as where all instances are in use */
+	bool is_without_history; /* as if the database could not be opened */
+	bool is_without_inotify; /* as if all instances were in use */
 	int kernel_log[2];
 	uint64_t now_usec;
 	pid_t shim; /* machine.h */
@@ -34,38 +33,38 @@ struct world {
 	size_t n_said[EVENTS_COUNT];
 	struct {
 		enum event event;
-		char text[4096]; /* all fields, a line each */
+		char text[4096]; /* all fields, each on a line */
 	} said[WORLD_SAID_MAX];
 	size_t n_all;
 
-	/* What was published for watched when the last oom event was said. */
+	/* at_oom: what was published for `watched` when the last oom event was logged. */
 	struct identity watched;
 	struct limits at_oom;
 };
 
-/* Of make_record(). */
+/* The workload of make_record(). */
 extern const struct identity web;
 
 int world_begin(void **state);
 int world_end(void **state);
 #define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_begin, world_end)
 
-/* The daemon's start and end; world_end() ends it, too. */
+/* Start and stop the daemon. world_end() stops it too. */
 void world_start(struct world *world);
 /* The same, where it may fail: returns 0 or -errno. world_stop() is called all the same. */
 int world_try_start(struct world *world, struct error *err);
 void world_stop(struct world *world);
 
-/* From here on so many more file descriptors can be opened. Returns the limit that was. */
+/* From here on n more file descriptors can be opened. Returns the limit from before. */
 struct rlimit world_leave_fds(unsigned n);
 
 /* ---- What the daemon said ---- */
 
-/* The newest event of its kind. */
+/* The newest event of this kind. */
 const char *last(const struct world *world, enum event event);
 void assert_says(const struct world *world, enum event event, const char *what);
 
-/* What is published for web. */
+/* The published limits of web. */
 struct limits published(const struct world *world);
 
 /* ---- Records ---- */
@@ -73,10 +72,10 @@ struct limits published(const struct world *world);
 struct record make_record(const struct world *world, const char *id);
 void write_record(const struct world *world, const struct record *record);
 
-/* The record as of the container's start, in the cgroup of make_cgroup(). */
+/* Changes the record as the container's start does, in the cgroup of make_cgroup(). Does not write it. */
 void start_record(const struct world *world, struct record *record);
 
-/* A container of a shim. bundle: below the fixture's directory. */
+/* The record of a shim's container. bundle: below the fixture's directory. */
 struct record shim_record(const struct world *world, const char *id, const char *bundle, bool is_vm);
 bool is_recorded(const struct world *world, const char *id);
 
@@ -88,27 +87,27 @@ void make_cgroup(const struct world *world, const char *id, uint64_t max_mib);
 void remove_cgroup(const struct world *world, const char *id);
 void write_cgroup_file(const struct world *world, const char *id, const char *file, const char *text);
 
-/* The container's working set is this from here on. */
+/* Sets the container's working set. */
 void use(const struct world *world, const char *id, uint64_t mib);
 
-/* Appends a kill to the kernel log. limit_cgroup: "" where the whole node was out of memory. */
+/* Appends a kill to the kernel log. limit_cgroup: "": the whole node was out of memory. */
 void log_kill(const struct world *world, const char *limit_cgroup, const char *task_cgroup, unsigned pid);
 
 /* ---- Lives ---- */
 
-/* A started container that the daemon knows. */
+/* Starts a container, and lets the daemon take its record. */
 struct record run_container(struct world *world, const char *id);
 
-/* A started container with this limit, of a program that takes a quarter of it, for so many seconds. */
+/* Runs a container for some seconds. Its program uses a quarter of the limit. sizes: record.sizes. */
 void run_at(struct world *world, const char *id, uint64_t limit_mib, const char *sizes, unsigned seconds);
 
-/* Its cgroup and its record go. */
+/* Removes the container's cgroup and record. */
 void stop(struct world *world, const char *id);
 
-/* So many seconds, with a reading each. */
+/* Lets seconds pass, each with a reading. */
 void pass(struct world *world, unsigned seconds);
 
-/* A warm-up of ten readings, no cooldown, a window of a minute: before world_start(). */
+/* Call before world_start(): a warm-up of ten readings, no cooldown, a window of a minute. */
 void be_quick(struct world *world);
 
 /* ---- The daemon's turns, at world->now_usec ---- */
@@ -135,21 +134,21 @@ void world_flush(struct world *world);
 size_t world_n_containers(const struct world *world);
 size_t world_n_workloads(const struct world *world);
 
-/* By the order in which they came; the test fails where there is none. */
+/* By the order in which they came. The test fails if there is none. */
 struct container *world_container_at(const struct world *world, size_t i);
 struct workload *world_workload_at(const struct world *world, size_t i);
 
-/* NULL: none. */
+/* NULL: there is none. */
 struct container *world_container(const struct world *world, const char *id);
 struct workload *world_workload(const struct world *world, const struct identity *identity);
 
 struct accounts;
 void world_accounts(const struct world *world, struct accounts *ret);
 
-/* As if the kernel told of exits, which world_take_exit() then does. */
+/* As if the kernel reported removed cgroups. world_take_exit() makes a report. */
 void world_use_exits(struct world *world);
 
-/* As if each reading were of a census; without one for the tick, files are read, but none is kept open. */
+/* As if each tick had a census. In a tick without one, files are read, but none is kept open. */
 void world_use_census(struct world *world);
-/* The next second goes by what entry says of its cgroup. */
+/* Lets a second pass, with a census that has this entry. */
 void pass_by_census(struct world *world, const struct census_entry *entry);
