@@ -98,7 +98,8 @@ static void explain_container(const struct ctl *ctl, struct json_out *out,
 	}
 	if (!out) {
 		(void)puts("");
-		/* As container managers cut the ids that they draw; one that a person chose stays whole. */
+		/* A generated id (64 digits) is cut to 12, as container managers do. A chosen
+		 * name stays whole. */
 		ctl_print_line(stdout, "  container %.*s%s%s, %s%s",
 			       strlen(record->id) == 64 ? 12 : RECORD_ID_SIZE, record->id,
 			       record->pod_name[0] ? " of pod " : "", record->pod_name, record->runtime,

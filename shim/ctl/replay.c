@@ -491,7 +491,7 @@ int ctl_replay(struct ctl *ctl, int argc, char *argv[])
 	struct command command = {0};
 	bool json = ctl->output == OUTPUT_JSON;
 
-	argc++, argv--; /* from the command's own name on */
+	argc++, argv--; /* getopt_long() expects the command's name in argv[0] */
 	optind = 0;     /* getopt_long() begins anew */
 	for (int option; (option = getopt_long(argc, argv, "o:h", options, NULL)) != -1;)
 		switch (option) {

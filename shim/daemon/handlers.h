@@ -25,6 +25,7 @@ struct handlers {
 	size_t n;
 };
 
+/* Frees all handlers, without writing. */
 void handlers_free(struct handlers *handlers);
 
 /* Returns the handler. Reads its file the first time, and sets err->code: 0; EBADMSG if the file is of no

@@ -22,6 +22,7 @@ struct pressures {
 	uint64_t read_usec;
 };
 
+/* Returns 0 or -errno. */
 int pressures_open(struct pressures *pressures, struct error *err);
 /* Call after pressures_remove() of all containers. */
 void pressures_close(struct pressures *pressures);

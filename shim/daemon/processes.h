@@ -15,6 +15,7 @@ struct processes {
 	size_t n; /* processes that are listened to: container->process_fd */
 };
 
+/* Returns 0 or -errno. */
 int processes_open(struct processes *processes, struct error *err);
 /* Call after processes_remove() of all containers. */
 void processes_close(struct processes *processes);
@@ -24,6 +25,7 @@ enum processes_added {
 	PROCESSES_GONE,  /* the process has ended already */
 	PROCESSES_FULL,  /* max processes are listened to already */
 };
+/* Begins to listen to the container's init process. max: the most processes that are listened to. */
 enum processes_added processes_add(struct processes *processes, struct container *container, size_t max);
 void processes_remove(struct processes *processes, struct container *container);
 

@@ -19,6 +19,7 @@ struct registry {
 
 /* ---- Containers ---- */
 
+/* NULL: there is none. */
 struct container *registry_find(const struct registry *registry, const char *id);
 
 /* The container whose cgroup has this path, or is above it. NULL: there is none. */
@@ -41,6 +42,8 @@ void registry_remove(struct registry *registry, struct container *container);
 
 /* ---- Workloads ---- */
 
+/* registry_find_workload(): NULL if there is none. registry_add_workload(): the identity must be new; NULL if
+ * out of memory. */
 struct workload *registry_find_workload(const struct registry *registry, const struct identity *identity);
 struct workload *registry_add_workload(struct registry *registry, const struct limits *limits,
 				       const struct sampling_settings *sampling);
@@ -57,6 +60,8 @@ void registry_remove_last_workload(struct registry *registry);
 
 /* ---- Pods that are virtual machines ---- */
 
+/* registry_find_sandbox(): NULL if there is none. registry_add_sandbox(): the id must be new; NULL if out of
+ * memory. registry_remove_sandbox() frees the sandbox, which must have no containers. */
 struct sandbox *registry_find_sandbox(const struct registry *registry, const char *id);
 struct sandbox *registry_add_sandbox(struct registry *registry, const char *id);
 void registry_remove_sandbox(struct registry *registry, struct sandbox *sandbox);

@@ -81,6 +81,8 @@ struct sandbox {
 	struct sandbox *next_news;
 };
 
+/* sandbox_new() returns NULL without memory. sandbox_free() also ends the connection and
+ * closes the machine. */
 struct sandbox *sandbox_new(const char *id);
 void sandbox_free(struct sandbox *sandbox);
 
@@ -90,6 +92,7 @@ int sandbox_compare(const void *a, const void *b);
 /* Takes a record of one of its containers. own: the record is the sandbox's. Returns 0 or -ENOMEM. */
 int sandbox_take_record(struct sandbox *sandbox, const struct record *record, bool own);
 
+/* Add a container to the list of those in the guest, and remove it. */
 void sandbox_add_container(struct sandbox *sandbox, struct container *container);
 void sandbox_remove_container(struct sandbox *sandbox, struct container *container);
 
@@ -124,6 +127,7 @@ int sandbox_take_answer(struct sandbox *sandbox, int epoll_fd, struct guest_stat
 /* Whether an answer is awaited and its deadline has passed. */
 bool sandbox_is_overdue(const struct sandbox *sandbox, uint64_t deadline_usec, uint64_t now_usec);
 
+/* Ends the connection to the shim. No answer is awaited any more. */
 void sandbox_disconnect(struct sandbox *sandbox);
 
 /* ---- Both ---- */

@@ -29,6 +29,7 @@ int serve_passed(struct serve *serve, struct error *err);
 /* Serves also on loopback. address: [report] http; empty: does nothing. */
 int serve_tcp(struct serve *serve, const char *address, struct error *err);
 
+/* Ends all service, and removes the socket. serve may be NULL. */
 void serve_free(struct serve *serve);
 #else
 static inline int serve_new(sd_event *event, int run_fd, serve_render *render, serve_overhead *overhead,

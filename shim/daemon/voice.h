@@ -38,6 +38,7 @@ struct voice {
 /* *voice must not move from then on: its journal points to its tally. */
 void voice_init(struct voice *voice, struct journal journal);
 
+/* A creation or a resize, with its decision; the charge before the start. */
 void voice_decision(struct voice *voice, const struct record *record);
 void voice_prestart(const struct journal *journal, const struct record *record);
 
@@ -45,12 +46,14 @@ void voice_prestart(const struct journal *journal, const struct record *record);
 void voice_refused(const struct journal *journal, const struct record *record);
 void voice_broken_record(const struct journal *journal, const char *id, const struct error *err);
 
+/* The workload's recommendation has changed. */
 void voice_recommendation(const struct journal *journal, const struct workload *workload);
 
 /* kill: NULL if only the cgroup's events reported it. stuck: why the workload cannot be given more than the
  * limit at the kill (explain_stuck()), or NULL. */
 void voice_oom(struct voice *voice, const struct container *container, enum oom_cause cause,
 	       const struct oom_kill *kill, const char *stuck);
+/* The container has ended. */
 void voice_exit(const struct journal *journal, const struct container *container, uint64_t now_usec);
 
 /* The sums of the node, and of one handler. */

@@ -78,5 +78,5 @@ void journal_uint(struct journal_entry *entry, const char *name, uint64_t value)
 void journal_bytes(struct journal_entry *entry, const char *name, uint64_t bytes);
 void journal_int(struct journal_entry *entry, const char *name, int64_t value);
 
-/* Sends the entry, and counts it in journal->tally. */
+/* Sends the entry, and counts it in journal->sent. */
 void journal_send(const struct journal *journal, const struct journal_entry *entry);

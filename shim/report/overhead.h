@@ -126,6 +126,7 @@ struct overhead_parts {
 	bool ram_has_vmm;
 };
 
+/* The parts of one VM. */
 void overhead_parts_of(const struct overhead_sandbox *sandbox, struct overhead_parts *ret);
 
 /* Adds the parts that are known, and counts the others in unknown. A sum begins as {0}. */

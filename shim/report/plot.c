@@ -204,8 +204,8 @@ int plot_draw(const struct plot *plot, struct error *err)
 	if (!script)
 		return error_errno(err, ENOMEM, "cannot draw %s", plot->path);
 	print_script(script, plot);
-	const bool is_whole =
-		!ferror(script); /* what did not fit once is missing, and what came later is there */
+	/* After a failed write, later writes may succeed again. */
+	const bool is_whole = !ferror(script);
 	if (fclose(script) != 0 || !is_whole || !text)
 		return error_errno(err, ENOMEM, "cannot draw %s", plot->path);
 	return run_gnuplot(text, length, plot->path, err);

@@ -78,6 +78,7 @@ int history_run_ended(struct history *history, const struct history_run *run, st
  * declared_bytes, limit_bytes and reason, and is less than a day old. */
 int history_add_decision(struct history *history, const struct history_decision *decision, struct error *err);
 
+/* Adds an OOM kill. */
 int history_add_kill(struct history *history, const struct history_kill *kill, struct error *err);
 
 /* Calls visit() for each event of the workload, from the newest back to since_usec, at most max times.

@@ -337,8 +337,8 @@ static char *statement_text(enum statement which)
 			(void)fprintf(out, "%s%s", i > 0 ? ", " : "",
 				      statements[which].columns[i].name + (*c == '$'));
 	}
-	const bool is_whole =
-		!ferror(out); /* what did not fit once is missing, and what came later is there */
+	/* After a failed write, later writes may succeed again. */
+	const bool is_whole = !ferror(out);
 	if (fclose(out) == 0 && is_whole)
 		return text;
 	free(text);

@@ -107,6 +107,7 @@ struct setting settings_row(size_t index);
 /* Writes a setting's value as a file would have it. Returns buf. */
 const char *settings_text(const struct settings *settings, size_t index, char *buf, size_t size);
 
+/* Sets all defaults. */
 void settings_default(struct settings *ret);
 
 /* etc_fd: /etc/tidemark; -1: it does not exist. Reads tidemark.conf, then the drop-ins in the order of their

@@ -199,7 +199,7 @@ static const char *container_name_of_parent(char *buf, size_t size)
 	if (!cmdline || file_read_at(AT_FDCWD, path, cmdline, CMDLINE_MAX, &length, NULL) < 0)
 		return NULL;
 	if (!strstr(cmdline, "conmon"))
-		return NULL; /* others give -n another meaning */
+		return NULL; /* in other programs -n means something else */
 	for (const char *arg = cmdline, *end = cmdline + length; arg < end; arg += strlen(arg) + 1)
 		if (strcmp(arg, "-n") == 0 && arg + 3 < end) {
 			wrapper_copy_text(buf, size, arg + 3);
