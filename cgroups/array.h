@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-/* Makes room for one more element behind the count that are there. The capacity is the next power of two, and
- * so need not be kept; it is right only if no other call sizes the array. Returns the array, which may have moved;
- * or NULL without memory: the old array is then as it was. */
+/* Makes room for one more element in an array of count elements. The capacity is count rounded up to a power
+ * of two, so it need not be kept. No other function may size the array. Returns the array, which may have
+ * moved; or NULL without memory, and then the old array stays as it is. */
 static inline void *array_grow(void *array, size_t count, size_t element_size)
 {
 	if (count > 0 && (count & (count - 1)) != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
-/* What programs for the kernel need in place of linux/bpf.h and linux/types.h, which need headers of the build
- * machine's architecture. */
+/* Replaces linux/bpf.h and linux/types.h for the BPF programs. Those two need headers of the
+ * build machine's architecture. */
 
 typedef unsigned char __u8;
 typedef short __s16;
@@ -24,5 +24,5 @@ enum bpf_map_type {
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* Of a structure whose members libbpf finds in the running kernel (CO-RE). */
+/* Marks a structure whose members libbpf finds in the running kernel (CO-RE). */
 #define in_kernel __attribute__((preserve_access_index))

@@ -29,8 +29,7 @@ void exit_peaks_close(struct exit_peaks *exits);
 /* For poll(): readable while removals wait to be read. Borrowed. */
 int exit_peaks_fd(const struct exit_peaks *exits);
 
-/* Fills in what waits to be read, at most EXIT_PEAKS_MAX removals: more may wait after that. Returns how
- * many. */
+/* Reads the removals that wait, at most EXIT_PEAKS_MAX: more may still wait then. Returns their number. */
 #define EXIT_PEAKS_MAX 256
 size_t exit_peaks_read(struct exit_peaks *exits, struct exit_peak ret[static EXIT_PEAKS_MAX]);
 

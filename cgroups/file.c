@@ -21,8 +21,9 @@ static int file_open_at(int dir_fd, const char *name, int flags, struct error *e
 	return fd;
 }
 
-/* Reads until the end of the file, at most size bytes. A regular file of which expected bytes have come is at
- * its end: read() was asked for more. Of other files the size is not known: expected is SIZE_MAX. */
+/* Reads until the end of the file, at most size bytes. expected: the size of a regular file. When so many
+ * bytes have come, the end is reached, as read() was asked for more. SIZE_MAX: the size is not known, as
+ * for other files. */
 static int file_read_fd(int fd, const char *name, char *buf, size_t size, size_t expected, size_t *ret_length,
 			struct error *err)
 {

@@ -104,10 +104,9 @@ struct vmm_memory {
 
 /* Finds the sandbox's processes. hints: PIDs by part (oci/sandbox.h), 0 for none; VMM_VMM and VMM_SHIM are
  * the same if the VMM is in the shim. Descendants of the shim are always looked at. whole_proc: all processes
- * are looked at if the VMM is still missing. Returns 0 if at least a shim or a VMM is found; while vmm_has()
- * one of them not, the machine may be about to start. Returns -ESRCH if neither is found, -ENOMEM if
- * some could not be looked at, or another -errno.
- * The caller frees *ret with vmm_close(). */
+ * are looked at if the VMM is still missing. Returns 0 if at least a shim or a VMM is found; if one of them
+ * is missing (vmm_has()), the machine may be about to start. Returns -ESRCH if neither is found, -ENOMEM if
+ * some processes could not be looked at, or another -errno. The caller frees *ret with vmm_close(). */
 int vmm_find(int proc_fd, const char *sandbox_id, const pid_t hints[static VMM_PARTS], bool whole_proc,
 	     struct vmm *ret, struct error *err);
 void vmm_close(struct vmm *vmm);

@@ -40,7 +40,7 @@ struct search {
 	const pid_t *hints;
 	struct vmm *vmm;
 	unsigned looks;      /* processes that look_below() has looked at so far */
-	bool without_memory; /* to look at some */
+	bool without_memory; /* some processes were not looked at for want of memory */
 };
 
 /* A process that is looked at. If it is accepted, its descriptors move into the vmm. */

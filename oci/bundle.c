@@ -19,7 +19,7 @@
 
 int bundle_open(const char *path, struct error *err)
 {
-	/* Not open(), which in musl makes a second system call for O_CLOEXEC. */
+	/* Not open(): in musl, open() makes a second system call for O_CLOEXEC. */
 	int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open the bundle %s", path);

@@ -191,15 +191,15 @@ static const struct {
 };
 #define LABELS_COUNT (sizeof label_rows / sizeof *label_rows)
 
-/* The first key is the shortest. */
+/* Bytes: as long as the shortest key (with its quotes), which is the first one. */
 #define WINDOW (sizeof "pod-template-hash" + 1)
 
-/* Of two characters. */
+/* A hash of two characters. */
 #define PAIR(at)  (((unsigned char)(at)[0] * 31u + (unsigned char)(at)[1]) % PAIRS_MAX)
 #define PAIRS_MAX 512
 
-/* How far a window that ends with a pair is away from the next one that a key may begin at (Wu and Manber,
- * 1994). */
+/* For each pair of characters at a window's end: how far to move the window, so that no key is missed (Wu
+ * and Manber, 1994). */
 static void label_skips(unsigned char skips[static PAIRS_MAX])
 {
 	memset(skips, WINDOW - 1, PAIRS_MAX);

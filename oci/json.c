@@ -37,8 +37,8 @@ struct json_reader {
 	size_t n_fields, path_length[JSON_FIELDS_MAX];
 	char *object;
 
-	struct json_span nested[JSON_NESTED_MAX]; /* of the rows that are structs, in their order */
-	size_t *elements_left;                    /* that the document may have still, in all its arrays */
+	struct json_span nested[JSON_NESTED_MAX]; /* spans of the rows that are structs, in their order */
+	size_t *elements_left;                    /* how many more elements all arrays together may have */
 };
 
 static int json_fail(struct json_reader *reader, int result)
@@ -86,7 +86,7 @@ static bool json_is_nested(const struct json_field *row)
 	return row->kind == JSON_OBJECT || row->kind == JSON_OBJECTS;
 }
 
-/* Where the span of this row is kept: a struct is read from its span once the document has been read. */
+/* Where to keep the span of this row. A struct is read from its span after the whole document. */
 static char *json_span_of(struct json_reader *reader, size_t field)
 {
 	size_t before = 0;
@@ -230,7 +230,7 @@ static int on_string(void *data, const unsigned char *value, size_t length)
 	size_t field;
 
 	if (json_level(reader)->now == 0)
-		return 1; /* as most strings are */
+		return 1; /* no row asks for it: most strings end here */
 	int r = json_find(reader, false, &field);
 	if (r == 0 && field != NO_FIELD) {
 		const struct json_field *row = &reader->fields[field];
@@ -329,13 +329,12 @@ static int on_map_key(void *data, const unsigned char *key, size_t length)
 	for (uint64_t rest = level->rows; rest != 0;) {
 		size_t row = row_next(&rest);
 		const char *path = reader->fields[row].path;
-		/* Keys often begin alike, and seldom have the same length: where the row's key ends is looked
-		 * at first. */
+		/* Keys often begin alike, but seldom have the same length: the length is compared first. */
 		if (reader->path_length[row] < level->end ||
 		    (path[level->end] != '\0' && path[level->end] != '>') ||
 		    memcmp(path + level->prefix, key, length) != 0)
 			continue;
-		/* A key with a '>' is in no path of the table. */
+		/* A key with a '>' in it is in no table. */
 		if (level->now == 0 && memchr(key, '>', length))
 			return 1;
 		level->now |= UINT64_C(1) << row;
@@ -362,17 +361,17 @@ static const yajl_callbacks callbacks = {
 
 /* Stands before each piece of memory, and keeps it aligned. */
 struct json_piece {
-	_Alignas(max_align_t) size_t size; /* of the piece */
-	struct json_piece *next;           /* of those from malloc() */
+	_Alignas(max_align_t) size_t size; /* the piece's size */
+	struct json_piece *next;           /* the next piece from malloc() */
 };
 
-/* Memory for yajl, which needs some 500 bytes for one of our documents, and a little more for a string with
- * escapes. Pieces of the block are given out in order, and taken back all at once at the end. malloc() serves
- * only what does not fit. yajl uses what it asked for unseen: without memory json_run() is left by a jump. */
+/* Memory for yajl: some 500 bytes for one of our documents, and a little more for strings with escapes.
+ * Pieces of the block are handed out in order, and taken back all at once at the end. malloc() serves only
+ * what does not fit. yajl does not check for NULL: without memory, json_run() is left by a jump. */
 struct json_memory {
 	jmp_buf without_memory;
 	struct json_piece *pieces; /* from malloc() */
-	size_t used;               /* of block */
+	size_t used;               /* how much of block is handed out */
 	struct json_piece block[8192 / sizeof(struct json_piece)];
 };
 
@@ -442,7 +441,7 @@ static int json_parse(struct json_reader *reader, size_t length)
 {
 	struct json_memory memory;
 
-	memory.used = 0; /* the block is left as it is */
+	memory.used = 0; /* the block itself is not cleared */
 	memory.pieces = NULL;
 	int r = json_run(reader, length, &memory);
 	for (struct json_piece *piece = memory.pieces, *next; piece; piece = next) {
@@ -454,8 +453,8 @@ static int json_parse(struct json_reader *reader, size_t length)
 
 /* ---- Structs in structs ---- */
 
-/* The end of the value that begins at text: the ',' or the bracket behind it. The value was read before, so
- * it is whole. */
+/* The end of the value that begins at text: the ',' or the bracket after the value. The value was parsed
+ * before, so it is whole. */
 static const char *json_skip(const char *text)
 {
 	unsigned depth = 0;
@@ -481,7 +480,7 @@ static const char *json_skip(const char *text)
 static int json_read_struct(const char *text, size_t length, const struct json_field *fields, size_t n_fields,
 			    void *object, size_t *elements_left, struct error *err);
 
-/* Sets what is left out when written to the value that it is left out for. */
+/* Sets numbers with a skip_value to this value, which is what a missing member means. */
 static void json_default(const struct json_objects *objects, char *object)
 {
 	for (const struct json_field *row = objects->fields; row < objects->fields + objects->n_fields; row++)
@@ -519,7 +518,8 @@ static int json_array_add(const struct json_reader *reader, const struct json_fi
 	char *element = elements + *count * objects->size;
 	memset(element, 0, objects->size);
 	json_default(objects, element);
-	/* Counted before it is read: whoever frees the array finds what the element holds. */
+	/* Count the element before it is read: if this fails, the array is freed with what
+	 * the element holds. */
 	++*count;
 	--*reader->elements_left;
 	return json_read_struct(text, length, objects->fields, objects->n_fields, element,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* JSON in (json.c, the only file that knows libyajl) and out (json_write.c).
+/* Reads JSON (json.c, the only file that knows libyajl) and writes JSON (json_write.c).
  *
  * One table of fields reads a document into a struct, or writes the struct as a document. Integers never pass
  * through a double. Members that the table does not name are skipped: a document from a newer writer is still
- * understood. Whatever is no struct is written value by value. */
+ * understood. Documents that are no struct are written value by value. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,19 +39,21 @@ enum json_kind {
 	 * Absent: both 0. */
 	JSON_VALUE,  /* any value */
 	JSON_BRACES, /* an object, "{" to "}"; any other value is an error */
-	/* By the rows of *objects: */
+	/* With a table of their own, *objects: */
 	JSON_OBJECT,  /* a struct */
 	JSON_OBJECTS, /* an array of structs */
 };
 
-/* The rows of a struct in a struct. The other members are for arrays alone. */
+/* The table of a struct in a struct. The members from size on are for arrays only. */
 struct json_objects {
 	const struct json_field *fields;
 	size_t n_fields;
-	size_t size;         /* of an element */
-	size_t count_offset; /* of the size_t that counts the elements, in the struct that has the array */
-	size_t max;          /* elements; a document with more is refused */
-	bool is_inline; /* the member is an array of max elements; else a pointer to memory of malloc() */
+	size_t size;         /* bytes of an element */
+	size_t count_offset; /* where the struct with the array counts the elements, in a size_t */
+	size_t max;          /* the most elements; a document with more is refused */
+	/* true: the member is an array of max elements. false: the member is a pointer to
+	 * memory of malloc(). */
+	bool is_inline;
 };
 
 struct json_field {
@@ -90,14 +92,14 @@ struct json_field {
 	}
 
 /* Sets the members that the text has; the others stay as they are. null counts as absent (spans: see above).
- * A struct in the struct, and each element of an array, is cleared first, and its numbers with a skip_value begin
- * as this value. Elements are added behind those that are counted already. An array that is not inline is the
- * caller's to free, also after an error.
+ * A struct in the struct, and each element of an array, is cleared first, and its numbers with a skip_value
+ * are set to this value. Elements are added after those that are counted already. The caller frees an array
+ * that is not inline, also after an error.
  *
  * Returns 0, or -EBADMSG with the reason in *err: not JSON; not UTF-8; deeper than JSON_DEPTH_MAX; the top
  * level is no object; a field, or an object around it, has the wrong type or comes twice; a string too long
- * for its member; a number out of range; too many elements. -EINVAL: a table of more than JSON_FIELDS_MAX rows or
- * JSON_NESTED_MAX structs. -ENOMEM. After an error *object may be half filled. */
+ * for its member; a number out of range; too many elements. -EINVAL: a table of more than JSON_FIELDS_MAX
+ * rows or JSON_NESTED_MAX structs. -ENOMEM. After an error *object may be half filled. */
 int json_read(const char *text, size_t length, const struct json_field *fields, size_t n_fields, void *object,
 	      struct error *err);
 
@@ -106,28 +108,28 @@ size_t json_utf8_length(const char *text);
 
 /* ---- Writing ---- */
 
-/* Where JSON goes. Either into a buffer of fixed size, as {.buf = …, .size = …}: overflow is set when something did
- * not fit; check it once, at the end. Or through a buffer into a stream: see json_out_stream(). */
+/* JSON goes into a buffer of fixed size, begun as {.buf = …, .size = …}: overflow is set when something did
+ * not fit; check it once, at the end. Or JSON goes through a buffer into a stream: json_out_stream(). */
 struct json_out {
 	char *buf;
 	size_t size, length;
 	bool overflow;
 	FILE *stream;
-	void (*flush)(struct json_out *out); /* NULL: what does not fit in buf is an overflow */
+	void (*flush)(struct json_out *out); /* NULL: a full buffer is an overflow */
 
-	unsigned depth;          /* of open objects and arrays, up to 63 */
-	uint64_t filled, arrays; /* bit n: the level n has a member already; is an array */
-	bool is_begun;           /* the comma before the next value is written, or its key */
+	unsigned depth;          /* number of open objects and arrays, at most 63 */
+	uint64_t filled, arrays; /* filled, bit n: level n has a member; arrays, bit n: level n is an array */
+	bool is_begun;           /* the next value's key, or the comma before it, is written */
 };
 
-/* stream and buf are borrowed. size: 2 bytes or more; JSON_STREAM_SIZE does well. json_out_finish() passes the rest
- * to the stream. Errors of the stream are its owner's to ask for. */
+/* Writes to a stream. stream and buf are borrowed. size: at least 2 bytes, best JSON_STREAM_SIZE.
+ * json_out_finish() passes the rest to the stream. Call ferror(3) on the stream for errors. */
 #define JSON_STREAM_SIZE 4096
 struct json_out json_out_stream(FILE *stream, char *buf, size_t size);
 void json_out_finish(struct json_out *out);
 
-/* The brackets, '{' or '[', and the values between. Commas are written where they are due. The key is NULL in an
- * array, at the top, and behind json_out_key(). U+FFFD replaces bytes of a string that are not UTF-8. */
+/* Write brackets ('{' or '['), keys and values. Commas come by themselves. key: NULL in an array, at the top,
+ * and after json_out_key(). In a string U+FFFD replaces bytes that are not UTF-8. */
 void json_out_open(struct json_out *out, const char *key, char bracket);
 void json_out_close(struct json_out *out);
 void json_out_key(struct json_out *out, const char *key);
@@ -138,13 +140,14 @@ void json_out_bool(struct json_out *out, const char *key, bool value);
 void json_out_value(struct json_out *out, const char *key,
 		    const char *text); /* text is JSON: "null", "0.5" */
 
-/* A struct by its table: as an object, or as members of the object that is open. */
+/* Write a struct by its table: as an object, or as members of the object that is open. */
 void json_out_object(struct json_out *out, const char *key, const struct json_field *fields, size_t n_fields,
 		     const void *object);
 void json_out_members(struct json_out *out, const struct json_field *fields, size_t n_fields,
 		      const void *object);
 
-/* A newline before the next value, behind its comma; and a newline here. */
+/* json_out_line(): the next value begins on a new line, after its comma. json_out_newline(): writes
+ * a newline now. */
 void json_out_line(struct json_out *out);
 void json_out_newline(struct json_out *out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* JSON out: see oci/json.h. */
+/* Writes JSON: see oci/json.h. */
 
 #include "oci/json.h"
 
@@ -76,7 +76,7 @@ static void json_out_quoted(struct json_out *out, const char *text)
 
 /* ---- Values, arrays and objects ---- */
 
-/* The comma before the next value or key, unless it is written already. */
+/* Writes the comma before the next value or key, unless the comma or the key is written already. */
 static void json_out_separate(struct json_out *out)
 {
 	const uint64_t level = UINT64_C(1) << out->depth;
@@ -104,7 +104,7 @@ void json_out_key(struct json_out *out, const char *key)
 	out->is_begun = true;
 }
 
-/* What stands before a value. */
+/* Writes the key and the comma before a value. */
 static void json_out_begin(struct json_out *out, const char *key)
 {
 	if (key)

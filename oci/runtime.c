@@ -40,8 +40,9 @@ bool runtime_is_ourselves(const char *path)
 
 	if (stat(path, &theirs) < 0)
 		return false;
-	/* The path by which we were executed costs less than /proc/self/exe, for which the kernel makes an
-	 * inode. It may name another file by now: that we are the runtime is not taken from it. */
+	/* stat() of the path by which we were executed costs less than of /proc/self/exe, for which
+	 * the kernel makes an inode. But the path may name another file by now. So it is only trusted
+	 * for a "no". */
 	if (executed && stat(executed, &ours) == 0 && !is_same_file(&ours, &theirs))
 		return false;
 	return stat("/proc/self/exe", &ours) == 0 && is_same_file(&ours, &theirs);

@@ -90,8 +90,8 @@ static enum sizing sizing_of_program(const char *path, size_t length)
 
 static enum sizing sizing_of_variable(const char *text, size_t length)
 {
-	/* A pod may have a hundred variables with its neighbours' addresses: the first letter rules most of
-	 * them out. */
+	/* A pod may have a hundred variables with addresses of other services. The first
+	 * letter excludes most. */
 	switch (*text) {
 	case 'A':
 	case 'C':
@@ -119,8 +119,8 @@ static enum sizing sizing_of_variable(const char *text, size_t length)
  * character of the words above. */
 static bool next_string(const char **at, const char *end, const char **ret, size_t *ret_length)
 {
-	const char *start =
-		*at; /* a comma or a bracket, and no more but white space, stands before the quote */
+	/* Before the quote are only white space and a comma or a bracket. */
+	const char *start = *at;
 	while (start < end && *start != '"')
 		start++;
 	if (start == end)
