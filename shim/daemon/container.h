@@ -23,6 +23,7 @@
 struct kills {
 	uint64_t by_events, by_log, told;
 };
+/* Whether there are new kills; and count them as told. */
 bool kills_are_new(const struct kills *kills);
 void kills_tell(struct kills *kills);
 
@@ -39,9 +40,9 @@ enum container_watch {
 
 /* What the guest answered when it was last asked for a container in a virtual machine. */
 enum guest_answer {
-	GUEST_UNANSWERED,
-	GUEST_ANSWERED,
-	GUEST_ABSENT, /* the guest has no such container: it uses nothing */
+	GUEST_UNANSWERED, /* no answer, or none yet in this pass */
+	GUEST_ANSWERED,   /* container->memory is from this answer */
+	GUEST_ABSENT,     /* the guest has no such container: it uses nothing */
 };
 
 struct container {
@@ -67,8 +68,8 @@ struct container {
 	unsigned guest_news; /* news to be told, a bit for each enum guest_word: guest_news.h */
 	uint64_t guest_killed_usec;
 
-	/* conmon_usec: when conmon was last looked for; 0: never. conmon_bytes: its memory; 0:
-	 * there is none. */
+	/* conmon_usec: when conmon was last looked for; 0: never. conmon_bytes: conmon's memory;
+	 * 0: no conmon. */
 	uint64_t conmon_usec, conmon_bytes;
 
 	enum life_state state;
@@ -87,8 +88,7 @@ struct container {
 	uint64_t found_tick;           /* the tick in which the record was first seen */
 
 	struct sampled sampled;
-	/* cgroup_id() of the cgroup above, if this is the container's own (crun's scope). 0:
-	 * there is none. */
+	/* cgroup_id() of the cgroup above, if this is the container's own (crun's scope). 0: no scope. */
 	uint64_t scope_id;
 	int watches[CONTAINER_WATCHES]; /* inotify's numbers; -1: none */
 	bool watched;                   /* all files that should be watched are watched */

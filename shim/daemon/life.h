@@ -8,10 +8,11 @@
  *      │        └───────────┴─────────┴─► LEAVING ─────┘        the record is gone, the end is not told yet
  *      └─► BROKEN ─────────────────────────────────────┘        the record cannot be read
  *
- * Several sources report the same end: the record's removal, a reading that finds the cgroup gone, "populated
- * 0", the init process, the kernel's program at rmdir, the guest. The first report leads to ENDING or
- * LEAVING. There the end is told, once, at LIFE_HEARD, when no better value of the last peak is to come. The
- * record is a second matter: a container is forgotten only when its record is gone. */
+ * Several sources report the same end: the record's removal, a reading that finds the cgroup gone,
+ * "populated 0", the init process, the kernel's program at rmdir, the guest. The first report leads to
+ * ENDING or LEAVING. There the end is told (learned from, kept and logged), once, at LIFE_HEARD, when no
+ * better value of the last peak is to come. The record is a second matter: a container is forgotten only
+ * when its record is gone. */
 
 #include <stdbool.h>
 
