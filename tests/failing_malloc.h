@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Allocations that fail on purpose: of the whole process, those of libraries and of libc itself included.
- * A program that links failing_malloc.c has its own malloc(), which passes everything on to libc's, or to
- * a sanitizer's. One thread only. */
+/* Makes allocations of the whole process fail on purpose, also those of libraries and of libc. A program that
+ * links failing_malloc.c has a malloc() of its own, which calls libc's, or a sanitizer's. One thread only. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,31 +10,30 @@
 #include "cgroups/error.h"
 
 enum failing_malloc {
-	FAILING_ONCE, /* the nth allocation fails, those after it do not */
-	FAILING_ON,   /* so do all after it */
+	FAILING_ONCE, /* only the nth allocation fails */
+	FAILING_ON,   /* the nth allocation and all later ones fail */
 	FAILING_MODES,
 };
 
-/* Runs a group of tests; where libc takes its own malloc() all the same, nothing can be tested, and they
- * are skipped. */
+/* Runs a group of tests. If libc uses its own malloc() in spite of this file, the tests are skipped. */
 #define FAILING_MALLOC_RUN(tests) \
 	(failing_malloc_works() ? cmocka_run_group_tests(tests, NULL, NULL) : failing_malloc_skip())
 bool failing_malloc_works(void);
 int failing_malloc_skip(void);
 
-/* Counts allocations from here on, and lets the nth fail; 0: none. */
+/* From here on counts allocations, and makes the nth one fail. nth 0: none fails. */
 void failing_malloc_begin(size_t nth, enum failing_malloc mode);
 
-/* No allocation fails any more. Returns how many there were since failing_malloc_begin(). */
+/* No allocation fails any more. Returns the number of allocations since failing_malloc_begin(). */
 size_t failing_malloc_end(void);
 
 /* Whether an allocation has failed since failing_malloc_begin(). */
 bool failing_malloc_has_failed(void);
 
-/* Calls this at each allocation that fails; it must not allocate. */
+/* Sets a function that is called at each allocation that fails. It must not allocate. */
 void failing_malloc_tell(void (*told)(void));
 
-/* Allocations that have not been freed. */
+/* The number of allocations that are not freed. */
 size_t failing_malloc_live(void);
 
 /* What is run with one allocation failing after the other. */

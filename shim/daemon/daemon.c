@@ -190,7 +190,7 @@ static int on_input(sd_event_source *source, int fd, uint32_t revents, void *dat
 	(void)fd, (void)revents;
 
 	input->kind->act(&input->daemon->node, now_usec());
-	/* One that is given up would stay readable for ever. */
+	/* A source that was given up would stay readable for ever. */
 	if (input_fd(input) < 0)
 		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;

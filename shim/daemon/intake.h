@@ -20,7 +20,7 @@ void node_on_processes(struct node *node, uint64_t now_usec);
 void node_on_exits(struct node *node, uint64_t now_usec);
 void node_on_guests(struct node *node, uint64_t now_usec);
 
-/* Call before a tick's readings: lists the records, if inotify does not report them. */
+/* Call before a tick's readings: takes all records, if inotify does not report them or one was not taken. */
 void node_make_up(struct node *node, uint64_t now_usec);
 /* Call now and then: tries again to open sources that could not be opened. */
 void node_open_sources(struct node *node, uint64_t now_usec);

@@ -55,7 +55,7 @@ struct node {
 	uint64_t loaded_usec;
 
 	struct conmon_walk conmons;
-	bool record_untaken; /* for want of memory: all are listed at the next tick */
+	bool record_untaken; /* a record was not taken for want of memory: the next tick lists all records */
 	bool records_gone;   /* the directory of records was removed: nothing more can be followed */
 };
 

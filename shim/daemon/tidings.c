@@ -84,7 +84,7 @@ static struct container *add_container(struct node *node, const char *id)
 	return container;
 }
 
-/* Before anything was said of it. */
+/* Removes a new container. Call before anything was told of it. */
 static void drop_container(struct node *node, struct container *container)
 {
 	registry_remove(&node->registry, container);
