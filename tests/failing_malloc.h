@@ -36,20 +36,20 @@ void failing_malloc_tell(void (*told)(void));
 /* The number of allocations that are not freed. */
 size_t failing_malloc_live(void);
 
-/* What is run with one allocation failing after the other. */
+/* An operation that is run again and again, each time with another failing allocation. */
 struct failing_operation {
-	/* The allocations of this function fail. It asserts nothing. Returns as what it calls: 0 or above, or
-	 * -errno. */
+	/* The function whose allocations fail. It asserts nothing, and returns 0 or above, or -errno. */
 	int (*run)(void *data);
-	/* Called after each run: checks what became of it, and frees what it made. result is what run returned;
-	 * failed: an allocation had failed. */
+	/* Called after each run: checks the outcome, and frees what the run has made. result: what run()
+	 * returned. failed: an allocation has failed. */
 	void (*check)(void *data, int result, bool failed);
 	void *data;
-	void (*prepare)(void *data); /* called before each run; NULL: nothing is to be prepared */
+	void (*prepare)(void *data); /* called before each run; may be NULL */
 };
 
-/* Of an operation with more allocations than this, SQLite's above all, each FAILING_STEPth of the rest fails. With
- * TIDEMARK_FAIL_EACH in the environment each one does; with TIDEMARK_FAIL_TELL each run is told of. */
+/* If an operation has more allocations than FAILING_EACH (SQLite's have), only each FAILING_STEPth of
+ * the rest fails. With TIDEMARK_FAIL_EACH in the environment each one fails. With TIDEMARK_FAIL_TELL
+ * each run is reported. */
 #define FAILING_EACH 200
 #define FAILING_STEP 17
 
