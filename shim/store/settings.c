@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/store/settings.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
-#include <ini.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cgroups/cleanup.h"
-#include "cgroups/file.h"
 #include "cgroups/quantity.h"
+#include "shim/store/ini_file.h"
 
 #define SETTINGS_FILE      "tidemark.conf"
 #define SETTINGS_DIRECTORY "tidemark.conf.d"
-#define SETTINGS_SIZE_MAX  65536
-#define SETTINGS_FILES_MAX 64
-#define SECTION_MAX        50
 
 enum kind {
 	KIND_WORD, /* a word of the row's list, which ends with NULL; stored as its index, an int */
@@ -386,49 +379,6 @@ static int row_read(const struct row *row, const char *section, const char *valu
 			 expected_text(row, expected, sizeof expected));
 }
 
-struct reader {
-	struct settings *settings;
-	bool salvage; /* take what is right in [runtime], skip all else */
-
-	/* The file that is being read. */
-	const char *text; /* the rest of its text */
-	int line;
-	int fault_line; /* 0: none yet */
-	struct error fault;
-};
-
-/* Gives libinih one line, as fgets(3) would. libinih would read the rest of a line that is too long as
- * another line: such a line is a fault, or is skipped if it is a comment. libinih would take a line with
- * leading blanks for a continuation of the value above: they are removed. */
-static char *next_line(char *buf, int size, void *data)
-{
-	struct reader *reader = data;
-
-	if (!*reader->text)
-		return NULL;
-	const char *start = reader->text + strspn(reader->text, " \t");
-	size_t length = strcspn(start, "\n"), most = (size_t)size - 2;
-	reader->line++;
-	reader->text = start + length + (start[length] == '\n');
-	/* libinih cuts a section's name at this length, which could make it the name of another section. */
-	if (*start == '[' && length > SECTION_MAX && reader->fault_line == 0) {
-		error_set(&reader->fault, EINVAL, "a section's name of more than %d characters",
-			  SECTION_MAX - 2);
-		reader->fault_line = reader->line;
-	}
-	if (length > most) {
-		bool is_comment = *start == '#' || *start == ';';
-		if (!is_comment && reader->fault_line == 0) {
-			error_set(&reader->fault, EINVAL, "a line of more than %zu bytes", most);
-			reader->fault_line = reader->line;
-		}
-		length = 0;
-	}
-	memcpy(buf, start, length);
-	buf[length] = '\0';
-	return buf;
-}
-
 /* Whether a [namespace] section may have the setting: it concerns a container, not the node. */
 static bool is_per_namespace(const struct row *row)
 {
@@ -480,53 +430,28 @@ static int add_namespace(struct settings *settings, const char *section, const c
 	return -ENOENT;
 }
 
-static int on_setting(void *data, const char *section, const char *key, const char *value)
+/* What is made of each line. */
+struct reading {
+	struct settings *settings;
+	bool salvage; /* take what is right in [runtime], skip all else */
+};
+
+static int take_setting(const char *section, const char *key, const char *value, void *data,
+			struct error *err)
 {
-	struct reader *reader = data;
-	struct error err;
+	const struct reading *reading = data;
 	size_t length;
 
-	if (reader->salvage && strcmp(section, "runtime") != 0)
-		return 1;
+	if (reading->salvage && strcmp(section, "runtime") != 0)
+		return 0;
 	int r = -ENOENT;
 	const char *pattern = namespace_pattern(section, &length);
 	if (pattern)
-		r = add_namespace(reader->settings, section, pattern, length, key, value, &err);
+		r = add_namespace(reading->settings, section, pattern, length, key, value, err);
 	for (size_t i = 0; i < ROWS_COUNT && r == -ENOENT; i++)
 		if (strcmp(section, rows[i].public.section) == 0 && strcmp(key, rows[i].public.key) == 0)
-			r = row_read(&rows[i], section, value, reader->settings, &err);
-	if (r == -ENOENT)
-		error_set(&err, EINVAL, "[%.40s] %.40s: no such setting", section, key);
-	if (r < 0 && reader->fault_line == 0) {
-		reader->fault = err;
-		reader->fault_line = reader->line;
-	}
-	return r == 0;
-}
-
-static int settings_read_file(int dir_fd, const char *name, struct reader *reader, struct error *err)
-{
-	cleanup_free char *text = NULL;
-	size_t length;
-
-	int r = file_load_link_at(dir_fd, name, SETTINGS_SIZE_MAX, &text, &length, err);
-	if (r < 0)
-		return r;
-	if (memchr(text, '\0', length))
-		return error_set(err, EINVAL, "%s holds a NUL", name);
-
-	reader->text = text;
-	reader->line = reader->fault_line = 0;
-	int line = ini_parse_stream(next_line, reader, on_setting, reader);
-	if (line < 0)
-		return error_errno(err, ENOMEM, "cannot parse %s", name);
-	/* line: the first that libinih did not understand, or that on_setting() refused. The first fault of
-	 * the file is reported. */
-	if (line > 0 && (reader->fault_line == 0 || line < reader->fault_line))
-		return error_set(err, EINVAL, "%s:%d: neither [section] nor key = value", name, line);
-	if (reader->fault_line > 0)
-		return error_set(err, EINVAL, "%s:%d: %s", name, reader->fault_line, reader->fault.text);
-	return 0;
+			r = row_read(&rows[i], section, value, reading->settings, err);
+	return r == -ENOENT ? error_set(err, EINVAL, "[%.40s] %.40s: no such setting", section, key) : r;
 }
 
 /* Relations between settings that a row on its own cannot check. */
@@ -549,47 +474,13 @@ static int settings_check(const struct settings *s, struct error *err)
 	return 0;
 }
 
-static int is_drop_in(const struct dirent *entry)
+/* tidemark.conf, then the files of tidemark.conf.d in the order of their names. */
+static int settings_read(int etc_fd, struct reading *reading, struct error *err)
 {
-	size_t length = strlen(entry->d_name);
-	return entry->d_name[0] != '.' && length > 5 && strcmp(entry->d_name + length - 5, ".conf") == 0;
-}
-
-static int settings_read_drop_ins(int etc_fd, struct reader *reader, struct error *err)
-{
-	size_t count = 0;
-
-	int fd = openat(etc_fd, SETTINGS_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : error_errno(err, errno, "cannot open " SETTINGS_DIRECTORY);
-	cleanup_dir DIR *dir = fdopendir(fd);
-	if (!dir) {
-		(void)close(fd);
-		return error_errno(err, ENOMEM, "cannot read " SETTINGS_DIRECTORY);
-	}
-	cleanup_free char(*names)[NAME_MAX + 1] = malloc(SETTINGS_FILES_MAX * sizeof *names);
-	if (!names)
-		return error_errno(err, ENOMEM, "cannot read " SETTINGS_DIRECTORY);
-	for (const struct dirent *entry; (entry = readdir(dir));) {
-		if (!is_drop_in(entry))
-			continue;
-		if (count == SETTINGS_FILES_MAX)
-			return error_set(err, E2BIG, SETTINGS_DIRECTORY " holds more than %d files",
-					 SETTINGS_FILES_MAX);
-		/* Inserted in the order of the names. */
-		size_t at = count++;
-		for (; at > 0 && strcmp(names[at - 1], entry->d_name) > 0; at--)
-			memcpy(names[at], names[at - 1], sizeof names[at]);
-		(void)snprintf(names[at], sizeof names[at], "%s", entry->d_name);
-	}
-	for (size_t i = 0; i < count; i++) {
-		char path[sizeof SETTINGS_DIRECTORY + NAME_MAX + 1];
-		(void)snprintf(path, sizeof path, SETTINGS_DIRECTORY "/%.*s", NAME_MAX, names[i]);
-		int r = settings_read_file(etc_fd, path, reader, err);
-		if (r < 0 && r != -ENOENT && !reader->salvage)
-			return r; /* ENOENT: removed since the directory was read */
-	}
-	return 0;
+	int r = ini_file_read(etc_fd, SETTINGS_FILE, take_setting, reading, err);
+	if (r < 0 && r != -ENOENT && !reading->salvage)
+		return r;
+	return ini_directory_read(etc_fd, SETTINGS_DIRECTORY, reading->salvage, take_setting, reading, err);
 }
 
 void settings_default(struct settings *ret)
@@ -600,17 +491,13 @@ void settings_default(struct settings *ret)
 int settings_load(int etc_fd, struct settings *ret, struct error *err)
 {
 	struct settings settings;
-	struct reader reader = {.settings = &settings};
+	struct reading reading = {.settings = &settings};
 
 	settings_default(&settings);
 	if (etc_fd >= 0) {
-		int r = settings_read_file(etc_fd, SETTINGS_FILE, &reader, err);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		r = settings_read_drop_ins(etc_fd, &reader, err);
-		if (r < 0)
-			return r;
-		r = settings_check(&settings, err);
+		int r = settings_read(etc_fd, &reading, err);
+		if (r == 0)
+			r = settings_check(&settings, err);
 		if (r < 0)
 			return r;
 	}
@@ -620,13 +507,11 @@ int settings_load(int etc_fd, struct settings *ret, struct error *err)
 
 void settings_salvage(int etc_fd, struct settings *ret)
 {
-	struct reader reader = {.settings = ret, .salvage = true};
+	struct reading reading = {.settings = ret, .salvage = true};
 
 	settings_default(ret);
-	if (etc_fd >= 0) {
-		(void)settings_read_file(etc_fd, SETTINGS_FILE, &reader, NULL);
-		(void)settings_read_drop_ins(etc_fd, &reader, NULL);
-	}
+	if (etc_fd >= 0)
+		(void)settings_read(etc_fd, &reading, NULL);
 }
 
 void settings_for_namespace(struct settings *settings, const char *namespace)
