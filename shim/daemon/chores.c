@@ -141,8 +141,9 @@ void node_sweep(struct node *node, uint64_t now_usec)
 	sweep_temporary(node->roots.containers_fd, now_usec);
 	sweep_records(&node->registry, &node->roots, now_usec);
 	node_open_sources(node, now_usec);
-	/* Ends may wait: with a long sampling interval, ticks are rare. */
-	node_settle(node, now_usec);
+	/* Ends may wait: with a long sampling interval, ticks are rare. The sources that were opened may have
+	 * brought others. */
+	node_hear(node, now_usec);
 }
 
 void node_reload(struct node *node, const struct settings *settings)

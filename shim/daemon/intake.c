@@ -208,9 +208,10 @@ void node_open_sources(struct node *node, uint64_t now_usec)
 {
 	const unsigned opened = node_open_inotify(node);
 
+	/* The containers that are known come first: one whose record is read now is watched as it begins. */
+	if (opened & NODE_OPENED_WATCH)
+		watch_all(node, now_usec);
 	/* Take what came before inotify was open. */
 	if (opened & NODE_OPENED_RECORDS)
 		(void)tidings_take_records(node, now_usec, NULL);
-	if (opened & NODE_OPENED_WATCH)
-		watch_all(node, now_usec);
 }

@@ -108,12 +108,46 @@ static void inotify_is_tried_again_with_each_sweep_and_what_was_missed_is_made_u
 	assert_int_equal(world->n_said[EVENT_FAULT], 2);
 }
 
+/* A container that comes with the same sweep is watched once: as it begins. */
+static void container_that_comes_unheard_before_the_sweep_that_opens_inotify_is_watched(void **state)
+{
+	struct world *world = *state;
+	start_without_inotify(world);
+	(void)run_container(world, "c1"); /* of which nobody hears */
+	world_sweep(world);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_RUNNING);
+	assert_true(world_container(world, "c1")->watched);
+	write_kills(world, "c1");
+	world_on_events(world);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	stop(world, "c1");
+	assert_int_equal(world_n_containers(world), 0);
+	assert_null(world->node.sources.watch.by_number);
+}
+
+/* Whose limit it was, the log says, which the sweep reads first. */
+static void kill_of_before_inotify_was_opened_is_told_with_its_cause(void **state)
+{
+	struct world *world = *state;
+	start_without_inotify(world);
+	(void)run_container(world, "c1");
+	pass(world, 1);
+	log_kill(world, "", CGROUP("c1"), 99);
+	write_cgroup_file(world, "c1", "memory.events", "oom 0\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 0\noom_kill 1\n");
+	world_sweep(world);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_OOM_CAUSE=node\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(without_inotify_each_sample_looks_for_records_and_each_turn_for_kills),
 		WORLD_TEST(without_inotify_a_kill_in_a_container_that_is_not_known_yet_is_learned_from),
 		WORLD_TEST(inotify_is_tried_again_with_each_sweep_and_what_was_missed_is_made_up_for),
+		WORLD_TEST(container_that_comes_unheard_before_the_sweep_that_opens_inotify_is_watched),
+		WORLD_TEST(kill_of_before_inotify_was_opened_is_told_with_its_cause),
 	};
 	return cmocka_run_group_tests_name("notices", tests, NULL, NULL);
 }
