@@ -69,9 +69,10 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err)
 static struct container *container_of_kill(struct node *node, const struct oom_kill *kill, uint64_t now_usec)
 {
 	struct container *container = registry_find_by_cgroup(&node->registry, kill->task_cgroup);
-	if (container)
+	if (container && (container->state == LIFE_RUNNING || life_is_ending(container->state)))
 		return container;
-	/* A container that lived only shortly may have a record that is not read yet. */
+	/* A container that lived only shortly may have a record that is not read yet. Its id may have been
+	 * another's before. */
 	if (node->sources.records.notices.fd >= 0)
 		take_waiting_changes(node, now_usec);
 	else

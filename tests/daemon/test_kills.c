@@ -87,6 +87,31 @@ static void kill_is_learned_from_though_the_cgroup_is_gone(void **state)
 	assert_int_equal(published(world).recommendation.oom_limit_bytes, 512 * MIB);
 }
 
+/* The log is read before the records. */
+static void kill_under_an_id_that_is_used_again_is_told_of_the_life_that_it_ended(void **state)
+{
+	struct world *world = *state;
+	world_start(world);
+	run_container(world, "c1");
+	remove_cgroup(world, "c1");
+	pass(world, 12);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_ENDED);
+
+	struct record record = make_record(world, "c1");
+	record.limit_bytes = 256 * MIB;
+	make_cgroup(world, "c1", 256);
+	write_cgroup_file(world, "c1", "memory.events", "oom 1\noom_kill 1\n");
+	write_cgroup_file(world, "c1", "memory.events.local", "oom 1\noom_kill 1\n");
+	start_record(world, &record);
+	write_record(world, &record);
+	log_kill(world, CGROUP("c1"), CGROUP("c1"), 99);
+	world_on_kernel_log(world);
+	world_on_records(world);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	assert_says(world, EVENT_OOM, "TIDEMARK_LIMIT_BYTES=268435456\n");
+	assert_int_equal(published(world).recommendation.oom_kills, 1);
+}
+
 static void kill_within_a_life_too_short_to_be_seen_is_learned_from(void **state)
 {
 	struct world *world = *state;
@@ -215,6 +240,7 @@ int main(void)
 		WORLD_TEST(one_kill_told_by_both_sources_is_said_once),
 		WORLD_TEST(kill_is_learned_from_though_the_cgroup_is_gone),
 		WORLD_TEST(kill_within_a_life_too_short_to_be_seen_is_learned_from),
+		WORLD_TEST(kill_under_an_id_that_is_used_again_is_told_of_the_life_that_it_ended),
 		WORLD_TEST(kill_by_an_ancestor_or_the_node_teaches_nothing),
 		WORLD_TEST(counts_around_one_kill_are_one_kill),
 		WORLD_TEST(kill_by_another_is_told_from_events_alone),
