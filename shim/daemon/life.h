@@ -58,7 +58,7 @@ struct life_facts {
 enum life_action {
 	LIFE_TELL_BROKEN = 1 << 0, /* log that the record cannot be read, once a container */
 	LIFE_YIELD = 1 << 1,       /* give up the id, which is another container's now */
-	LIFE_FOLLOW = 1 << 2,      /* open the cgroup, then send LIFE_CGROUP_OPENED or LIFE_CGROUP_GONE */
+	LIFE_FOLLOW = 1 << 2,      /* open the cgroup, then send LIFE_CGROUP_OPENED, _GONE or LIFE_EMPTY */
 	LIFE_WATCH = 1 << 3,       /* begin to watch the cgroup, and read it */
 	LIFE_SAMPLE = 1 << 4,      /* take the guest's answer as a sample */
 	LIFE_TAKE_PEAK = 1 << 5,   /* take the last peak that the kernel reported */

@@ -284,7 +284,11 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 
 	int r = container_open(container, &node->sampling.sampler, &err);
 	if (r >= 0) {
-		(void)node_live(node, container, r == 0 ? LIFE_CGROUP_OPENED : LIFE_CGROUP_GONE, now_usec);
+		enum life_event event = r == 0 ? LIFE_CGROUP_OPENED : LIFE_CGROUP_GONE;
+		/* A cgroup that is empty already changes no more: no watch would tell. */
+		if (r == 0 && container_read_exit(container, &node->sampling.sampler))
+			event = LIFE_EMPTY;
+		(void)node_live(node, container, event, now_usec);
 		return;
 	}
 	/* Opening is tried again and again. The failure is logged once a container; if we lack descriptors,

@@ -280,6 +280,33 @@ static void peak_of_a_container_that_still_runs_is_not_exact(void **state)
 	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=0\n");
 }
 
+/* As where the runtime keeps it until the container is deleted. */
+static void cgroup_that_was_empty_before_it_was_opened_is_of_one_that_has_ended(void **state)
+{
+	struct world *world = *state;
+	world_start(world);
+	struct record record = make_record(world, "c1");
+	make_cgroup(world, "c1", 512);
+	write_cgroup_file(world, "c1", "memory.peak", "94371840\n");
+	write_cgroup_file(world, "c1", "cgroup.events", "populated 0\nfrozen 0\n");
+	start_record(world, &record);
+	write_record(world, &record);
+	world_on_records(world);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_BYTES=94371840\n");
+	assert_says(world, EVENT_EXIT, "TIDEMARK_PEAK_EXACT=1\n");
+
+	/* Nor is its end told again by the next daemon. */
+	world_flush(world);
+	world_stop(world);
+	world->now_usec += USEC_PER_MIN;
+	world_start(world);
+	assert_int_equal(world_container(world, "c1")->state, LIFE_ENDED);
+	stop(world, "c1");
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world_n_containers(world), 0);
+}
+
 static void kill_that_only_the_exit_tells_of_is_learned_from(void **state)
 {
 	struct world *world = *state;
@@ -423,6 +450,7 @@ int main(void)
 		WORLD_TEST(peak_read_when_no_process_is_left_is_exact_and_waits_for_nobody),
 		WORLD_TEST(end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits),
 		WORLD_TEST(peak_of_a_container_that_still_runs_is_not_exact),
+		WORLD_TEST(cgroup_that_was_empty_before_it_was_opened_is_of_one_that_has_ended),
 		WORLD_TEST(kill_that_only_the_exit_tells_of_is_learned_from),
 		WORLD_TEST(kill_at_the_scopes_limit_is_not_told_again_by_the_exit),
 		WORLD_TEST(container_of_before_a_restart_is_found_by_its_cgroups_inode),
