@@ -156,8 +156,11 @@ void node_reload(struct node *node, const struct settings *settings)
 
 void node_flush(struct node *node, uint64_t now_usec)
 {
+	/* The next daemon takes for told what was created before the last publication. */
+	node_take_waiting_records(node, now_usec);
+	learning_publish_decided(&node->learning, now_usec);
 	learning_close(&node->learning, now_usec);
-	node_settle(node, now_usec);
+	node_hear(node, now_usec);
 	node_stop(node, now_usec);
 	node_tune(node, now_usec);
 	(void)handlers_write(&node->sources.guests.handlers, node->roots.state_fd, now_usec, NULL);

@@ -64,6 +64,14 @@ int node_load(struct node *node, uint64_t now_usec, struct error *err)
 	return r;
 }
 
+void node_take_waiting_records(struct node *node, uint64_t now_usec)
+{
+	if (node->sources.records.notices.fd >= 0)
+		take_waiting_changes(node, now_usec);
+	else
+		(void)tidings_take_records(node, now_usec, NULL);
+}
+
 /* ---- The kernel log ---- */
 
 static struct container *container_of_kill(struct node *node, const struct oom_kill *kill, uint64_t now_usec)
@@ -73,10 +81,7 @@ static struct container *container_of_kill(struct node *node, const struct oom_k
 		return container;
 	/* A container that lived only shortly may have a record that is not read yet. Its id may have been
 	 * another's before. */
-	if (node->sources.records.notices.fd >= 0)
-		take_waiting_changes(node, now_usec);
-	else
-		(void)tidings_take_records(node, now_usec, NULL);
+	node_take_waiting_records(node, now_usec);
 	return registry_find_by_cgroup(&node->registry, kill->task_cgroup);
 }
 

@@ -20,6 +20,9 @@ void node_on_processes(struct node *node, uint64_t now_usec);
 void node_on_exits(struct node *node, uint64_t now_usec);
 void node_on_guests(struct node *node, uint64_t now_usec);
 
+/* Takes all records that wait now, not those that come meanwhile. */
+void node_take_waiting_records(struct node *node, uint64_t now_usec);
+
 /* Call before a tick's readings: takes all records, if inotify does not report them or one was not taken. */
 void node_make_up(struct node *node, uint64_t now_usec);
 /* Call now and then: tries again to open sources that could not be opened. */

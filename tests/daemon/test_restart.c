@@ -45,6 +45,28 @@ static void restart_keeps_the_windows_and_says_nothing_twice(void **state)
 	assert_int_equal(world->n_said[EVENT_DECISION], 3);
 }
 
+static void creation_whose_record_waits_is_said_once_though_the_daemon_ends(void **state)
+{
+	struct world *world = *state;
+	char id[RECORD_ID_SIZE];
+
+	world_start(world);
+	/* So many that some records still wait after the first turn. */
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(id, sizeof id, "flood%u", i);
+		struct record record = make_record(world, id);
+		write_record(world, &record);
+	}
+	world_on_records(world);
+	assert_in_range(world->n_said[EVENT_DECISION], 1, 299);
+	world_flush(world);
+	world_stop(world);
+	world->now_usec += USEC_PER_SEC;
+	world_start(world);
+	assert_int_equal(world_n_containers(world), 300);
+	assert_int_equal(world->n_said[EVENT_DECISION], 300);
+}
+
 static void kill_is_not_told_again_after_a_restart(void **state)
 {
 	struct world *world = *state;
@@ -127,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(restart_keeps_the_windows_and_says_nothing_twice),
+		WORLD_TEST(creation_whose_record_waits_is_said_once_though_the_daemon_ends),
 		WORLD_TEST(kill_is_not_told_again_after_a_restart),
 		WORLD_TEST(crash_loses_no_closed_slot),
 		WORLD_TEST(lost_limit_file_comes_back_from_the_history),
