@@ -148,7 +148,7 @@ void tidings_take_record(struct node *node, const char *id, uint64_t now_usec)
 	bool new;
 
 	int r = record_read(node->roots.containers_fd, id, &record, &err);
-	if (r == -ENOENT) {
+	if (r == -ENOENT || (r < 0 && !record_is_there(node->roots.containers_fd, id))) {
 		struct container *container = registry_find(&node->registry, id);
 		if (container)
 			(void)node_live(node, container, LIFE_RECORD_REMOVED, now_usec);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroups/cgroup.h"
@@ -162,6 +163,15 @@ int record_remove(int containers_fd, const char *id, struct error *err)
 	if (unlinkat(containers_fd, name, 0) < 0)
 		return error_errno(err, errno, "cannot remove the record %s", name);
 	return 0;
+}
+
+bool record_is_there(int containers_fd, const char *id)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	return record_file_name(id, name, sizeof name, NULL) < 0 ||
+	       fstatat(containers_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 int record_find_cgroup(const struct record *record, int proc_fd, char *path, size_t size, struct error *err)

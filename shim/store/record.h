@@ -75,6 +75,8 @@ void record_set_decision(struct record *record, const struct decision_input *inp
 int record_read(int containers_fd, const char *id, struct record *ret, struct error *err);
 int record_write(int containers_fd, const struct record *record, struct error *err);
 int record_remove(int containers_fd, const char *id, struct error *err);
+/* Needs no free file descriptor. Returns true if nobody can tell. */
+bool record_is_there(int containers_fd, const char *id);
 
 /* Takes the id from a file's name, "<id>.json". Returns false if the file is no record: dot
  * files, other endings. */

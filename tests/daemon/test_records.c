@@ -245,6 +245,21 @@ static void record_that_was_removed_and_written_anew_before_it_is_read_is_follow
 	assert_int_equal(world_n_containers(world), 0);
 }
 
+static void removal_is_heard_though_no_file_can_be_opened(void **state)
+{
+	struct world *world = *state;
+	world_start(world);
+	run_container(world, "c1");
+	remove_cgroup(world, "c1");
+	assert_int_equal(record_remove(world->roots.containers_fd, "c1", NULL), 0);
+	const struct rlimit limit = world_leave_fds(0);
+	world_on_records(world);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(world_n_containers(world), 0);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world->n_said[EVENT_REFUSED], 0);
+}
+
 static void hostile_records_are_said_once_and_passed_over(void **state)
 {
 	struct world *world = *state;
@@ -335,6 +350,7 @@ int main(void)
 		WORLD_TEST(workload_of_many_creations_is_published_once_no_record_waits),
 		WORLD_TEST(lost_inotify_events_are_made_up_for),
 		WORLD_TEST(record_that_was_removed_and_written_anew_before_it_is_read_is_followed),
+		WORLD_TEST(removal_is_heard_though_no_file_can_be_opened),
 		WORLD_TEST(hostile_records_are_said_once_and_passed_over),
 		WORLD_TEST(removed_directory_is_noticed),
 		WORLD_TEST(thousands_of_records_are_taken_up_in_a_moment),
