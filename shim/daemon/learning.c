@@ -13,7 +13,6 @@ static void learning_publish(struct learning *learning, struct workload *workloa
 	const bool failed_before = workload->unpublished;
 	struct error err;
 
-	workload->decided = false;
 	int r = workload_publish(workload, learning->state_fd, now_usec, &err);
 	workload->unpublished = r < 0;
 	if (r < 0) {
@@ -48,6 +47,7 @@ void learning_publish_decided(struct learning *learning, uint64_t now_usec)
 			continue;
 		learning_publish(learning, workload, now_usec);
 		archive_workload(learning->archive, workload, now_usec);
+		workload->decided = false;
 	}
 	if (grouped)
 		archive_commit(learning->archive);

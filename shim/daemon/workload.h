@@ -30,8 +30,8 @@ struct workload {
 	uint64_t published_p95_bytes,
 		published_max_bytes; /* as this daemon published them last; 0: not yet */
 	bool published;              /* there is a published file */
-	bool decided;     /* a creation or a resize since the last publishing: learning_publish_decided() */
-	bool dirty;       /* limits differ from the published file */
+	bool decided;                /* a creation or a resize since the last learning_publish_decided() */
+	bool dirty;                  /* limits differ from the published file */
 	bool measured;    /* measurements in memory are newer than the published file: workload_is_due() */
 	bool unpublished; /* the last publishing failed, which was logged */
 };

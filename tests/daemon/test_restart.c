@@ -67,6 +67,23 @@ static void creation_whose_record_waits_is_said_once_though_the_daemon_ends(void
 	assert_int_equal(world->n_said[EVENT_DECISION], 300);
 }
 
+/* What is not worth a file stands in the history alone: that it was told, too. */
+static void creation_that_a_look_at_all_workloads_comes_upon_is_said_once(void **state)
+{
+	struct world *world = *state;
+	world->is_without_inotify = true;
+	world_start(world);
+	struct record record = make_record(world, "c1");
+	write_record(world, &record);
+	world_sweep(world);
+	world_tune(world);
+	world_flush(world);
+	world_stop(world);
+	world->now_usec += USEC_PER_SEC;
+	world_start(world);
+	assert_int_equal(world->n_said[EVENT_DECISION], 1);
+}
+
 static void kill_is_not_told_again_after_a_restart(void **state)
 {
 	struct world *world = *state;
@@ -150,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(restart_keeps_the_windows_and_says_nothing_twice),
 		WORLD_TEST(creation_whose_record_waits_is_said_once_though_the_daemon_ends),
+		WORLD_TEST(creation_that_a_look_at_all_workloads_comes_upon_is_said_once),
 		WORLD_TEST(kill_is_not_told_again_after_a_restart),
 		WORLD_TEST(crash_loses_no_closed_slot),
 		WORLD_TEST(lost_limit_file_comes_back_from_the_history),
