@@ -375,6 +375,8 @@ unsigned node_live(struct node *node, struct container *container, enum life_eve
 	if (actions & LIFE_YIELD) {
 		registry_yield_id(&node->registry, container);
 		guests_forget(&node->sources.guests, container);
+		/* A file is watched for one container only, and the next one may have the same cgroup. */
+		watch_remove(&node->sources.watch, container);
 	}
 	if (actions & LIFE_FOLLOW)
 		node_follow(node, container, now_usec);

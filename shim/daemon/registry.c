@@ -79,6 +79,10 @@ void registry_set_cgroup_id(struct registry *registry, struct container *contain
 	/* If another container has the same id, the entry is the other's. */
 	if (registry_find_by_cgroup_id(registry, container->cgroup_id) == container)
 		tdelete(container, &registry->containers_by_cgroup_id, compare_cgroup_id);
+	/* A container that gave up its id gives up its cgroup's as well: the next one has the same cgroup. */
+	struct container *other = registry_find_by_cgroup_id(registry, cgroup_id);
+	if (other && other != container && registry_find(registry, other->id) != other)
+		registry_set_cgroup_id(registry, other, 0);
 	container->cgroup_id = cgroup_id;
 	if (cgroup_id && !tsearch(container, &registry->containers_by_cgroup_id, compare_cgroup_id))
 		container->cgroup_id = 0;

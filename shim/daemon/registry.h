@@ -26,7 +26,7 @@ struct container *registry_find(const struct registry *registry, const char *id)
 struct container *registry_find_by_cgroup(const struct registry *registry, const char *path);
 
 /* Find a container by the id of its cgroup, and set this id. An id belongs to the first container that was
- * given it. 0: not known. */
+ * given it, until that one yields its own id: registry_yield_id(). 0: not known. */
 struct container *registry_find_by_cgroup_id(const struct registry *registry, uint64_t cgroup_id);
 void registry_set_cgroup_id(struct registry *registry, struct container *container, uint64_t cgroup_id);
 

@@ -307,6 +307,50 @@ static void cgroup_that_was_empty_before_it_was_opened_is_of_one_that_has_ended(
 	assert_int_equal(world_n_containers(world), 0);
 }
 
+/* peak: of the first life, as it is read when no process is left; "0": it is not told, and waited for. */
+static void use_a_cgroup_again(struct world *world, const char *peak)
+{
+	const char *kills = "oom 1\noom_kill 1\n";
+
+	world_start(world);
+	world_use_exits(world);
+	struct record record = make_record(world, "c1");
+	make_cgroup(world, "c1", 512);
+	write_cgroup_file(world, "c1", "memory.peak", peak);
+	start_record(world, &record);
+	record.cgroup_id = 71;
+	write_record(world, &record);
+	world_on_records(world);
+	write_cgroup_file(world, "c1", "cgroup.events", "populated 0\nfrozen 0\n");
+	world_on_events(world);
+
+	write_cgroup_file(world, "c1", "cgroup.events", "populated 1\nfrozen 0\n");
+	world->now_usec += USEC_PER_SEC;
+	record.created_usec = record.started_usec = world->now_usec;
+	write_record(world, &record);
+	world_on_records(world);
+	assert_int_equal(world->n_said[EVENT_EXIT], 1);
+	assert_int_equal(world_n_containers(world), 1);
+
+	write_cgroup_file(world, "c1", "memory.events", kills);
+	write_cgroup_file(world, "c1", "memory.events.local", kills);
+	world_on_events(world);
+	assert_int_equal(world->n_said[EVENT_OOM], 1);
+	remove_cgroup(world, "c1");
+	world_take_exit(world, &(struct exit_peak){.cgroup_id = 71, .peak_bytes = 77 * MIB});
+	assert_int_equal(world->n_said[EVENT_EXIT], 2);
+}
+
+static void cgroup_that_the_next_life_uses_again_is_the_next_ones(void **state)
+{
+	use_a_cgroup_again(*state, "52428800\n");
+}
+
+static void life_whose_cgroup_is_used_again_ends_without_its_exit(void **state)
+{
+	use_a_cgroup_again(*state, "0\n");
+}
+
 static void kill_that_only_the_exit_tells_of_is_learned_from(void **state)
 {
 	struct world *world = *state;
@@ -451,6 +495,8 @@ int main(void)
 		WORLD_TEST(end_of_the_init_process_is_heard_where_the_kernel_tells_of_no_exits),
 		WORLD_TEST(peak_of_a_container_that_still_runs_is_not_exact),
 		WORLD_TEST(cgroup_that_was_empty_before_it_was_opened_is_of_one_that_has_ended),
+		WORLD_TEST(cgroup_that_the_next_life_uses_again_is_the_next_ones),
+		WORLD_TEST(life_whose_cgroup_is_used_again_ends_without_its_exit),
 		WORLD_TEST(kill_that_only_the_exit_tells_of_is_learned_from),
 		WORLD_TEST(kill_at_the_scopes_limit_is_not_told_again_by_the_exit),
 		WORLD_TEST(container_of_before_a_restart_is_found_by_its_cgroups_inode),
