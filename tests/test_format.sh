@@ -17,5 +17,6 @@ if [ -z "$changes" ]; then
 else
 	echo "not ok 1 - $name"
 	echo "$changes" | sed 's/^/# /'
+	echo "$changes" | sed -n 's/^\([^:]*\):.*/\1/p' | sort -u | sed 's/^/# mend: clang-format -i /'
 	exit 1
 fi

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/tune/decision.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -330,10 +332,118 @@ static void longest_reason_fits(void **state)
 	assert_non_null(strstr(reason, "+unlimited"));
 }
 
+/* ---- What a failure prints ---- */
+
+static const struct member {
+	const char *name;
+	size_t at;       /* in struct decision_input */
+	bool is_extreme; /* promises_hold_for_extremes() tries its extremes */
+} members[] = {
+#define MEMBER(name, is_extreme)                                         \
+	{                                                                \
+#name, offsetof(struct decision_input, name), is_extreme \
+	}
+	MEMBER(declared_bytes, true),     MEMBER(override_bytes, false), MEMBER(recommended_bytes, false),
+	MEMBER(enforced_bytes, true),     MEMBER(p95_bytes, true),       MEMBER(prestart_bytes, true),
+	MEMBER(last_applied_bytes, true), MEMBER(oom_floor_bytes, true), MEMBER(seen_bytes, false),
+	MEMBER(round_bytes, false),       MEMBER(in_use_bytes, true),
+#undef MEMBER
+};
+#define MEMBERS_COUNT (sizeof members / sizeof *members)
+_Static_assert(sizeof(struct decision_input) == (1 + MEMBERS_COUNT) * sizeof(uint64_t),
+	       "members[] has all members but the mode");
+
+static uint64_t *member_of(struct decision_input *input, const struct member *member)
+{
+	return (uint64_t *)(void *)((char *)input + member->at);
+}
+
+/* The input of the check that runs, or that has failed. */
+static struct {
+	bool runs;
+	char name[64];
+	struct decision_input input;
+	struct guard_settings guards;
+} check;
+
+static void check_begin(const struct decision_input *input, const struct guard_settings *guards)
+{
+	check.runs = true;
+	check.input = *input;
+	check.guards = *guards;
+}
+
+/* Teardown: prints the input of a check that has failed, and its decision. */
+static int check_print(void **state)
+{
+	struct decision_input *in = &check.input;
+	const struct guard_settings *guards = &check.guards;
+	const struct decision decision = decide(in, guards);
+	char reason[DECISION_REASON_MAX];
+	(void)state;
+
+	if (!check.runs)
+		return 0;
+	check.runs = false;
+	print_error("%s: mode = %s\n", check.name, mode_names[in->mode]);
+	for (size_t i = 0; i < MEMBERS_COUNT; i++)
+		print_error("\t%s = %" PRIu64 "\n", members[i].name, *member_of(in, &members[i]));
+	print_error("\tmin_bytes = %" PRIu64 ", max_bytes = %" PRIu64 ", max_change_ratio = %g\n",
+		    guards->min_bytes, guards->max_bytes, guards->max_change_ratio);
+	print_error("\tallow_raise = %d, limit_unlimited = %d\n", guards->allow_raise,
+		    guards->limit_unlimited);
+	print_error("\t%s: limit_bytes = %" PRIu64 "\n", decision_reason(&decision, reason),
+		    decision.limit_bytes);
+	return 0;
+}
+
+/* ---- The floors ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t granules_up(uint64_t bytes)
+{
+	return (earlier(bytes, INT64_MAX - 65535) + 65535) / 65536 * 65536;
+}
+
+/* What this floor asks for, not rounded. */
+static uint64_t floor_of(enum guard guard, const struct decision_input *in,
+			 const struct guard_settings *guards)
+{
+	const uint64_t least = earlier(guards->min_bytes, INT64_MAX);
+
+	switch ((int)guard) {
+	case GUARD_P95:
+		return in->p95_bytes;
+	case GUARD_PRESTART:
+		if (in->prestart_bytes == 0)
+			return 0;
+		return in->prestart_bytes > INT64_MAX - least ? INT64_MAX : in->prestart_bytes + least;
+	case GUARD_OOM:
+		return in->oom_floor_bytes;
+	}
+	fail_msg("floor_of() has no case for %s", guard_names[guard]);
+	return 0;
+}
+
+static uint64_t highest_floor(const struct decision_input *in, const struct guard_settings *guards)
+{
+	uint64_t highest = 0;
+
+	for (enum guard guard = 0; guard < GUARD_MAX_CHANGE; guard++) {
+		const uint64_t floor = granules_up(floor_of(guard, in, guards));
+		highest = floor > highest ? floor : highest;
+	}
+	return highest;
+}
+
 /* ---- Each guard alone, and in pairs ---- */
 
-/* What makes this guard, and no other, move the 800 Mi of `tuned` (its declared limit is then that of the
- * input, so that the guards that raise have room). */
+/* Makes this guard, and no other, move the 800 Mi of `tuned`. Its declared limit is then that of the input,
+ * so that the guards that raise have room. A floor asks for more than the floors before it. */
 static void arm(enum guard guard, struct decision_input *input, struct guard_settings *guards)
 {
 	switch (guard) {
@@ -382,7 +492,10 @@ static void each_guard_alone_is_the_only_one_named(void **state)
 		struct decision_input input = tuned;
 		struct guard_settings guards = usual;
 		arm(guard, &input, &guards);
+		char expected[DECISION_REASON_MAX], reason[DECISION_REASON_MAX];
+		(void)snprintf(expected, sizeof expected, "enforced+%s", guard_names[guard]);
 		struct decision decision = decide(&input, &guards);
+		assert_string_equal(decision_reason(&decision, reason), expected);
 		assert_int_equal(decision.n_steps, 1);
 		assert_int_equal(decision.step[0].guard, guard);
 	}
@@ -399,6 +512,9 @@ static void guards_in_pairs_hold_both_their_promises(void **state)
 			arm(b, &input, &guards);
 			struct decision decision = decide(&input, &guards);
 
+			(void)snprintf(check.name, sizeof check.name, "%s and %s", guard_names[a],
+				       guard_names[b]);
+			check_begin(&input, &guards);
 			if (b == GUARD_UNLIMITED) {
 				assert_int_equal(decision.limit_bytes, a == GUARD_DECLARED
 									       ? DECISION_UNLIMITED
@@ -416,38 +532,19 @@ static void guards_in_pairs_hold_both_their_promises(void **state)
 			else if (guards.max_bytes < usual.max_bytes)
 				assert_true(decision.limit_bytes <= guards.max_bytes);
 			else if (b == GUARD_MAX_CHANGE) /* b is after the floors: they are not taken back */
-				assert_true(decision.limit_bytes >= 840 * MIB);
+				assert_true(decision.limit_bytes >= 840 * MIB &&
+					    decision.limit_bytes >= floor_of(a, &input, &guards));
 			else if (b < GUARD_MAX_CHANGE)
 				assert_true(acted(&decision, a) && acted(&decision, b));
 		}
 	}
+	check.runs = false;
 }
 
 /* ---- Properties over random input ---- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t granules_up(uint64_t bytes)
-{
-	return (earlier(bytes, INT64_MAX - 65535) + 65535) / 65536 * 65536;
-}
-
-/* Of p95, pre-start footprint and OOM kill. */
-static uint64_t highest_floor(const struct decision_input *in, const struct guard_settings *guards)
-{
-	uint64_t floor = granules_up(in->p95_bytes), other = granules_up(in->oom_floor_bytes);
-	floor = floor > other ? floor : other;
-	if (in->prestart_bytes > 0) {
-		uint64_t least = earlier(guards->min_bytes, INT64_MAX);
-		other = granules_up(in->prestart_bytes > INT64_MAX - least ? INT64_MAX
-									   : in->prestart_bytes + least);
-		floor = floor > other ? floor : other;
-	}
-	return floor;
-}
+/* How often each guard has acted. */
+static unsigned acts[GUARDS_COUNT];
 
 static void check_properties(const struct decision_input *in, const struct guard_settings *guards)
 {
@@ -470,6 +567,7 @@ static void check_properties(const struct decision_input *in, const struct guard
 			assert_true(decision.step[i].limit_bytes != decision.step[i - 1].limit_bytes);
 		used += snprintf(expected + used, sizeof expected - (size_t)used, "+%s",
 				 guard_names[decision.step[i].guard]);
+		acts[decision.step[i].guard]++;
 	}
 	assert_string_equal(decision_reason(&decision, reason), expected);
 
@@ -506,10 +604,8 @@ static void check_properties(const struct decision_input *in, const struct guard
 	if (!guards->allow_raise)
 		cap = earlier(cap, in->declared_bytes);
 	const uint64_t big = INT64_MAX - 65535;
-	assert_true(limit >= earlier(cap, in->p95_bytes));
-	assert_true(limit >= earlier(cap, in->oom_floor_bytes));
-	if (in->prestart_bytes > 0 && in->prestart_bytes < big - guards->min_bytes)
-		assert_true(limit >= earlier(cap, in->prestart_bytes + guards->min_bytes));
+	for (enum guard guard = 0; guard < GUARD_MAX_CHANGE; guard++)
+		assert_true(limit >= earlier(cap, floor_of(guard, in, guards)));
 	assert_true(limit >= earlier(cap, guards->min_bytes));
 	uint64_t in_use = earlier(in->in_use_bytes, big);
 	assert_true(limit >= (guards->allow_raise ? in_use : earlier(in_use, in->declared_bytes)));
@@ -524,17 +620,30 @@ static void check_properties(const struct decision_input *in, const struct guard
 	if (base == DECISION_UNLIMITED || base > UINT64_C(1) << 60)
 		return;
 	double most = (double)base * (1 + guards->max_change_ratio) + 65536;
-	if ((double)limit > most)
-		assert_true(limit <= earlier(in->p95_bytes, big) + 65535 + in->round_bytes ||
-			    limit <= earlier(in->oom_floor_bytes, big) + 65535 + in->round_bytes ||
-			    limit <= earlier(in->seen_bytes, big) + 65535 + in->round_bytes ||
-			    (in->prestart_bytes > 0 &&
-			     (double)limit <= (double)in->prestart_bytes + (double)guards->min_bytes + 65536 +
-						      (double)in->round_bytes) ||
-			    limit <= guards->min_bytes || limit <= in_use + 65535);
+	bool is_asked_for = limit <= earlier(in->seen_bytes, big) + 65535 + in->round_bytes ||
+			    limit <= guards->min_bytes || limit <= in_use + 65535;
+	for (enum guard guard = 0; guard < GUARD_MAX_CHANGE; guard++)
+		is_asked_for = is_asked_for ||
+			       limit <= earlier(floor_of(guard, in, guards), big) + 65535 + in->round_bytes;
+	assert_true((double)limit <= most || is_asked_for);
 	double least = (double)base * (1 - guards->max_change_ratio) - 1;
 	if ((double)limit < least)
 		assert_true(limit >= cap);
+}
+
+static void check_all_begin(const char *name)
+{
+	(void)snprintf(check.name, sizeof check.name, "%s", name);
+	memset(acts, 0, sizeof acts);
+}
+
+/* A guard that the inputs never make act was not checked. hint: what makes the inputs. */
+static void check_all_end(const char *hint)
+{
+	check.runs = false;
+	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++)
+		if (acts[guard] == 0)
+			fail_msg("%s never acts: %s", guard_names[guard], hint);
 }
 
 static void promises_hold_for_any_input(void **state)
@@ -542,37 +651,45 @@ static void promises_hold_for_any_input(void **state)
 	uint64_t seed = 0x71DE3A2C;
 	(void)state;
 
+	check_all_begin("random input");
 	for (int i = 0; i < 1000000; i++) {
 		struct decision_input input;
 		struct guard_settings guards;
 		draw_decision(&seed, &input, &guards);
+		check_begin(&input, &guards);
 		check_properties(&input, &guards);
 	}
+	check_all_end("let draw_decision() in tests/random.h draw its input");
 }
 
 static void promises_hold_for_extremes(void **state)
 {
 	static const uint64_t extremes[] = {0, 1, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
-	enum { COUNT = 5, MEMBERS = 7 };
+	enum { COUNT = sizeof extremes / sizeof *extremes };
+	uint64_t choices = 1;
 	(void)state;
 
-	for (unsigned choice = 0; choice < COUNT * COUNT * COUNT * COUNT * COUNT * COUNT * COUNT; choice++) {
+	check_all_begin("extremes");
+	for (size_t m = 0; m < MEMBERS_COUNT; m++)
+		choices *= members[m].is_extreme ? COUNT : 1;
+	for (uint64_t choice = 0; choice < choices; choice++) {
 		struct decision_input input = {.mode = MODE_ENFORCE};
-		uint64_t *const members[MEMBERS] = {
-			&input.declared_bytes, &input.enforced_bytes,     &input.p95_bytes,
-			&input.prestart_bytes, &input.last_applied_bytes, &input.oom_floor_bytes,
-			&input.in_use_bytes,
-		};
-		unsigned rest = choice;
-		for (size_t m = 0; m < MEMBERS; m++, rest /= COUNT)
-			*members[m] = extremes[rest % COUNT];
+		uint64_t rest = choice;
+		for (size_t m = 0; m < MEMBERS_COUNT; m++) {
+			if (!members[m].is_extreme)
+				continue;
+			*member_of(&input, &members[m]) = extremes[rest % COUNT];
+			rest /= COUNT;
+		}
 		for (unsigned leave = 0; leave < 4; leave++) {
 			struct guard_settings guards = usual;
 			guards.allow_raise = leave & 1;
 			guards.limit_unlimited = leave & 2;
+			check_begin(&input, &guards);
 			check_properties(&input, &guards);
 		}
 	}
+	check_all_end("let its member in members[] be extreme");
 }
 
 int main(void)
@@ -605,9 +722,9 @@ int main(void)
 		cmocka_unit_test(every_guard_has_a_name_and_a_sentence),
 		cmocka_unit_test(longest_reason_fits),
 		cmocka_unit_test(each_guard_alone_is_the_only_one_named),
-		cmocka_unit_test(guards_in_pairs_hold_both_their_promises),
-		cmocka_unit_test(promises_hold_for_any_input),
-		cmocka_unit_test(promises_hold_for_extremes),
+		cmocka_unit_test_teardown(guards_in_pairs_hold_both_their_promises, check_print),
+		cmocka_unit_test_teardown(promises_hold_for_any_input, check_print),
+		cmocka_unit_test_teardown(promises_hold_for_extremes, check_print),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
