@@ -325,7 +325,7 @@ static const struct metric metrics[] = {
 	GAUGES("tidemark_workload_memory_recommended_bytes", "bytes", LEVEL_WORKLOAD, "kind",
 	       recommendation_kinds, workload_recommended, "Recommended request and limit."),
 	GAUGE("tidemark_workload_warm", "", LEVEL_WORKLOAD, workload_warm,
-	      "1 if the recommendation may be applied, 0 while the workload warms up."),
+	      "1 once the workload is past its warm-up, 0 before."),
 	COUNTER("tidemark_workload_revisions_total", "", LEVEL_WORKLOAD, workload_revision,
 		"How often the recommendation has changed."),
 	COUNTER("tidemark_workload_oom_kills_total", "", LEVEL_WORKLOAD, workload_kills,

@@ -68,7 +68,8 @@ static void workload_observe(struct workload *workload, uint64_t window_usec, ui
 		workload->seen_usec = observed->until_usec;
 }
 
-/* Nothing is enforced for a workload that is not warm, or whose recommendation is below what was observed. */
+/* Nothing is enforced for a workload that is not warm, or whose recommendation is below the highest that was
+ * observed. */
 static void workload_set_enforced(struct limits *limits)
 {
 	const struct recommendation *recommendation = &limits->recommendation;

@@ -27,7 +27,8 @@ struct limits {
 	char template[CONFIG_LABEL_SIZE]; /* the pod's: see struct record */
 
 	struct recommendation recommendation;
-	/* What a creation may apply: the recommendation once it is warm, else 0. */
+	/* What a creation may apply: the recommendation if it is warm and its limit is not below
+	 * observed.max_bytes, else 0. */
 	uint64_t enforced_request_bytes, enforced_limit_bytes;
 
 	/* Over the long window. */

@@ -38,7 +38,7 @@ static uint64_t share(uint64_t bytes, double ratio)
 	return product >= 0x1p62 ? UINT64_C(1) << 62 : product <= 0 ? 0 : (uint64_t)product;
 }
 
-/* The range that a guard allows. most wins over least. */
+/* The range that a guard allows. If least > most, the limit is most. */
 struct range {
 	uint64_t least, most;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Decides which limit a container gets at its creation, and why. Pure. All sizes in bytes. */
+/* Decides which limit a container gets at its creation or at a resize, and why. Pure. All sizes in bytes. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ struct decision_input {
 
 	/* From the workload's published limits; 0: not known. */
 	uint64_t recommended_bytes; /* the recommendation */
-	uint64_t enforced_bytes;    /* the limit that may be applied; 0 during warm-up */
+	uint64_t enforced_bytes;    /* the limit that may be applied; 0: none may */
 	uint64_t p95_bytes;
 	uint64_t prestart_bytes;     /* peak of this runtime before the program starts */
 	uint64_t last_applied_bytes; /* at the last creation */

@@ -339,14 +339,13 @@ static const struct member {
 	size_t at;       /* in struct decision_input */
 	bool is_extreme; /* promises_hold_for_extremes() tries its extremes */
 } members[] = {
-#define MEMBER(name, is_extreme)                                         \
-	{                                                                \
-#name, offsetof(struct decision_input, name), is_extreme \
-	}
-	MEMBER(declared_bytes, true),     MEMBER(override_bytes, false), MEMBER(recommended_bytes, false),
-	MEMBER(enforced_bytes, true),     MEMBER(p95_bytes, true),       MEMBER(prestart_bytes, true),
-	MEMBER(last_applied_bytes, true), MEMBER(oom_floor_bytes, true), MEMBER(seen_bytes, false),
-	MEMBER(round_bytes, false),       MEMBER(in_use_bytes, true),
+#define MEMBER(member) #member, offsetof(struct decision_input, member)
+	{MEMBER(declared_bytes), true},     {MEMBER(override_bytes), false},
+	{MEMBER(recommended_bytes), false}, {MEMBER(enforced_bytes), true},
+	{MEMBER(p95_bytes), true},          {MEMBER(prestart_bytes), true},
+	{MEMBER(last_applied_bytes), true}, {MEMBER(oom_floor_bytes), true},
+	{MEMBER(seen_bytes), false},        {MEMBER(round_bytes), false},
+	{MEMBER(in_use_bytes), true},
 #undef MEMBER
 };
 #define MEMBERS_COUNT (sizeof members / sizeof *members)
