@@ -326,7 +326,7 @@ static void begin_pass(struct guests *guests, struct sandbox *sandbox, uint64_t 
 	sandbox->in_pass = true;
 	for (struct container *container = sandbox->containers; container;
 	     container = container->next_in_sandbox) {
-		const bool has_ended = container->state >= LIFE_ENDING;
+		const bool has_ended = life_is_over(container->state);
 		container->guest_answer = has_ended ? GUEST_ABSENT : GUEST_UNANSWERED;
 		if (has_ended)
 			container->guest_pass = sandbox->pass; /* not asked for */
@@ -358,7 +358,7 @@ static void take_answer(struct guests *guests, struct container *container, cons
 
 	container->guest_answer = GUEST_ANSWERED;
 	container->guest_usec = asked_usec;
-	if (container->state >= LIFE_ENDING)
+	if (life_is_over(container->state))
 		return;
 	container_take_guest_sample(container, &memory, max_bytes, now_usec);
 	guest_news_of_container(&guests->news, container, GUEST_MEASURED);

@@ -138,7 +138,7 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 		return;
 	int r = container_read_events(container, &node->sampling.sampler, node->sampling.tick, NULL);
 	if (r == MEMORY_GONE)
-		(void)node_live(node, container, LIFE_CGROUP_GONE, now_usec);
+		(void)node_take_event(node, container, LIFE_CGROUP_GONE, now_usec);
 	if (r != 0)
 		return;
 	node_tell_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
@@ -193,7 +193,7 @@ void node_sample_container(struct node *node, struct container *container, enum 
 	if (r == 0 && container->state == LIFE_RUNNING)
 		node_listen(node, container);
 	if (r == MEMORY_GONE)
-		(void)node_live(node, container, LIFE_CGROUP_GONE, now_usec);
+		(void)node_take_event(node, container, LIFE_CGROUP_GONE, now_usec);
 	if (r < 0 && !container->told_fault) {
 		voice_fault(&node->voice.journal, LOG_WARNING, "container %s cannot be read: %s",
 			    container->id, err.text);
@@ -206,7 +206,7 @@ void node_sample_container(struct node *node, struct container *container, enum 
 static void node_apply_exit(struct node *node, struct container *container, const struct exit_peak *exit,
 			    uint64_t now_usec)
 {
-	if (!(node_live(node, container, LIFE_EXIT, now_usec) & LIFE_TAKE_PEAK))
+	if (!(node_take_event(node, container, LIFE_CGROUP_REMOVED, now_usec) & LIFE_TAKE_PEAK))
 		return;
 	container_take_exit(container, exit, node->sampling.tick);
 	node_tell_kill(node, container, OOM_CAUSE_OWN, NULL, now_usec);
@@ -233,7 +233,7 @@ void node_know_cgroup(struct node *node, struct container *container, uint64_t c
 void node_check_end(struct node *node, struct container *container, uint64_t now_usec)
 {
 	if (container_read_exit(container, &node->sampling.sampler))
-		(void)node_live(node, container, LIFE_EMPTY, now_usec);
+		(void)node_take_event(node, container, LIFE_EMPTY, now_usec);
 }
 
 static void node_watch_process(struct node *node, struct container *container, uint64_t now_usec)
@@ -288,7 +288,7 @@ static void node_follow(struct node *node, struct container *container, uint64_t
 		/* A cgroup that is empty already changes no more: no watch would tell. */
 		if (r == 0 && container_read_exit(container, &node->sampling.sampler))
 			event = LIFE_EMPTY;
-		(void)node_live(node, container, event, now_usec);
+		(void)node_take_event(node, container, event, now_usec);
 		return;
 	}
 	/* Opening is tried again and again. The failure is logged once a container; if we lack descriptors,
@@ -320,7 +320,7 @@ void node_look_for(struct node *node, struct container *container, uint64_t now_
 		container->cgroup = strdup(path);
 	}
 	if (container->cgroup)
-		(void)node_live(node, container, LIFE_CGROUP_KNOWN, now_usec);
+		(void)node_take_event(node, container, LIFE_CGROUP_KNOWN, now_usec);
 }
 
 /* Puts the container on the list of node_settle(). */
@@ -365,7 +365,8 @@ static struct life_facts node_facts(const struct node *node, const struct contai
 	};
 }
 
-unsigned node_live(struct node *node, struct container *container, enum life_event event, uint64_t now_usec)
+unsigned node_take_event(struct node *node, struct container *container, enum life_event event,
+			 uint64_t now_usec)
 {
 	const struct life_facts facts = node_facts(node, container, now_usec);
 	const struct life_step step = life_take(container->state, event, &facts);
@@ -404,7 +405,7 @@ static void node_forget(struct node *node, struct container *container)
 	container_free(container, &node->sampling.sampler);
 }
 
-/* Sends LIFE_HEARD or LIFE_STOP to all containers on the list. */
+/* Sends LIFE_LOG_READ or LIFE_STOP to all containers on the list. */
 static void node_end(struct node *node, enum life_event event, uint64_t now_usec)
 {
 	bool grouped = node->ending && archive_begin(&node->archive);
@@ -414,7 +415,7 @@ static void node_end(struct node *node, enum life_event event, uint64_t now_usec
 		/* The processes may have gone since the container was listed. */
 		if (life_is_ending(container->state) && !container->peak_exact)
 			(void)container_read_exit(container, &node->sampling.sampler);
-		(void)node_live(node, container, event, now_usec);
+		(void)node_take_event(node, container, event, now_usec);
 		if (life_is_ending(container->state)) {
 			at = &container->next_ending;
 			continue;
@@ -434,7 +435,7 @@ void node_settle(struct node *node, uint64_t now_usec)
 	for (size_t i = 0; node->kills_untold && i < node->registry.n_containers; i++)
 		node_tell_kill(node, node->registry.containers[i], OOM_CAUSE_OTHER, NULL, now_usec);
 	node->kills_untold = false;
-	node_end(node, LIFE_HEARD, now_usec);
+	node_end(node, LIFE_LOG_READ, now_usec);
 }
 
 void node_stop(struct node *node, uint64_t now_usec)

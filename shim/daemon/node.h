@@ -3,10 +3,10 @@
 
 /* The node: its containers, and what follows from the events of their lives. Sources bring events, the
  * registry has the tables, learning learns, archive and voice are told. Only node.c takes an event and
- * decides what follows, by the table in life.h.
+ * decides what follows, one event at a time, by the table in life.c.
  *
- * node.c takes one event at a time. intake.c reads the sources, in the order that the kernel needs. chores.c
- * has what is done at intervals. Nothing here waits or reads the clock: now_usec is CLOCK_REALTIME, and the
+ * intake.c reads the sources, in the order that the kernel needs. chores.c has what is done at intervals.
+ * Nothing here waits or reads the clock: now_usec is CLOCK_REALTIME, and the
  * caller decides how often it calls. A clock that jumps does no harm. */
 
 #include "shim/daemon/archive.h"
@@ -46,11 +46,11 @@ struct node {
 
 	/* The list of containers whose end is to be told, or that are to be forgotten: node_settle(). */
 	struct container *ending;
-	bool kills_untold; /* some container has a kill by another limit than its own, not told yet */
+	bool kills_untold; /* a kill that was not at the container's own limit waits to be told */
 
 	uint64_t generation; /* counts the listings of all records */
-	/* loading: the records from before the daemon's start are being read. Creations up to loaded_usec
-	 * were told by the daemon before. */
+	/* loading: the records from before the daemon's start are being read. The earlier daemon told of
+	 * creations up to loaded_usec. */
 	bool loading;
 	uint64_t loaded_usec;
 
@@ -59,7 +59,8 @@ struct node {
 	bool records_gone;   /* the directory of records was removed: nothing more can be followed */
 };
 
-/* kept_max: see struct sampler. Returns 0 or -errno. node_free() must be called in either case. */
+/* history: borrowed until node_free(); NULL: only published limits are kept. kept_max: see struct sampler.
+ * Returns 0 or -errno. node_free() must be called in either case. */
 int node_init(struct node *node, const struct roots *roots, const struct settings *settings,
 	      struct journal journal, struct history *history, int kernel_log_fd, size_t kept_max,
 	      struct error *err);
@@ -79,9 +80,12 @@ int node_use_exits(struct node *node, struct exit_peaks *exits, struct error *er
 /* ---- What happens to one container ---- */
 
 /* Takes an event of the container's life, and does the actions that follow. Returns the set of actions (enum
- * life_action). LIFE_TELL_BROKEN, LIFE_SAMPLE and LIFE_TAKE_PEAK, and a new container after LIFE_YIELD, are
- * the caller's to do. */
-unsigned node_live(struct node *node, struct container *container, enum life_event event, uint64_t now_usec);
+ * life_action). Left to the caller:
+ * - LIFE_TELL_BROKEN, LIFE_SAMPLE and LIFE_TAKE_PEAK;
+ * - after LIFE_YIELD, a container for the record that has the id now.
+ * An action may send further events, so that container->state afterwards can be a later step's. */
+unsigned node_take_event(struct node *node, struct container *container, enum life_event event,
+			 uint64_t now_usec);
 
 /* Checks whether the container has ended: if no process is left in the cgroup, the last peak is read. */
 void node_check_end(struct node *node, struct container *container, uint64_t now_usec);
@@ -103,18 +107,20 @@ void node_check_events(struct node *node, struct container *container, uint64_t 
 /* Takes a kill in the container that the kernel log has reported. */
 void node_take_kill(struct node *node, struct container *container, const struct oom_kill *kill,
 		    uint64_t now_usec);
+
 /* Tells a kill, if the container's counts have one that was not told: it is learned from, published, then
  * logged. kill: NULL if the kernel log did not report it. */
 void node_tell_kill(struct node *node, struct container *container, enum oom_cause cause,
 		    const struct oom_kill *kill, uint64_t now_usec);
+
 /* Takes the id of the container's cgroup. The kernel may have reported the cgroup's removal before. */
 void node_know_cgroup(struct node *node, struct container *container, uint64_t cgroup_id, uint64_t now_usec);
 
 /* Takes the kernel's report of a cgroup's removal. */
 void node_take_exit(struct node *node, const struct exit_peak *exit, uint64_t now_usec);
 
-/* Begins to watch the container's files and init process: once it runs, and again if a
- * watch failed before. */
+/* Begins to watch the container's files and init process. Call when the container begins to run, and again
+ * after a failed watch. */
 void node_watch(struct node *node, struct container *container, uint64_t now_usec);
 
 /* ---- What follows later: call only when no container is in use ---- */

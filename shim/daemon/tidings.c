@@ -29,11 +29,11 @@ static void take_guest(struct node *node, const struct guest_event *event, uint6
 		take_guest_kill(node, container, event->killed_usec, now_usec);
 		break;
 	case GUEST_MEASURED:
-		if (node_live(node, container, LIFE_GUEST_ANSWERED, now_usec) & LIFE_SAMPLE)
+		if (node_take_event(node, container, LIFE_GUEST_ANSWERED, now_usec) & LIFE_SAMPLE)
 			learning_take_reading(&node->learning, container, true, now_usec);
 		break;
 	case GUEST_LOST:
-		(void)node_live(node, container, LIFE_GUEST_ABSENT, now_usec);
+		(void)node_take_event(node, container, LIFE_GUEST_ABSENT, now_usec);
 		break;
 	case GUEST_PRESTART:
 		voice_machine_prestart(journal, event->sandbox);
@@ -97,12 +97,12 @@ static void take_broken(struct node *node, const char *id, const struct error *c
 	unsigned actions = 0;
 
 	if (container)
-		actions = node_live(node, container, LIFE_RECORD_BROKEN, now_usec);
+		actions = node_take_event(node, container, LIFE_RECORD_BROKEN, now_usec);
 	if (!container || actions & LIFE_YIELD) {
 		container = add_container(node, id);
 		if (!container)
 			return;
-		actions = node_live(node, container, LIFE_RECORD_BROKEN, now_usec);
+		actions = node_take_event(node, container, LIFE_RECORD_BROKEN, now_usec);
 	}
 	container->generation = node->generation;
 	if (!(actions & LIFE_TELL_BROKEN) || container->told_fault)
@@ -119,10 +119,10 @@ static struct container *container_of_record(struct node *node, const struct rec
 	unsigned actions = LIFE_YIELD;
 
 	if (container)
-		actions = node_live(node, container,
-				    container->created_usec == record->created_usec ? LIFE_RECORD
-										    : LIFE_RECORD_REPLACED,
-				    now_usec);
+		actions = node_take_event(
+			node, container,
+			container->created_usec == record->created_usec ? LIFE_RECORD : LIFE_RECORD_REPLACED,
+			now_usec);
 	*ret_new = actions & LIFE_YIELD;
 	if (!*ret_new)
 		return container;
@@ -137,7 +137,7 @@ static struct container *container_of_record(struct node *node, const struct rec
 	if (container->workload)
 		container->workload->n_containers++;
 	container->followed_before = was_told(node, container, record);
-	(void)node_live(node, container, LIFE_RECORD, now_usec);
+	(void)node_take_event(node, container, LIFE_RECORD, now_usec);
 	return container;
 }
 
@@ -151,7 +151,7 @@ void tidings_take_record(struct node *node, const char *id, uint64_t now_usec)
 	if (r == -ENOENT || (r < 0 && !record_is_there(node->roots.containers_fd, id))) {
 		struct container *container = registry_find(&node->registry, id);
 		if (container)
-			(void)node_live(node, container, LIFE_RECORD_REMOVED, now_usec);
+			(void)node_take_event(node, container, LIFE_RECORD_REMOVED, now_usec);
 		return;
 	}
 	if (r < 0) {
@@ -182,7 +182,7 @@ void tidings_take_record(struct node *node, const char *id, uint64_t now_usec)
 	if (container->cgroup_id == 0 && record.cgroup_id)
 		node_know_cgroup(node, container, record.cgroup_id, now_usec);
 	if (container->cgroup)
-		(void)node_live(node, container, LIFE_CGROUP_KNOWN, now_usec);
+		(void)node_take_event(node, container, LIFE_CGROUP_KNOWN, now_usec);
 }
 
 int tidings_take_records(struct node *node, uint64_t now_usec, struct error *err)
@@ -199,6 +199,6 @@ int tidings_take_records(struct node *node, uint64_t now_usec, struct error *err
 		tidings_take_record(node, id, now_usec);
 	for (size_t i = 0; i < registry->n_containers; i++)
 		if (registry->containers[i]->generation != node->generation)
-			(void)node_live(node, registry->containers[i], LIFE_RECORD_REMOVED, now_usec);
+			(void)node_take_event(node, registry->containers[i], LIFE_RECORD_REMOVED, now_usec);
 	return 0;
 }
