@@ -176,7 +176,7 @@ static int sampler_load(struct sampler *sampler, const struct sampled *sampled, 
 	return r;
 }
 
-const struct census_entry *sampler_counted(const struct sampler *sampler, struct sampled *sampled)
+const struct census_entry *sampler_census_entry(const struct sampler *sampler, struct sampled *sampled)
 {
 	return sampler->census && sampled->id ? census_find(sampler->census, sampled->id, &sampled->hint)
 					      : NULL;
@@ -231,7 +231,7 @@ int sampler_read(struct sampler *sampler, struct sampled *sampled, struct memory
 
 	if (sampler->tight || (sampler->by_census && sampled->readings >= SAMPLER_STAT_SELDOM))
 		sampler_drop(sampler, &sampled->stat_fd);
-	const struct census_entry *entry = sampler_counted(sampler, sampled);
+	const struct census_entry *entry = sampler_census_entry(sampler, sampled);
 	if (entry) {
 		cache_known = sampler_take_entry(sampler->census, entry, &memory);
 		sampler_drop(sampler, &sampled->current_fd); /* left from a time without a census */

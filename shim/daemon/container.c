@@ -308,7 +308,7 @@ int container_read_bounds(struct container *container, struct sampler *sampler, 
 		       last_waited_usec = container->pressure.some_usec;
 	int dir_fd, scope_fd;
 
-	const struct census_entry *entry = sampler_counted(sampler, &container->sampled);
+	const struct census_entry *entry = sampler_census_entry(sampler, &container->sampled);
 	if (entry)
 		return container_take_entry(container, sampler, entry, err);
 	int r = container_directory(container, sampler, &dir_fd, err);

@@ -35,8 +35,8 @@ struct creation {
 
 	/* find_mode() */
 	struct annotations annotations;
-	/* The pod has annotations that may change limits, allowed or not. Then its containers' limits do not
-	 * come from their profiles. */
+	/* The pod has override or workload annotations, even if not allowed. We do not size its VM: its
+	 * containers' limits may not come from their profiles. */
 	bool is_steered;
 
 	/* make_decision() */
@@ -86,7 +86,8 @@ static int mode_of(int node_mode, const char *word, const char *id)
 	return node_mode;
 }
 
-/* Drops the annotations that the node does not allow. A sandbox keeps only the mode: it is never tuned. */
+/* Drops the annotations that the node does not allow. A sandbox keeps only the mode: its own limit
+ * is never tuned. */
 static void drop_annotations(struct config *config, unsigned allowed)
 {
 	if (!(allowed & SETTINGS_ALLOW_MODE))
@@ -198,11 +199,12 @@ static const char *container_name_of_parent(char *buf, size_t size)
 	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)getppid());
 	if (!cmdline || file_read_at(AT_FDCWD, path, cmdline, CMDLINE_MAX, &length, NULL) < 0)
 		return NULL;
+	/* Looks at argv[0] alone: a NUL ends each argument. In other programs -n means something else. */
 	if (!strstr(cmdline, "conmon"))
-		return NULL; /* in other programs -n means something else */
+		return NULL;
 	for (const char *arg = cmdline, *end = cmdline + length; arg < end; arg += strlen(arg) + 1)
-		if (strcmp(arg, "-n") == 0 && arg + 3 < end) {
-			wrapper_copy_text(buf, size, arg + 3);
+		if (strcmp(arg, "-n") == 0 && arg + sizeof "-n" < end) {
+			wrapper_copy_text(buf, size, arg + sizeof "-n");
 			return buf;
 		}
 	return NULL;
@@ -259,9 +261,9 @@ static int edit_vm(struct creation *creation, struct error *err)
 	struct edit edit = {0};
 
 	record->overhead_bytes = vm_overhead_of(creation->text, &creation->config);
-	int r = creation->is_steered ? 0
-				     : wrapper_size_vm(creation->wrapper, record, &creation->config,
-						       creation->text, &edit, err);
+	if (creation->is_steered)
+		return 0;
+	int r = wrapper_size_vm(creation->wrapper, record, &creation->config, creation->text, &edit, err);
 	if (r == 0 && edit.n_changes > 0)
 		r = edit_apply(creation->text, creation->length, &edit, &creation->edited,
 			       &creation->edited_length, err);
@@ -292,7 +294,7 @@ static int make_edit(struct creation *creation, struct error *err)
 
 /* ---- 8. The record ---- */
 
-/* The record is written before config.json: no limit must be set that no record explains. */
+/* The record is written before config.json: no limit may be set that no record explains. */
 static int write_record(struct creation *creation, struct error *err)
 {
 	cleanup_close int containers_fd = wrapper_open_containers(creation->wrapper, err);

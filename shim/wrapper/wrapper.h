@@ -33,7 +33,7 @@ void wrapper_shim_delete(struct wrapper *wrapper); /* removes a shim's record */
 
 /* How a step of a creation or of a resize ends, if it does not fail. */
 enum step_end {
-	STEP_DONE,
+	STEP_DONE = 0,    /* as a function returns that did not fail: a step may return such a result */
 	STEP_LEAVE_ALONE, /* there is nothing for us to do: the other steps are left out */
 };
 
@@ -66,7 +66,8 @@ int wrapper_size_vm(const struct wrapper *wrapper, struct record *record, const 
 
 /* Makes the text that the runtime is to get. text: the text that resources was read from. unified: what we
  * wrote into it before. *ret_text: NULL if nothing changes, else the caller frees it. *ret_mark: what is ours
- * in the new text. record->protect becomes what really protects the container. Returns 0 or -errno. */
+ * in the new text; may be the same object as *unified. record->protect becomes what really protects the
+ * container. Returns 0 or -errno. */
 int wrapper_edit(struct record *record, const char *text, size_t length, const struct resources *resources,
 		 const struct unified_mark *unified, char **ret_text, size_t *ret_length,
 		 struct unified_mark *ret_mark, struct error *err);
