@@ -531,7 +531,7 @@ static int loop(struct daemon *daemon, struct error *err)
 	int r = sd_event_default(&event);
 	daemon->event = event;
 	if (r >= 0)
-		r = add_inputs(daemon);
+		r = add_inputs(waiting);
 	if (r >= 0)
 		r = add_timers(daemon, timers);
 	if (r >= 0)
