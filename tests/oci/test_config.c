@@ -324,8 +324,8 @@ static void labels_that_are_cut_off_or_no_plain_strings_are_passed_over(void **s
 		"\"pod-template-hash\":\"a\\u0062c\"",
 		"\"pod-template-hash\":7",
 		"\"pod-template-hash\",\"x\"",
-		"\"pod-template-hash\":"
-		"\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
+		("\"pod-template-hash\":"
+		 "\"0123456789012345678901234567890123456789012345678901234567890123456789\""),
 	};
 	struct pod_labels labels;
 	(void)state;

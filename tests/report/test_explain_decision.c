@@ -54,8 +54,8 @@ static void decision_tells_each_guard(void **state)
 		[GUARD_PRESTART] =
 			"never less than 32Mi above what the runtime needs before the program starts",
 		[GUARD_OOM] = "never back to a limit that a container was OOM-killed at",
-		[GUARD_MAX_CHANGE] = "at most 30 % away from the limit applied before, unless a floor or "
-				     "what was seen asks for more",
+		[GUARD_MAX_CHANGE] = ("at most 30 % away from the limit applied before, unless a floor or "
+				      "what was seen asks for more"),
 		[GUARD_NODE_RANGE] =
 			"between 32Mi and 64Gi on this node, or as declared if a floor is above that",
 		[GUARD_IN_USE] = "never below what the running container was using",
