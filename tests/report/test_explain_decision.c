@@ -69,8 +69,10 @@ static void decision_tells_each_guard(void **state)
 	for (enum guard guard = 0; guard < GUARDS_COUNT; guard++) {
 		struct record record = make_record(SOURCE_ENFORCED, "");
 		char buf[EXPLAIN_MAX], expected[EXPLAIN_MAX];
-		if (!sentences[guard])
+		if (!sentences[guard]) {
 			fail_msg("sentences[] has none for %s", guard_names[guard]);
+			return;
+		}
 		snprintf(record.reason, sizeof record.reason, "enforced+%s", guard_names[guard]);
 		snprintf(expected, sizeof expected, "512Mi declared, 192Mi recommended, 358Mi applied: %s",
 			 sentences[guard]);
