@@ -50,6 +50,9 @@ wait_for() {
 
 # ---- Containers ----
 
+# For wait_for: containerd has no container of this name any more, or never had one.
+ctr_has_deleted() { ctr containers delete "$1" || ! ctr containers info "$1"; }
+
 # The containers of the tests bear a label, so that cleaning up leaves others alone.
 # podman_run ARGUMENT...: podman run under $RUNTIME, without network. podman_run_with RUNTIME …: under another one.
 podman_run_with() {

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 export CONTAINERD_ADDRESS=$work/containerd.sock
 leave() {
 	ctr tasks kill --signal KILL t1 >/dev/null 2>&1
-	wait_for 20 ctr containers delete t1
+	wait_for 20 ctr_has_deleted t1
 	systemctl stop tidemark-test-containerd.service
 	rm -rf "$work"
 }

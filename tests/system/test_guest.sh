@@ -12,7 +12,7 @@ leave() {
 	[ -z "$standin" ] || kill "$standin"
 	for name in idle holds; do
 		ctr tasks kill --signal KILL "$name"
-		wait_for 20 ctr containers delete "$name"
+		wait_for 20 ctr_has_deleted "$name"
 	done >/dev/null 2>&1
 	systemctl stop tidemark-test-containerd.service
 	rm -rf "$work"

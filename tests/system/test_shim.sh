@@ -11,7 +11,7 @@ ours=io.containerd.tidemark-runc.v2 plain=io.containerd.runc.v2
 links=(/usr/bin/containerd-shim-tidemark-v2 /usr/bin/containerd-shim-tidemark-{nosuch,lab}-v2 /usr/bin/containerd-shim-lab-v2)
 gone() {
 	ctr tasks kill --signal KILL "$1" >/dev/null 2>&1
-	wait_for 60 ctr containers delete "$1"
+	wait_for 60 ctr_has_deleted "$1"
 }
 leave() {
 	gone t1
